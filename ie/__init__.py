@@ -1,0 +1,74 @@
+"""Chinese information extraction with language models, with exact character offsets.
+
+>>> from chinchilla import extract
+>>> result = extract("雀巢宣布裁员4000人")  # doctest: +SKIP
+"""
+
+from importlib import import_module, metadata
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .data import (
+        Argument,
+        Document,
+        Entity,
+        Event,
+        Extraction,
+        Issue,
+        Mention,
+        Relation,
+    )
+    from .decode import decode
+    from .errors import ChinchillaError
+    from .formats import encode
+    from .pipeline import Extractor, extract
+    from .schema import Schema, read_schema
+
+# Name -> module: nothing is imported before it is used, so that `import chinchilla` is light.
+_PLACES = {
+    "Argument": "data",
+    "ChinchillaError": "errors",
+    "Document": "data",
+    "Entity": "data",
+    "Event": "data",
+    "Extraction": "data",
+    "Extractor": "pipeline",
+    "Issue": "data",
+    "Mention": "data",
+    "Relation": "data",
+    "Schema": "schema",
+    "decode": "decode",
+    "encode": "formats",
+    "extract": "pipeline",
+    "read_schema": "schema",
+}
+
+__version__ = metadata.version("chinchilla-ie")
+
+__all__ = [
+    "Argument",
+    "ChinchillaError",
+    "Document",
+    "Entity",
+    "Event",
+    "Extraction",
+    "Extractor",
+    "Issue",
+    "Mention",
+    "Relation",
+    "Schema",
+    "decode",
+    "encode",
+    "extract",
+    "read_schema",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module 'chinchilla' has no attribute {name!r}")
+    return getattr(import_module(f".{_PLACES[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,1 @@
+"""The sub-commands of `chinchilla`, one module each, imported only when called."""

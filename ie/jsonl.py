@@ -1,0 +1,178 @@
+"""JSON Lines in and out: UTF-8, one value a line, `-` for the standard streams, `.gz` by name.
+
+Lines end at `\\n` alone (U+2028 and U+0085 occur inside texts); line numbers are physical.
+"""
+
+import gzip
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import msgspec
+
+from .data import Document, check_offsets
+from .errors import ChinchillaError, InputError
+
+_T = TypeVar("_T")
+_encoder = msgspec.json.Encoder()
+_BOM = b"\xef\xbb\xbf"
+
+
+def open_bytes(path: str | Path) -> IO[bytes]:
+    """Open a file, a `.gz` file or `-` for reading bytes.
+
+    Raises:
+        InputError: the file is missing, a folder, or unreadable.
+    """
+    if str(path) == "-":
+        return sys.stdin.buffer
+    try:
+        if str(path).endswith(".gz"):
+            return gzip.open(path, "rb")
+        return Path(path).open("rb")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; check the name") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder; name the files in it") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def read_lines(path: str | Path) -> Iterator[tuple[int, bytes]]:
+    """Yield `(line number from 1, content without the line end)` of every line, blank ones too."""
+    with open_bytes(path) as file:
+        try:
+            for number, line in enumerate(file, 1):
+                if number == 1 and line.startswith(_BOM):
+                    line = line[3:]
+                yield number, line.rstrip(b"\r\n")
+        except (EOFError, gzip.BadGzipFile) as error:
+            raise InputError(f"{path}: damaged gzip file ({error})") from None
+
+
+def decode_line(line: bytes, where: str, encoding: str = "utf-8") -> str:
+    """Decode bytes, or raise an InputError that names the place and the likely encoding."""
+    try:
+        return line.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{where}: not {encoding.upper()} at byte {error.start}; "
+            "if it is an older Chinese file try --encoding gb18030"
+        ) from None
+    except LookupError:
+        raise InputError(f"unknown encoding {encoding!r}; try utf-8 or gb18030") from None
+
+
+def read_values(path: str | Path, kind: type[_T] | Any = Any) -> Iterator[tuple[int, _T]]:
+    """Yield `(line number, value)` for each non-blank line, decoded and validated as `kind`.
+
+    Raises:
+        InputError: names file and line of what is not JSON or not of that kind.
+    """
+    decoder = msgspec.json.Decoder(kind)
+    for number, line in read_lines(path):
+        if not line.strip():
+            continue
+        try:
+            yield number, decoder.decode(line)
+        except msgspec.ValidationError as error:
+            raise InputError(f"{path}:{number}: {error}") from None
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            decode_line(line, f"{path}:{number}")
+            raise InputError(f"{path}:{number}: not valid JSON ({error}); fix the line") from None
+
+
+def read_documents(path: str | Path) -> Iterator[Document]:
+    """Yield documents lazily; offsets are checked, missing ids become the line number.
+
+    Also accepts the unified `sentence/entities/pos` record.
+
+    Raises:
+        InputError: names file and line.
+    """
+    for number, value in read_values(path):
+        if not isinstance(value, dict):
+            raise InputError(
+                f"{path}:{number}: expected an object with 'text', got {type(value).__name__}"
+            )
+        identifier = value.get("id")
+        value["id"] = str(number) if identifier in (None, "") else str(identifier)
+        try:
+            yield Document.from_dict(value)
+        except ChinchillaError as error:
+            raise InputError(f"{path}:{number}: {error}") from None
+
+
+def dumps(value: Any) -> str:
+    """Return the JSON of a document, a record or plain data, on one line, not escaped to ASCII."""
+    return _encoder.encode(value).decode()
+
+
+@contextmanager
+def write_bytes(path: str | Path, *, force: bool = True) -> Iterator[IO[bytes]]:
+    """Open for writing under a temporary name and rename at the end; `-` is standard output.
+
+    On an exception nothing is left behind and an existing file stays as it was.
+
+    Raises:
+        InputError: the folder is missing, or the file exists and `force` is false.
+    """
+    if str(path) == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; name a file in it")
+    if path.exists() and not force:
+        raise InputError(f"{path}: exists; pass --force to overwrite it")
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent or ".")
+    except FileNotFoundError:
+        raise InputError(f"{path}: folder {str(path.parent)!r} does not exist; create it") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror})") from None
+    try:
+        with open(handle, "wb") as raw:
+            if path.suffix == ".gz":
+                # mtime 0 and no name: the same content gives the same bytes.
+                with gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as file:
+                    yield file  # type: ignore[misc]
+            else:
+                yield raw
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(name, 0o666 & ~umask)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_values(path: str | Path, values: Iterable[Any]) -> int:
+    """Write one JSON value a line and return how many; see `write_bytes` for how."""
+    count = 0
+    with write_bytes(path) as file:
+        for value in values:
+            file.write(_encoder.encode(value) + b"\n")
+            count += 1
+    return count
+
+
+def write_documents(path: str | Path, documents: Iterable[Document]) -> int:
+    """Write documents as JSON Lines after checking their offsets; return how many.
+
+    Raises:
+        InputError: a mention's offsets do not give its text.
+    """
+
+    def checked() -> Iterator[Document]:
+        for document in documents:
+            check_offsets(document)
+            yield document
+
+    return write_values(path, checked())

@@ -1,0 +1,1 @@
+"""Prompt templates and the one writer of instruction records."""
