@@ -136,7 +136,9 @@ class Schema:
 
         An end of type None, in the schema or in the call, fits every type.
         """
-        return next((t.label for t in self._signatures.get(name, ()) if _fits(t, subject, object)), None)
+        return next(
+            (t.label for t in self._signatures.get(name, ()) if _fits(t, subject, object)), None
+        )
 
     @cached_property
     def _signatures(self) -> dict[str, list[RelationType]]:
@@ -243,9 +245,7 @@ class _Reader:
         types = tuple(item for item in built if item is not None)
         seen: set[Any] = set()
         for item in types:
-            mark = (
-                (item.name, item.subject, item.object) if kind is RelationType else item.name
-            )
+            mark = (item.name, item.subject, item.object) if kind is RelationType else item.name
             if mark in seen:
                 self.problems.append(f"{key}: {item.name!r} is declared twice")
             seen.add(mark)

@@ -1,0 +1,45 @@
+"""What every engine gives: prompts in, completions out, in the same order."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A model's words.
+
+    `finish_reason` is `stop` (the model ended) or `length` (the token limit cut it). Where the
+    engine gives them, `token_ends[i]` is the end, in code points of `text`, of the i-th token
+    and `log_probs[i]` its natural-log probability; the end-of-sequence token, if the model
+    stopped, is the last `log_probs` entry with `token_ends[i] == len(text)`.
+    """
+
+    text: str
+    finish_reason: str = "stop"
+    token_ends: tuple[int, ...] = ()
+    log_probs: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """An instruction and the text it is about; engines with a chat template keep them apart."""
+
+    instruction: str
+    input: str
+
+
+class Backend(Protocol):
+    """An engine with a loaded model. It sees strings only: no schema, no document."""
+
+    def generate(self, prompts: Sequence[Prompt], *, max_tokens: int = 512) -> Iterator[Completion]:
+        """Complete every prompt greedily, yielding in the order of the prompts."""
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """Return how many tokens the model's tokenizer makes of a text."""
+        ...
+
+    def close(self) -> None:
+        """Free the model."""
+        ...
