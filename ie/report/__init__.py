@@ -1,0 +1,1 @@
+"""Evaluation reports: tables for people, JSON for programs, a page for looking at errors."""

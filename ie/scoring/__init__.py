@@ -1,0 +1,17 @@
+"""Scores of predicted against gold documents, each by a named, published rule."""
+
+from .counts import Macro, Result, Score, Section
+from .pairing import pair_documents
+from .registry import SCORERS, Scorer, find_scorers, score_documents
+
+__all__ = [
+    "SCORERS",
+    "Macro",
+    "Result",
+    "Score",
+    "Scorer",
+    "Section",
+    "find_scorers",
+    "pair_documents",
+    "score_documents",
+]

@@ -1,0 +1,67 @@
+"""Compare the items of two documents as sets, as multisets or one to many."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from .counts import Tally
+
+# An item is a tuple whose first element is the type under which it is counted.
+Item = tuple[Any, ...]
+
+
+def match_sets(tally: Tally, section: str, gold: Iterable[Item], predicted: Iterable[Item]) -> None:
+    """Count distinct items: one given or asked for twice counts once."""
+    gold, predicted = set(gold), set(predicted)
+    for item in gold:
+        row_of(tally, section, item[0])[0] += 1
+    for item in predicted:
+        row = row_of(tally, section, item[0])
+        row[1] += 1
+        if item in gold:
+            row[2] += 1
+            row[3] += 1
+
+
+def match_multisets(
+    tally: Tally, section: str, gold: Iterable[Item], predicted: Iterable[Item]
+) -> None:
+    """Count every listing; each gold listing is matched at most once."""
+    left = Counter(gold)
+    for item, count in left.items():
+        row_of(tally, section, item[0])[0] += count
+    for item in predicted:
+        row = row_of(tally, section, item[0])
+        row[1] += 1
+        if left[item] > 0:
+            left[item] -= 1
+            row[2] += 1
+            row[3] += 1
+
+
+def match_many(tally: Tally, section: str, gold: Iterable[Item], predicted: Iterable[Item]) -> None:
+    """Count every listing; a gold listing may be matched by any number of predictions.
+
+    Precision counts right predictions, recall the distinct right ones among distinct gold.
+    """
+    gold = set(gold)
+    found = set()
+    for item in gold:
+        row_of(tally, section, item[0])[0] += 1
+    for item in predicted:
+        row = row_of(tally, section, item[0])
+        row[1] += 1
+        if item in gold:
+            row[2] += 1
+            if item not in found:
+                found.add(item)
+                row[3] += 1
+
+
+def row_of(tally: Tally, section: str, name: str) -> list[float]:
+    """Return the counts `[gold, predicted, correct, matched]` of a type, made on first use."""
+    key = (section, name)
+    row = tally.get(key)
+    if row is None:
+        row = tally[key] = [0, 0, 0, 0]
+    return row

@@ -1,0 +1,260 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chinchilla.data import Document
+from chinchilla.errors import ConfigError, InputError
+from chinchilla.schema import Schema
+from chinchilla.scoring import pair_documents, score_documents
+from chinchilla.scoring.canonical import canonical_document
+
+TEXT = "鲁迅写了《呐喊》，鲁迅也写了《彷徨》。"
+
+
+def mention(text, start=None, **more):
+    end = None if start is None else start + len(text)
+    return {"text": text, "start": start, "end": end, **more}
+
+
+def document(identifier="d1", text=TEXT, **annotations):
+    return Document.from_dict({"id": identifier, "text": text, **annotations})
+
+
+def entities(*items):
+    return document(entities=[mention(text, start, type=kind) for kind, text, start in items])
+
+
+def figures(score):
+    return (score.gold, score.predicted, score.correct)
+
+
+GOLD = entities(("人名", "鲁迅", 0), ("作品", "呐喊", 5), ("人名", "鲁迅", 9), ("作品", "彷徨", 15))
+
+
+def test_strict_counts_an_entity_only_with_its_type_and_offsets():
+    predicted = entities(("人名", "鲁迅", 0), ("人名", "呐喊", 5), ("作品", "《彷徨》", 14))
+    result = score_documents([(GOLD, predicted)])
+    # right: 鲁迅@0 alone; 呐喊 has the wrong type, 《彷徨》 the wrong offsets.
+    assert figures(result.sections["entities"].micro) == (4, 3, 1)
+    assert result.all.precision == 1 / 3
+    assert result.all.recall == 1 / 4
+    # F1 = 2 * correct / (gold + predicted) = 2 / 7
+    assert result.all.f1 == pytest.approx(2 / 7, abs=1e-15)
+    assert figures(result.sections["entities"].types["人名"]) == (2, 2, 1)
+    assert figures(result.sections["entities"].types["作品"]) == (2, 1, 0)
+
+
+def test_macro_is_the_mean_over_types_in_gold():
+    predicted = entities(("人名", "鲁迅", 0), ("人名", "鲁迅", 9), ("地名", "鲁迅", 0))
+    macro = score_documents([(GOLD, predicted)]).sections["entities"].macro
+    # 人名 F1 = 1, 作品 F1 = 0; 地名 is not in gold and enters the micro score alone.
+    assert (macro.f1, macro.types) == (0.5, 2)
+
+
+def test_strict_takes_the_same_item_once():
+    predicted = entities(("人名", "鲁迅", 0), ("人名", "鲁迅", 0))
+    assert figures(score_documents([(GOLD, predicted)]).all) == (4, 1, 1)
+
+
+def test_boundary_disregards_entity_types():
+    predicted = entities(("作品", "鲁迅", 0), ("人名", "呐喊", 5), ("作品", "《彷徨》", 14))
+    result = score_documents([(GOLD, predicted)], "boundary")
+    assert figures(result.all) == (4, 3, 2)
+    assert result.sections["entities"].types == {}
+
+
+def test_string_matches_each_listing_once():
+    predicted = entities(("人名", "鲁迅", 9), ("人名", "鲁迅", None), ("人名", "鲁迅", None))
+    # gold lists 鲁迅 twice, so two of the three listings are right.
+    assert figures(score_documents([(GOLD, predicted)], "string").all) == (4, 3, 2)
+
+
+def test_string_set_takes_distinct_strings():
+    predicted = entities(("人名", "鲁迅", 9), ("人名", "鲁迅", None), ("人名", "鲁迅", None))
+    # distinct gold: 鲁迅, 呐喊, 彷徨; distinct predicted: 鲁迅.
+    assert figures(score_documents([(GOLD, predicted)], "string-set").all) == (3, 1, 1)
+
+
+def test_an_ungrounded_mention_never_equals_a_grounded_one():
+    assert figures(score_documents([(GOLD, entities(("人名", "鲁迅", None)))]).all) == (4, 1, 0)
+
+
+def relation(name="作者", subject=("作品", "呐喊", 5), object=("人物", "鲁迅", 0), **qualifiers):
+    def end(item):
+        return mention(item[1], item[2], type=item[0])
+
+    return {
+        "type": name,
+        "subject": end(subject),
+        "object": end(object),
+        "qualifiers": {key: end(item) for key, item in qualifiers.items()},
+    }
+
+
+def test_strict_relations_need_types_and_offsets_of_both_ends():
+    gold = document(relations=[relation()])
+    for wrong in (
+        relation(object=("人物", "鲁迅", 9)),
+        relation(object=("人名", "鲁迅", 0)),
+        relation(inWork=("作品", "彷徨", 15)),
+        relation("主角"),
+        relation(subject=("人物", "鲁迅", 0), object=("作品", "呐喊", 5)),
+    ):
+        result = score_documents([(gold, document(relations=[wrong]))])
+        assert figures(result.sections["relations"].micro) == (1, 1, 0)
+    assert score_documents([(gold, gold)]).all.f1 == 1
+
+
+def test_relation_ends_without_gold_types_are_compared_by_offsets():
+    gold = document(relations=[relation(subject=(None, "呐喊", 5), object=(None, "鲁迅", 0))])
+    predicted = document(relations=[relation()])
+    assert score_documents([(gold, predicted)]).all.f1 == 1
+
+
+def test_string_relations_leave_out_offsets_types_and_qualifiers():
+    gold = document(relations=[relation(inWork=("作品", "彷徨", 15))])
+    predicted = document(relations=[relation(object=("谁", "鲁迅", 9))])
+    assert figures(score_documents([(gold, predicted)], "string").all) == (1, 1, 1)
+
+
+def event(kind, trigger, *arguments):
+    return {
+        "type": kind,
+        "trigger": trigger and mention(*trigger),
+        "arguments": [mention(text, start, role=role) for role, text, start in arguments],
+    }
+
+
+def test_strict_scores_triggers_and_arguments_apart():
+    gold = document(events=[event("出版", ("写", 2), ("作者", "鲁迅", 0), ("作品", "呐喊", 5))])
+    predicted = document(
+        events=[event("出版", ("写了", 2), ("作者", "鲁迅", 0), ("作者", "呐喊", 5))]
+    )
+    result = score_documents([(gold, predicted)])
+    assert figures(result.sections["triggers"].micro) == (1, 1, 0)
+    assert figures(result.sections["arguments"].micro) == (2, 2, 1)
+    assert figures(result.all) == (3, 3, 1)
+    bounds = score_documents([(gold, predicted)], "boundary")
+    assert figures(bounds.sections["arguments"].micro) == (2, 2, 2)
+
+
+def test_an_event_without_trigger_has_only_arguments():
+    gold = document(events=[event("出版", None, ("作者", "鲁迅", 0))])
+    result = score_documents([(gold, gold)])
+    assert figures(result.sections["arguments"].micro) == (1, 1, 1)
+    assert "triggers" not in result.sections
+
+
+def test_nothing_asked_and_nothing_given_adds_nothing():
+    empty = document("d2", "无")
+    # One perfect document and one empty one: F1 stays 1, and the empty one alone is 0 of 0.
+    assert score_documents([(GOLD, GOLD), (empty, empty)]).all.f1 == 1
+    assert figures(score_documents([(empty, empty)]).all) == (0, 0, 0)
+
+
+def test_pairing_follows_gold_order_whatever_the_order_of_predictions():
+    a, b = document("a"), document("b")
+    assert [p.id for _, p in pair_documents([a, b], [b, a])] == ["a", "b"]
+
+
+def test_pairing_names_every_problem_at_once():
+    gold = [document("a"), document("b"), document("c")]
+    predicted = [document("a", "别的"), document("b"), document("b"), document("x")]
+    with pytest.raises(InputError) as caught:
+        pair_documents(gold, predicted, "gold.jsonl", "out.jsonl")
+    message = str(caught.value)
+    assert "out.jsonl: 1 ids occur more than once: 'b'" in message
+    assert "out.jsonl: lacks 1 of 3 gold ids: 'c'" in message
+    assert "out.jsonl: has 1 ids that gold.jsonl lacks: 'x'" in message
+    assert "1 ids carry another text than in gold.jsonl: 'a'" in message
+
+
+@pytest.mark.parametrize("empty", ["gold", "predicted"])
+def test_pairing_refuses_an_empty_side(empty):
+    sides = {"gold": [GOLD], "predicted": [GOLD], empty: []}
+    with pytest.raises(InputError, match=f"^{empty}: holds no document"):
+        pair_documents(sides["gold"], sides["predicted"])
+
+
+def test_pairing_names_five_ids_and_counts_the_rest():
+    gold = [document(f"d{i}") for i in range(8)]
+    with pytest.raises(InputError, match=r"'d1', 'd2', 'd3', 'd4', 'd5' and 2 more"):
+        pair_documents(gold, gold[:1])
+
+
+def test_an_unknown_scorer_is_named_with_its_near_miss():
+    with pytest.raises(ConfigError, match="unknown scorer 'strickt'; did you mean 'strict'"):
+        score_documents([(GOLD, GOLD)], "strickt")
+
+
+def test_canonical_documents_resolve_aliases_and_inverse_relations():
+    schema = Schema.from_dict(
+        {
+            "entities": [{"name": "机构名", "aliases": ["ORG"]}],
+            "relations": [
+                {"name": "收购", "inverse": "被收购"},
+                {"name": "被收购", "inverse": "收购"},
+                {"name": "合作", "symmetric": True},
+            ],
+        }
+    )
+    text = "甲收购乙"
+
+    def one(name, subject, object):
+        ends = {"甲": ("ORG", "甲", 0), "乙": ("机构名", "乙", 3)}
+        return document(text=text, relations=[relation(name, ends[subject], ends[object])])
+
+    def short(value):
+        found = canonical_document(value, schema).relations[0]
+        return (found.type, found.subject.text, found.object.text, found.subject.type)
+
+    assert short(one("收购", "甲", "乙")) == ("收购", "甲", "乙", "机构名")
+    assert short(one("被收购", "乙", "甲")) == ("收购", "甲", "乙", "机构名")
+    assert short(one("合作", "乙", "甲")) == ("合作", "甲", "乙", "机构名")
+    assert short(one("合作", "甲", "乙")) == ("合作", "甲", "乙", "机构名")
+
+
+@st.composite
+def documents(draw):
+    text = draw(st.text("甲乙丙丁𠮷１a\u2028", min_size=2, max_size=12))
+    place = st.integers(0, len(text) - 1)
+
+    def span():
+        start = draw(place)
+        end = draw(st.integers(start + 1, len(text)))
+        return {"text": text[start:end], "start": start, "end": end}
+
+    def several(make, most=3):
+        return [make() for _ in range(draw(st.integers(0, most)))]
+
+    kind = st.sampled_from(["人名", "地名"])
+
+    def one():
+        ends = {key: {**span(), "type": draw(kind)} for key in ("subject", "object")}
+        return {
+            "entities": several(lambda: {**span(), "type": draw(kind)}),
+            "relations": several(lambda: {"type": draw(kind), **ends}, 1),
+            "events": several(
+                lambda: {
+                    "type": draw(kind),
+                    "trigger": draw(st.none() | st.just(span())),
+                    "arguments": several(lambda: {**span(), "role": draw(kind)}),
+                }
+            ),
+        }
+
+    return document("d", text, **one()), document("d", text, **one())
+
+
+SCORERS = ("strict", "boundary", "string", "string-set")
+
+
+@pytest.mark.parametrize("scorer", SCORERS)
+@given(pair=documents())
+def test_swapping_gold_and_predicted_swaps_precision_and_recall(scorer, pair):
+    gold, predicted = pair
+    forth = score_documents([(gold, predicted)], scorer).all
+    back = score_documents([(predicted, gold)], scorer).all
+    assert (forth.precision, forth.recall) == (back.recall, back.precision)
+    same = score_documents([(gold, gold)], scorer).all
+    assert same.f1 == (1 if same.gold else 0)
