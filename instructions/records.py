@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from chinchilla.data import Document
+from chinchilla.data import Document, Extraction
 from chinchilla.formats import encode
 from chinchilla.prompt import PromptStyle, render_prompt
 from chinchilla.schema import TASKS, Schema
 from chinchilla.text import windows
+
+from .windowing import cut_document
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -68,7 +70,7 @@ def build_records(
         for task in schema.tasks:
             if task not in options.tasks:
                 continue
-            for piece in _pieces(document, options.style.window.get(task), counts):
+            for piece in _pieces(document, task, options.style.window.get(task), counts):
                 for asked in _asked(schema, task, piece, options, rng):
                     yield _record(piece, asked, task, f"{document.id}#{number}", options.style)
                     number += 1
@@ -88,12 +90,20 @@ def _record(piece: Document, asked: Schema, task: str, name: str, style: PromptS
     )
 
 
-def _pieces(document: Document, size: int | None, counts: Counter[str]) -> Iterator[Document]:
+def _pieces(
+    document: Document, task: str, size: int | None, counts: Counter[str]
+) -> Iterator[Document]:
     if size is None or len(document.text) <= size:
         yield document
         return
-    from chinchilla.text import cut_document
-
+    # The losses of a task are counted where it is asked, and only there.
+    document = document.with_extraction(
+        Extraction(
+            document.entities if task == "ner" else (),
+            document.relations if task == "re" else (),
+            document.events if task == "ee" else (),
+        )
+    )
     for piece, lost in cut_document(document, windows(document.text, size, 0)):
         counts["cut by a window"] += lost
         yield piece
