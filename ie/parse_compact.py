@@ -1,0 +1,131 @@
+"""From the compact form to items: `mention⟦label⟧` pairs, an item a line (see `formats`)."""
+
+import re
+from collections.abc import Sequence
+
+from .data import Issue
+from .formats import CLOSE, OBJECT_SLOT, OPEN, Item
+from .parse_json import EMPTY_WORDS, cut_issue, excerpt
+from .schema import Schema
+
+# mention ⟦ label ⟧; a backslash takes the next character with it.
+_PAIR = re.compile(r"((?:[^⟦⟧\\]|\\.)*)⟦((?:[^⟦⟧\\]|\\.)*)⟧")
+_ESCAPE = re.compile(r"\\(.)")
+Pair = tuple[str, str, tuple[int, int], tuple[int, int]]
+
+
+def read_compact(
+    source: str, tasks: Sequence[str], schema: Schema
+) -> tuple[list[Item], list[Issue]]:
+    """Return the items of a completion in the compact form, and what could not be read."""
+    if OPEN not in source:
+        return [], [] if source.strip().lower() in EMPTY_WORDS - {""} else [_noise(source)]
+    reader = _Reader(tasks, schema)
+    at = 0
+    for line in source.split("\n"):
+        reader.line(line.rstrip("\r"), at, at + len(line) >= len(source))
+        at += len(line) + 1
+    return reader.items, reader.issues
+
+
+def _noise(text: str) -> Issue:
+    return Issue("unparsable", f"no label in {excerpt(text)!r}")
+
+
+def _plain(text: str) -> str:
+    if "\\" not in text:
+        return text
+    return _ESCAPE.sub(lambda m: {"n": "\n", "r": "\r"}.get(m.group(1), m.group(1)), text)
+
+
+class _Reader:
+    def __init__(self, tasks: Sequence[str], schema: Schema) -> None:
+        self.tasks = tasks
+        self.schema = schema
+        self.section = 0
+        self.in_section = False
+        self.items: list[Item] = []
+        self.issues: list[Issue] = []
+
+    def line(self, line: str, offset: int, is_last: bool) -> None:
+        """Read one line that begins at `offset` of the completion."""
+        if not line.strip():
+            self.section += self.in_section
+            self.in_section = False
+            return
+        pairs: list[Pair] = []
+        end = 0
+        for match in _PAIR.finditer(line):
+            if line[end : match.start()].strip():
+                self.issues.append(_noise(line[end : match.start()]))
+            end = match.end()
+            mention, label = match.span(1), match.span(2)
+            pairs.append(
+                (
+                    _plain(match.group(1)),
+                    _plain(match.group(2)),
+                    (mention[0] + offset, mention[1] + offset),
+                    (label[0] + offset, label[1] + offset),
+                )
+            )
+        if pairs:
+            self.in_section = True
+            if pairs != [] and not (len(pairs) == 1 and not pairs[0][0] and not pairs[0][1]):
+                self._items(pairs)
+        rest = line[end:]
+        if rest.strip() and not rest.startswith("```"):
+            if is_last and (pairs or OPEN in rest or self.items):
+                self.issues.append(cut_issue(rest, 0, len(self.items)))
+            elif OPEN in rest or CLOSE in rest or pairs:
+                self.issues.append(_noise(rest))
+
+    def _items(self, pairs: list[Pair]) -> None:
+        task = self._task(pairs[0][1])
+        if task == "ner":
+            for mention, label, at, label_at in pairs:
+                if mention and label:
+                    self.items.append(Item("ner", label, mention, (), (label_at, at)))
+                else:
+                    self.issues.append(_noise(f"{mention}{OPEN}{label}{CLOSE}"))
+            return
+        group: list[Pair] = []
+        for pair in pairs:
+            if group and self._is_head(task, pair[1], group):
+                self._item(task, group)
+                group = []
+            group.append(pair)
+        self._item(task, group)
+
+    def _task(self, label: str) -> str:
+        if len(self.tasks) == 1:
+            return self.tasks[0]
+        tables = {
+            "ner": self.schema.entity_by_label,
+            "re": self.schema.relation_by_label,
+            "ee": self.schema.event_by_label,
+        }
+        expected = self.tasks[min(self.section, len(self.tasks) - 1)]
+        if label in tables[expected]:
+            return expected
+        return next((task for task in self.tasks if label in tables[task]), expected)
+
+    def _is_head(self, task: str, label: str, group: list[Pair]) -> bool:
+        """Say whether a pair begins a new item although no line end stands before it."""
+        names = {name for _, name, _, _ in group[1:]}
+        if task == "re":
+            relation = self.schema.relation_by_label.get(group[0][1])
+            known = self.schema.relation_by_label
+            return (
+                OBJECT_SLOT in names
+                and label in known
+                and not (relation and label in relation.qualifiers)
+            )
+        event = self.schema.event_by_label.get(group[0][1])
+        known_events = self.schema.event_by_label
+        return label in known_events and not (event and label in event.role_by_name)
+
+    def _item(self, task: str, group: list[Pair]) -> None:
+        head, label, at, label_at = group[0]
+        slots = tuple((name, mention) for mention, name, _, _ in group[1:])
+        places = (label_at, at if head else (-1, -1), *(pair[2] for pair in group[1:]))
+        self.items.append(Item(task, label, head or None, slots, places))
