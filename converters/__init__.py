@@ -1,1 +1,6 @@
 """Readers of corpora: one file per format, each yielding documents with gold annotations."""
+
+from .registry import load, names, read
+from .report import Report
+
+__all__ = ["Report", "load", "names", "read"]

@@ -1,14 +1,19 @@
-"""`chinchilla data`: corpora in, instruction records out; the table of its sub-commands."""
+"""`chinchilla data`: everything done to corpora and instruction records."""
 
 import click
 
 from ..cli import LazyGroup
 
+# Command -> (module in .commands, one-sentence help shown without importing it).
 COMMANDS = {
-    "build": ("data_build", "Turn documents into instruction records."),
+    "list": ("data_list", "List the data sets of the catalogue, with their licences."),
+    "convert": (
+        "data_convert",
+        "Turn the files of a corpus into documents, one JSON object a line.",
+    ),
 }
 
 
-@click.group(name="data", cls=LazyGroup, places=COMMANDS)
+@click.group(cls=LazyGroup, places=COMMANDS)
 def command() -> None:
     """Convert, build, list and inspect corpora and instruction records."""

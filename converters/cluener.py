@@ -1,0 +1,79 @@
+"""CLUENER 2020: JSON lines, spans by type and mention, **end inclusive**.
+
+    {"text": "温格的球队", "label": {"name": {"温格": [[0, 1]]}}}
+
+The unlabelled test file holds `id` and `text` alone.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from chinchilla.data import Document, Entity
+
+from .catalogue import document_meta
+from .columns import schema_types
+from .locate import nearest, spans_of
+from .report import Place, Report
+from .source import read_objects
+
+
+class _Record(msgspec.Struct):
+    text: str
+    label: dict[str, dict[str, list[tuple[int, int]]]] = {}
+    id: int | str | None = None
+
+
+def read(
+    paths: Iterable[str | Path], report: Report, *, name: str = "cluener", encoding: str = "utf-8"
+) -> Iterator[Document]:
+    """Yield a document per line, entities in text order."""
+    types = schema_types(name)
+    once = tuple(f'"{label}": '.encode() for label in ("text", "label", *types))
+    for path in map(str, paths):
+        meta = document_meta(name, path)
+        stem = Path(path).stem
+        records = read_objects(
+            [path],
+            report,
+            _Record,
+            expected='{"text": …, "label": {type: {mention: [[start, end]]}}} a line',
+            encoding=encoding,
+            once=once,
+        )
+        for place, ordinal, record in records:
+            entities = _entities(record, types, report, place)
+            yield Document(f"{name}-{stem}-{ordinal}", record.text, entities, meta=meta)
+
+
+def _entities(
+    record: _Record, types: dict[str, str], report: Report, place: Place
+) -> tuple[Entity, ...]:
+    text = record.text
+    found: list[Entity] = []
+    for label, mentions in record.label.items():
+        kind = types.get(label)
+        if kind is None:
+            report.drop("unknown type", place, f"{label!r}; types are {', '.join(types)}")
+            continue
+        for mention, spans in mentions.items():
+            for start, last in spans:
+                end = last + 1
+                if start < 0 or text[start:end] != mention:
+                    candidates, _ = spans_of(text, mention)
+                    if not candidates:
+                        report.drop("mention not in the text", place, f"{mention!r}")
+                        continue
+                    what = f"{mention!r} is not at [{start}, {end})"
+                    report.note("wrong offset repaired", place, what)
+                    start, end = nearest(candidates, start)
+                found.append(Entity(kind, text[start:end], start, end))
+    found.sort(key=_order)
+    return tuple(found)
+
+
+def _order(entity: Entity) -> tuple[int, int]:
+    assert entity.start is not None
+    assert entity.end is not None
+    return entity.start, -entity.end

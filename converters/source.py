@@ -1,0 +1,200 @@
+"""Reading corpus files record by record: JSON lines or arrays, blocks of lines, single lines.
+
+A record that cannot be read is counted and skipped. A file in which no record can be read is not of
+the format at all: that raises, naming the first place, what was found and what was expected.
+"""
+
+import codecs
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from chinchilla.errors import InputError
+from chinchilla.jsonl import open_bytes, read_lines
+
+from .report import Place, Report
+
+_T = TypeVar("_T")
+_BOM = b"\xef\xbb\xbf"
+# So many bad records before any good one, and the file is called a wrong one without reading on.
+_MAX_BAD_AT_START = 50
+
+
+class Trial:
+    """Watches one file: counts bad records, and raises if none is good."""
+
+    def __init__(self, path: str, report: Report, expected: str) -> None:
+        self.path = path
+        self.report = report
+        self.expected = expected
+        self.good = 0
+        self.bad = 0
+        self.first = ""
+
+    def fail(self, reason: str, line: int, what: str) -> None:
+        """Count a bad record; raises once it is clear that the file is not of the format."""
+        self.bad += 1
+        if self.good == 0:
+            self.first = self.first or f"{self.path}:{line}: {reason}: {what[:120]}"
+            if self.bad >= _MAX_BAD_AT_START:
+                self.close()
+        self.report.drop(reason, (self.path, line), what)
+
+    def close(self) -> None:
+        """Raise an InputError if the file held nothing of the format."""
+        if self.good:
+            return
+        if self.bad:
+            raise InputError(
+                f"{self.first}; no record of the file could be read; expected {self.expected}"
+            )
+        raise InputError(f"{self.path}: is empty; expected {self.expected}")
+
+
+def is_utf8(encoding: str) -> bool:
+    """Say whether a name of an encoding means UTF-8, so that bytes may go to the JSON parser.
+
+    Raises:
+        InputError: no such encoding.
+    """
+    try:
+        return codecs.lookup(encoding).name == "utf-8"
+    except LookupError:
+        raise InputError(f"unknown encoding {encoding!r}; try utf-8 or gb18030") from None
+
+
+def read_objects(
+    paths: Iterable[str | Path],
+    report: Report,
+    kind: type[_T] | Any,
+    *,
+    expected: str,
+    encoding: str = "utf-8",
+    once: Sequence[bytes] = (),
+) -> Iterator[tuple[Place, int, _T]]:
+    """Yield `(place, ordinal, value)` of each record of JSON files, lines or one array.
+
+    The ordinal is the line of JSON lines and the position from 1 in an array. `once` lists keys
+    (with their quotes) that a record holds at most once: JSON parsers keep the last of two silently.
+    """
+    decoder = msgspec.json.Decoder(kind)
+    for path in map(str, paths):
+        trial = Trial(path, report, expected)
+        raw = _array(path) if _is_array(path) else _json_lines(path, encoding)
+        for line, ordinal, data in raw:
+            try:
+                value = decoder.decode(data if is_utf8(encoding) else data.decode(encoding))
+            except msgspec.ValidationError as error:
+                trial.fail("malformed record", line, str(error))
+                continue
+            except UnicodeDecodeError as error:
+                trial.fail(f"not {encoding.upper()}", line, f"at byte {error.start}")
+                continue
+            except msgspec.DecodeError as error:
+                trial.fail("not valid JSON", line, f"{error} in {_preview(data)}")
+                continue
+            if any(data.count(key) > 1 for key in once) and (
+                twice := _repeated_key(data, encoding)
+            ):
+                trial.fail("duplicate key", line, repr(twice))
+                continue
+            trial.good += 1
+            yield (path, line), ordinal, value
+        trial.close()
+
+
+def _is_array(path: str) -> bool:
+    if path == "-":
+        return False
+    with open_bytes(path) as file:
+        return file.read(64).removeprefix(_BOM).lstrip()[:1] == b"["
+
+
+def _json_lines(path: str, encoding: str) -> Iterator[tuple[int, int, bytes]]:
+    is_utf8(encoding)
+    for line, data in read_lines(path):
+        if data and not data.isspace():
+            yield line, line, data
+
+
+def _array(path: str) -> Iterator[tuple[int, int, bytes]]:
+    with open_bytes(path) as file:
+        data = file.read().removeprefix(_BOM)
+    try:
+        items = msgspec.json.decode(data, type=list[msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a JSON array ({error}); the file may be cut short") from None
+    line, seen = 1, 0
+    for ordinal, item in enumerate(items, 1):
+        raw = bytes(item)
+        at = data.find(raw, seen)
+        line += data.count(b"\n", seen, at)
+        seen = at
+        yield line, ordinal, raw
+
+
+def _preview(data: bytes) -> str:
+    return repr(data[:60].decode("utf-8", "replace"))
+
+
+def _repeated_key(data: bytes, encoding: str) -> str | None:
+    found: list[str] = []
+
+    def check(pairs: list[tuple[str, Any]]) -> None:
+        names = [name for name, _ in pairs]
+        found.extend(name for name in names if names.count(name) > 1)
+
+    json.loads(data.decode(encoding), object_pairs_hook=check)
+    return found[0] if found else None
+
+
+def read_text_lines(
+    path: str, report: Report, encoding: str = "utf-8"
+) -> Iterator[tuple[int, str]]:
+    """Yield `(line number, text)` of every line; undecodable bytes become U+FFFD and are counted."""
+    is_utf8(encoding)
+    for number, data in read_lines(path):
+        yield number, _decoded(data, encoding, report, (path, number))
+
+
+def read_blocks(
+    path: str, report: Report, encoding: str = "utf-8"
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield `(first line number, lines)` of each run of lines between blank ones.
+
+    A line of blanks alone ends a block too, but for the blank token of a column file (`"  O"`),
+    which holds a tag. Undecodable bytes become U+FFFD and are counted.
+    """
+    is_utf8(encoding)
+    block: list[bytes] = []
+    first = 1
+    for number, data in read_lines(path):
+        if data and not data.isspace():
+            if not block:
+                first = number
+            block.append(data)
+        elif block:
+            yield first, _decoded(b"\n".join(block), encoding, report, (path, first)).split("\n")
+            block = []
+    if block:
+        yield first, _decoded(b"\n".join(block), encoding, report, (path, first)).split("\n")
+
+
+def _decoded(data: bytes, encoding: str, report: Report, place: Place) -> str:
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = place[1] + data.count(b"\n", 0, error.start)
+        report.note(f"not {encoding.upper()}", (place[0], line), f"byte {data[error.start]:#04x}")
+        return data.decode(encoding, "replace")
+
+
+def first_line(path: str, encoding: str = "utf-8") -> str:
+    """Return the first line that is not blank, to tell the forms of a format apart."""
+    for _, data in read_lines(path):
+        if data and not data.isspace():
+            return data.decode(encoding, "replace")
+    return ""

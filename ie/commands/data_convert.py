@@ -1,0 +1,117 @@
+"""`chinchilla data convert`: corpus files in, documents out, faults counted."""
+
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from .. import jsonl
+from ..data import Document
+from ..errors import ConfigError
+
+
+@click.command()
+@click.argument("name")
+@click.argument("files", nargs=-1, required=True, metavar="FILE…")
+@click.option("-o", "--output", default="-", help="File to write; - is standard output.")
+@click.option("--report", "report_path", metavar="FILE", help="Write totals and faults as JSON.")
+@click.option("--encoding", default="utf-8", show_default=True, help="Encoding of the files.")
+@click.option(
+    "--set", "options", multiple=True, metavar="KEY=VALUE", help="An option of the reader."
+)
+@click.option("--strict", is_flag=True, help="Stop at the first record or annotation that is lost.")
+@click.option("--force", is_flag=True, help="Overwrite the output.")
+@click.option("--quiet", is_flag=True, help="Print errors only.")
+def command(
+    name: str,
+    files: tuple[str, ...],
+    output: str,
+    report_path: str | None,
+    encoding: str,
+    options: tuple[str, ...],
+    strict: bool,
+    force: bool,
+    quiet: bool,
+) -> None:
+    """Turn the FILEs of corpus NAME into documents, one JSON object a line.
+
+    What cannot be read or located is counted with its reason, never lost silently.
+
+    Example: chinchilla data convert duie duie_train.json -o docs.jsonl --report faults.json
+    """
+    from chinchilla import converters
+
+    report = converters.Report(strict=strict)
+    begin = time.perf_counter()
+    documents = converters.read(name, files, report=report, encoding=encoding, **_options(options))
+    with jsonl.write_bytes(output, force=force) as file:
+        for line in _watched(documents, report, quiet):
+            file.write(line)
+    if report_path:
+        jsonl.write_values(report_path, [report.to_dict()])
+    if not quiet:
+        _print_summary(report.to_dict(), time.perf_counter() - begin)
+
+
+def _options(pairs: tuple[str, ...]) -> dict[str, Any]:
+    import yaml
+
+    options = {}
+    for pair in pairs:
+        key, found, value = pair.partition("=")
+        if not found:
+            raise ConfigError(f"--set {pair!r}: expected KEY=VALUE, such as canonical=true")
+        options[key.strip().replace("-", "_")] = yaml.safe_load(value)
+    return options
+
+
+def _watched(documents: Iterator[Document], report: Any, quiet: bool) -> Iterator[bytes]:
+    """Yield the lines to write; show a count on a terminal."""
+    import msgspec
+
+    encoder = msgspec.json.Encoder()
+    if quiet or not sys.stderr.isatty():
+        for document in documents:
+            yield encoder.encode(document) + b"\n"
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.fields[count]:,} documents"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", count=0)
+        for document in documents:
+            yield encoder.encode(document) + b"\n"
+            if report.documents % 500 == 0:
+                progress.update(task, count=report.documents)
+
+
+def _print_summary(summary: dict[str, Any], seconds: float) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(stderr=True)
+    if summary["reasons"]:
+        table = Table("outcome", "reason", "count", "first example")
+        table.columns[2].justify = "right"
+        for entry in summary["reasons"]:
+            example = entry["examples"][0]
+            table.add_row(
+                entry["outcome"],
+                entry["reason"],
+                f"{entry['count']:,}",
+                _plain(f"{example['where']}: {example['what']}"),
+            )
+        console.print(table)
+    counts = ", ".join(
+        f"{summary[key]:,} {key}" for key in ("documents", "entities", "relations", "events")
+    )
+    console.print(f"{summary['name']}: {counts} in {seconds:.1f} s", highlight=False)
+
+
+def _plain(content: str) -> Any:
+    from rich.text import Text
+
+    return Text(content)
