@@ -1,0 +1,199 @@
+"""Bring extractions of one text together: of its windows, of shards of a schema, of votes.
+
+All offsets must already count from the start of the whole text (see `data.shift`).
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from .data import Argument, Entity, Event, Extraction, Issue, Relation
+
+_T = TypeVar("_T", Entity, Relation, Event)
+_WHERE = re.compile(r"^(entities|relations|events)\[(\d+)\]")
+Spans = Sequence[tuple[int, int]]
+
+
+def merge(parts: Sequence[Extraction], spans: Spans | None = None) -> Extraction:
+    """Return one extraction with everything in the parts, each thing once.
+
+    Equal entities and relations are one, with the higher score. An event joins the first event
+    of another part that has the same type and a compatible trigger and arguments, see
+    `is_same_event`; two events of one part are never joined. Order is that of the text. Issues
+    are kept, their paths renumbered. With `spans`, the windows of the parts, an entity that ends
+    at a window's edge yields to a longer one of its type from a neighbour.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    entities, entity_map = _unite([part.entities for part in parts], _entity_key, _better)
+    if spans is not None:
+        entities, entity_map = _without_cut(entities, entity_map, spans)
+    relations, relation_map = _unite([part.relations for part in parts], _relation_key, _better)
+    events, event_map = _unite_events([part.events for part in parts])
+    maps = {"entities": entity_map, "relations": relation_map, "events": event_map}
+    issues: dict[Issue, None] = {}
+    for i, part in enumerate(parts):
+        for issue in part.issues:
+            issues[_renumbered(issue, i, maps)] = None
+    return Extraction(tuple(entities), tuple(relations), tuple(events), tuple(issues))
+
+
+def _place(mention: Any) -> tuple[Any, ...]:
+    """Where a mention is, or for one that is not in the text, what it says."""
+    return (mention.text,) if mention.start is None else (mention.start, mention.end)
+
+
+def _entity_key(entity: Entity) -> tuple[Any, ...]:
+    return (entity.type, _place(entity))
+
+
+def _relation_key(relation: Relation) -> tuple[Any, ...]:
+    ends = (_entity_key(relation.subject), _entity_key(relation.object))
+    qualifiers = tuple(sorted((name, _place(e)) for name, e in relation.qualifiers.items()))
+    return (relation.type, *ends, qualifiers)
+
+
+def _better(first: Any, second: Any) -> Any:
+    return second if (second.score or 0.0) > (first.score or 0.0) else first
+
+
+_Map = dict[tuple[int, int], int]
+
+
+def _unite(
+    lists: Sequence[Sequence[_T]], key: Callable[[_T], Any], choose: Callable[[_T, _T], _T]
+) -> tuple[list[_T], _Map]:
+    """Return distinct values in text order, and where each (part, index) went."""
+    found: dict[Any, _T] = {}
+    keys: dict[tuple[int, int], Any] = {}
+    for i, values in enumerate(lists):
+        for j, value in enumerate(values):
+            name = keys[i, j] = key(value)
+            found[name] = choose(found[name], value) if name in found else value
+    order = sorted(found, key=lambda name: _text_order(found[name]))
+    rank = {name: at for at, name in enumerate(order)}
+    return [found[name] for name in order], {at: rank[name] for at, name in keys.items()}
+
+
+def _text_order(value: Any) -> tuple[float, ...]:
+    if isinstance(value, Relation):
+        return (*_text_order(value.subject), *_text_order(value.object))
+    if isinstance(value, Event):
+        if value.trigger is not None and value.trigger.start is not None:
+            return _text_order(value.trigger)
+        return min((_text_order(argument) for argument in value.arguments), default=(0.0, 0.0))
+    if value.start is None:
+        return (float("inf"), 0.0)
+    return (value.start, value.end)
+
+
+def _without_cut(entities: list[Entity], places: _Map, spans: Spans) -> tuple[list[Entity], _Map]:
+    """Drop an entity that stops at an inner window edge inside a longer one of its type."""
+    edges = {edge for span in spans for edge in span} - {spans[0][0], spans[-1][1]}
+    winner: dict[int, int] = {}
+    widest: dict[str | None, int] = {}
+    for i, entity in enumerate(entities):
+        if entity.start is None or entity.end is None:
+            continue
+        for j in (widest.get(entity.type), i + 1):
+            other = entities[j] if j is not None and j < len(entities) else None
+            if (
+                other is not None
+                and other.type == entity.type
+                and other.start is not None
+                and other.end is not None
+                and other.start <= entity.start
+                and entity.end <= other.end
+                and (other.start, other.end) != (entity.start, entity.end)
+                and (entity.start in edges or entity.end in edges)
+            ):
+                winner[i] = j if j is not None else i
+        before = widest.get(entity.type)
+        if before is None or (entities[before].end or 0) < entity.end:
+            widest[entity.type] = i
+    kept = [i for i in range(len(entities)) if i not in winner]
+    rank = {i: at for at, i in enumerate(kept)}
+
+    def final(i: int) -> int:
+        while i in winner:
+            i = winner[i]
+        return rank[i]
+
+    return [entities[i] for i in kept], {at: final(i) for at, i in places.items()}
+
+
+def is_same_event(first: Event, second: Event) -> bool:
+    """Say whether events of two windows may be one.
+
+    They are of one type; triggers, where both are in the text, stand at the same place; no role
+    that both fill is filled with different strings only; and they share the trigger's place or
+    at least one argument.
+    """
+    if first.type != second.type:
+        return False
+    places = [None if e.trigger is None else e.trigger.span for e in (first, second)]
+    if None not in places and places[0] != places[1]:
+        return False
+    fillers: list[dict[str, set[str]]] = [{}, {}]
+    for event, roles in zip((first, second), fillers, strict=True):
+        for argument in event.arguments:
+            roles.setdefault(argument.role, set()).add(argument.text)
+    common = fillers[0].keys() & fillers[1].keys()
+    if any(not fillers[0][role] & fillers[1][role] for role in common):
+        return False
+    return bool(common) or None not in places
+
+
+def _unite_events(lists: Sequence[Sequence[Event]]) -> tuple[list[Event], _Map]:
+    united: list[Event] = []
+    origins: list[set[int]] = []
+    by_type: dict[str, list[int]] = {}
+    places: _Map = {}
+    for i, events in enumerate(lists):
+        for j, event in enumerate(events):
+            same = by_type.setdefault(event.type, [])
+            at = next(
+                (k for k in same if i not in origins[k] and is_same_event(united[k], event)), None
+            )
+            if at is None:
+                at = len(united)
+                same.append(at)
+                united.append(event)
+                origins.append({i})
+            else:
+                united[at] = join_events(united[at], event)
+                origins[at].add(i)
+            places[i, j] = at
+    order = sorted(range(len(united)), key=lambda k: _text_order(united[k]))
+    rank = {k: at for at, k in enumerate(order)}
+    return [united[k] for k in order], {at: rank[k] for at, k in places.items()}
+
+
+def join_events(first: Event, second: Event) -> Event:
+    """Return one event with the arguments of both, each role and string once, in text order."""
+    arguments: dict[tuple[str, str], Argument] = {}
+    for argument in (*first.arguments, *second.arguments):
+        key = (argument.role, argument.text)
+        known = arguments.get(key)
+        if known is None or (known.start is None and argument.start is not None):
+            arguments[key] = argument
+    scores = [event.score for event in (first, second) if event.score is not None]
+    return msgspec.structs.replace(
+        first,
+        trigger=first.trigger or second.trigger,
+        arguments=tuple(sorted(arguments.values(), key=_text_order)),
+        score=max(scores, default=None),
+    )
+
+
+def _renumbered(issue: Issue, part: int, maps: dict[str, _Map]) -> Issue:
+    match = _WHERE.match(issue.where)
+    if match is None:
+        return issue
+    kind, index = match.group(1), int(match.group(2))
+    new = maps[kind].get((part, index))
+    if new is None:
+        return issue
+    return Issue(issue.kind, issue.detail, f"{kind}[{new}]{issue.where[match.end() :]}")

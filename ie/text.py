@@ -1,0 +1,200 @@
+"""Chinese text as positions: windows that respect sentences, and a folded copy with a way back.
+
+Nothing here changes a text. All positions are code points, ranges exclude their end.
+"""
+
+import re
+import unicodedata
+from bisect import bisect_right
+from functools import lru_cache
+from typing import NamedTuple
+
+_PAIRS = dict(zip("》”’）」』】〉〕)]", "《“‘（「『【〈〔([", strict=True))
+_OPENERS = frozenset(_PAIRS.values())
+# A sentence ends after these marks and the closing marks that follow them.
+_SENTENCE = re.compile(r"(?:[。！？!?…]+|(?<=[^\d\s])\.(?=\s))[》”’）」』】〉〕)\]]*")
+_HALF = re.compile(r"[；;]")
+_CLAUSE = re.compile(r"[，,、：:]|[^\S\n]+")
+_WORD = re.compile(r"[0-9A-Za-z０-９Ａ-Ｚａ-ｚ]+(?:[.,．，'’\-_/@:%％][0-9A-Za-z０-９]+)*[%％]?")
+_PARAGRAPH_LEVEL, _SENTENCE_LEVEL, _HALF_LEVEL, _CLAUSE_LEVEL = 7, 6, 4, 2
+_INSIDE_WORD, _INSIDE_BRACKETS = -2, -1
+
+
+def windows(text: str, size: int, overlap: int = 0) -> list[tuple[int, int]]:
+    """Cut a text into `[start, end)` windows of at most `size` characters, none lost.
+
+    A window ends after a paragraph, else a sentence, else a clause, in its second half; outside
+    of 《》, quotes and brackets where it can, and never inside a number or Latin word that a window
+    could hold. Consecutive windows share up to `overlap` characters: whole sentences after a
+    sentence end, else exactly so many, so that any mention of at most `overlap` characters lies
+    whole in one window. An empty text has no windows.
+
+    Raises:
+        ValueError: not 0 <= overlap < size.
+    """
+    if not 0 <= overlap < size:
+        raise ValueError(f"need 0 <= overlap < size, got size {size} and overlap {overlap}")
+    length = len(text)
+    if length <= size:
+        return [(0, length)] if text else []
+    levels = _cut_levels(text)
+    result = []
+    start = 0
+    while length - start > size:
+        earliest = start + max(size // 2, overlap + 1)
+        cut = max(range(earliest, start + size + 1), key=lambda at: (levels[at], at))
+        result.append((start, cut))
+        start = _next_start(levels, start, cut, overlap)
+    result.append((start, length))
+    return result
+
+
+def _next_start(levels: list[int], start: int, cut: int, overlap: int) -> int:
+    if overlap == 0:
+        return cut
+    first = max(start + 1, cut - overlap)
+    if levels[cut] >= _SENTENCE_LEVEL:
+        return next(at for at in range(first, cut + 1) if levels[at] >= _SENTENCE_LEVEL)
+    at = first
+    while at > start + 1 and levels[at] == _INSIDE_WORD:
+        at -= 1
+    return at if levels[at] != _INSIDE_WORD else first
+
+
+def _cut_levels(text: str) -> list[int]:
+    """Return, for each position, how good it is to cut before it; inside brackets one less."""
+    levels = [0] * (len(text) + 1)
+    for match in _WORD.finditer(text):
+        for at in range(match.start() + 1, match.end()):
+            levels[at] = _INSIDE_WORD
+    for pattern, level in (
+        (_CLAUSE, _CLAUSE_LEVEL),
+        (_HALF, _HALF_LEVEL),
+        (_SENTENCE, _SENTENCE_LEVEL),
+    ):
+        for match in pattern.finditer(text):
+            if levels[match.end()] != _INSIDE_WORD:
+                levels[match.end()] = level
+    for at, character in enumerate(text):
+        if unicodedata.combining(character) or character in "\ufe0f\u200d":
+            levels[at] = _INSIDE_WORD
+    for opening, closing in _bracketed(text):
+        is_title = text[opening] in "《〈"
+        for at in range(opening + 1, closing + 1):
+            if levels[at] != _INSIDE_WORD:
+                levels[at] = _INSIDE_BRACKETS if is_title else _inside(levels[at])
+    at = text.find("\n")
+    while at >= 0:
+        levels[at + 1] = _PARAGRAPH_LEVEL
+        at = text.find("\n", at + 1)
+    return levels
+
+
+def _inside(level: int) -> int:
+    # A sentence end in a quotation is still better than a clause end outside of it.
+    return level - 3 if level >= _HALF_LEVEL else level - 1
+
+
+def _bracketed(text: str) -> list[tuple[int, int]]:
+    """Return the outermost pairs `(opening, closing)` within paragraphs; strays are no pairs."""
+    pairs: list[tuple[int, int]] = []
+    stack: list[int] = []
+    for at, character in enumerate(text):
+        if character in _OPENERS:
+            stack.append(at)
+        elif character == "\n":
+            stack.clear()
+        elif character in _PAIRS and stack:
+            if text[stack[-1]] == _PAIRS[character]:
+                opening = stack.pop()
+                while pairs and pairs[-1][0] > opening:
+                    pairs.pop()
+                pairs.append((opening, at))
+            elif len(stack) > 1 and text[stack[-2]] == _PAIRS[character]:
+                # One opener before it was never closed.
+                stack.pop()
+                opening = stack.pop()
+                while pairs and pairs[-1][0] > opening:
+                    pairs.pop()
+                pairs.append((opening, at))
+    return pairs
+
+
+class Folded(NamedTuple):
+    """A folded copy; its character i comes from the original's character `origin[i]`."""
+
+    text: str
+    origin: list[int]
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Return the range of the original that the folded `[start, end)` comes from."""
+        return self.origin[start], self.origin[end - 1] + 1
+
+
+# Marks that writers and models leave out or add at will.
+_DROPPED = frozenset("《》〈〉\u200b\u200c\u200d\ufeff\u00ad\ufe0f")
+_MARKS = {
+    **dict.fromkeys("“”„‟〝〞＂「」『』", '"'),
+    **dict.fromkeys("‘’‚‛＇`´", "'"),
+    **dict.fromkeys("—–―‐‑‒−﹣－─", "-"),
+    **dict.fromkeys("·•・‧∙⋅･", "·"),
+    **dict.fromkeys("〜～∼", "~"),
+    "。": ".", "、": ",", "【": "[", "】": "]", "〔": "[", "〕": "]",
+}  # fmt: skip
+# Traditional and other variants -> the usual simplified form; only pairs that are safe both ways.
+_VARIANTS = dict(
+    zip(
+        "臺台檯颱於于裡裏里爲為爲們個國會來時對發後說開關門東車馬長張陳劉楊黃趙吳鄭馮鄧蕭許韓"
+        "葉葉鄔龍龜灣廣慶華蘇陝陽陰隊際雲電視學習機構業務報導經濟資訊產品銷售價萬億元點線網絡體"
+        "證券銀財務稅號碼軍戰爭爾羅蘭歐亞聯邦選舉總統據數據畫書藝術樂團員實驗證興奮處處記者應當變"
+        "異體峯峰羣群綫線着著祕秘冊册鬥斗鷄雞",
+        "台台台台于于里里里为为为们个国会来时对发后说开关门东车马长张陈刘杨黄赵吴郑冯邓萧许韩"
+        "叶叶邬龙龟湾广庆华苏陕阳阴队际云电视学习机构业务报导经济资讯产品销售价万亿元点线网络体"
+        "证券银财务税号码军战争尔罗兰欧亚联邦选举总统据数据画书艺术乐团员实验证兴奋处处记者应当变"
+        "异体峰峰群群线线着着秘秘册册斗斗鸡鸡",
+        strict=True,
+    )
+)
+
+
+@lru_cache(maxsize=65536)
+def _fold_character(character: str) -> str:
+    if character in _DROPPED or character.isspace():
+        return ""
+    character = _MARKS.get(character, character)
+    folded = unicodedata.normalize("NFKC", character).lower()
+    return "".join(
+        _VARIANTS.get(c, _MARKS.get(c, c)) for c in folded if c not in _DROPPED and not c.isspace()
+    )
+
+
+def fold(text: str) -> Folded:
+    """Return a copy without spaces and book-title marks, in one width, case and character form.
+
+    Characters may vanish or become several; `Folded.origin` leads each one back.
+    """
+    folded: list[str] = []
+    origin: list[int] = []
+    for at, character in enumerate(text):
+        new = _fold_character(character)
+        if len(new) == 1:
+            folded.append(new)
+            origin.append(at)
+        elif new:
+            folded.extend(new)
+            origin.extend([at] * len(new))
+    return Folded("".join(folded), origin)
+
+
+def sentence_starts(text: str) -> list[int]:
+    """Return the start of every sentence or paragraph, ascending; the first is 0."""
+    starts = {0}
+    starts.update(match.end() for match in _SENTENCE.finditer(text))
+    starts.update(match.end() for match in re.finditer("\n", text))
+    starts.discard(len(text))
+    return sorted(starts) or [0]
+
+
+def sentence_of(starts: list[int], at: int) -> int:
+    """Return the number of the sentence that holds a position, given `sentence_starts`."""
+    return bisect_right(starts, at) - 1
