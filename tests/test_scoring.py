@@ -1,32 +1,11 @@
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, settings
 
-from chinchilla.data import Document
 from chinchilla.errors import ConfigError, InputError
 from chinchilla.schema import Schema
-from chinchilla.scoring import pair_documents, score_documents
+from chinchilla.scoring import SCORERS, pair_documents, score_documents
 from chinchilla.scoring.canonical import canonical_document
-
-TEXT = "鲁迅写了《呐喊》，鲁迅也写了《彷徨》。"
-
-
-def mention(text, start=None, **more):
-    end = None if start is None else start + len(text)
-    return {"text": text, "start": start, "end": end, **more}
-
-
-def document(identifier="d1", text=TEXT, **annotations):
-    return Document.from_dict({"id": identifier, "text": text, **annotations})
-
-
-def entities(*items):
-    return document(entities=[mention(text, start, type=kind) for kind, text, start in items])
-
-
-def figures(score):
-    return (score.gold, score.predicted, score.correct)
-
+from scoring_samples import document, document_pairs, entities, event, figures, relation
 
 GOLD = entities(("人名", "鲁迅", 0), ("作品", "呐喊", 5), ("人名", "鲁迅", 9), ("作品", "彷徨", 15))
 
@@ -79,18 +58,6 @@ def test_an_ungrounded_mention_never_equals_a_grounded_one():
     assert figures(score_documents([(GOLD, entities(("人名", "鲁迅", None)))]).all) == (4, 1, 0)
 
 
-def relation(name="作者", subject=("作品", "呐喊", 5), object=("人物", "鲁迅", 0), **qualifiers):
-    def end(item):
-        return mention(item[1], item[2], type=item[0])
-
-    return {
-        "type": name,
-        "subject": end(subject),
-        "object": end(object),
-        "qualifiers": {key: end(item) for key, item in qualifiers.items()},
-    }
-
-
 def test_strict_relations_need_types_and_offsets_of_both_ends():
     gold = document(relations=[relation()])
     for wrong in (
@@ -115,14 +82,6 @@ def test_string_relations_leave_out_offsets_types_and_qualifiers():
     gold = document(relations=[relation(inWork=("作品", "彷徨", 15))])
     predicted = document(relations=[relation(object=("谁", "鲁迅", 9))])
     assert figures(score_documents([(gold, predicted)], "string").all) == (1, 1, 1)
-
-
-def event(kind, trigger, *arguments):
-    return {
-        "type": kind,
-        "trigger": trigger and mention(*trigger),
-        "arguments": [mention(text, start, role=role) for role, text, start in arguments],
-    }
 
 
 def test_strict_scores_triggers_and_arguments_apart():
@@ -214,47 +173,42 @@ def test_canonical_documents_resolve_aliases_and_inverse_relations():
     assert short(one("合作", "甲", "乙")) == ("合作", "甲", "乙", "机构名")
 
 
-@st.composite
-def documents(draw):
-    text = draw(st.text("甲乙丙丁𠮷１a\u2028", min_size=2, max_size=12))
-    place = st.integers(0, len(text) - 1)
-
-    def span():
-        start = draw(place)
-        end = draw(st.integers(start + 1, len(text)))
-        return {"text": text[start:end], "start": start, "end": end}
-
-    def several(make, most=3):
-        return [make() for _ in range(draw(st.integers(0, most)))]
-
-    kind = st.sampled_from(["人名", "地名"])
-
-    def one():
-        ends = {key: {**span(), "type": draw(kind)} for key in ("subject", "object")}
-        return {
-            "entities": several(lambda: {**span(), "type": draw(kind)}),
-            "relations": several(lambda: {"type": draw(kind), **ends}, 1),
-            "events": several(
-                lambda: {
-                    "type": draw(kind),
-                    "trigger": draw(st.none() | st.just(span())),
-                    "arguments": several(lambda: {**span(), "role": draw(kind)}),
-                }
-            ),
-        }
-
-    return document("d", text, **one()), document("d", text, **one())
+# The others are not symmetric by their rules: DuEE sums over predictions alone, DuEE-fin and
+# Doc2EDAG pair greedily in gold order, multimatch matches gold many times.
+SYMMETRIC = (
+    "strict",
+    "boundary",
+    "string",
+    "string-set",
+    "seqeval",
+    "seqeval-strict",
+    "seqeval-bmes",
+    "cluener",
+    "duie",
+    "gplinker",
+    "iepile",
+    "uie-offset-set",
+    "uie-offset-normal",
+    "uie-string-set",
+    "uie-string-normal",
+)
 
 
-SCORERS = ("strict", "boundary", "string", "string-set")
-
-
-@pytest.mark.parametrize("scorer", SCORERS)
-@given(pair=documents())
+@pytest.mark.parametrize("scorer", SYMMETRIC)
+@settings(deadline=None)
+@given(pair=document_pairs())
 def test_swapping_gold_and_predicted_swaps_precision_and_recall(scorer, pair):
     gold, predicted = pair
     forth = score_documents([(gold, predicted)], scorer).all
     back = score_documents([(predicted, gold)], scorer).all
     assert (forth.precision, forth.recall) == (back.recall, back.precision)
-    same = score_documents([(gold, gold)], scorer).all
-    assert same.f1 == (1 if same.gold else 0)
+
+
+# Doc2EDAG's tie-break alone may give a perfect prediction less than 1; see its docstring.
+@pytest.mark.parametrize("scorer", sorted(set(SCORERS) - {"doc2edag"}))
+@settings(deadline=None)
+@given(pair=document_pairs())
+def test_gold_against_itself_scores_one(scorer, pair):
+    same = score_documents([(pair[0], pair[0])], scorer)
+    for section in same.sections.values():
+        assert section.micro.f1 == (1 if section.micro.gold else 0)

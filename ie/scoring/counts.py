@@ -9,7 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-SECTIONS = ("entities", "relations", "triggers", "arguments", "events")
+# The order of reports. `all` sums the first four; the others look at the same items again.
+SECTIONS = ("entities", "relations", "triggers", "arguments", "relation ends", "events")
+_SUMMED = SECTIONS[:4]
 
 # [gold, predicted, correct predictions, matched gold], by section and type. The last two differ
 # only in scorers that count them apart, such as DuIE's.
@@ -21,29 +23,35 @@ class Score:
     """How many were asked for, given and right; a ratio over nothing is 0.0.
 
     `correct` counts right predictions and is the numerator of precision; `matched` counts found
-    gold items and is the numerator of recall.
+    gold items and is the numerator of recall. With `decimals`, precision and recall are rounded
+    to that many before F1, and F1 after, as one published scorer does.
     """
 
     gold: float = 0
     predicted: float = 0
     correct: float = 0
     matched: float = 0
+    decimals: int | None = None
 
     @property
     def precision(self) -> float:
         """`correct / predicted`."""
-        return self.correct / self.predicted if self.predicted else 0.0
+        return self._rounded(self.correct / self.predicted if self.predicted else 0.0)
 
     @property
     def recall(self) -> float:
         """`matched / gold`."""
-        return self.matched / self.gold if self.gold else 0.0
+        return self._rounded(self.matched / self.gold if self.gold else 0.0)
 
     @property
     def f1(self) -> float:
         """The harmonic mean of precision and recall."""
-        total = self.precision + self.recall
-        return 2 * self.precision * self.recall / total if total else 0.0
+        precision, recall = self.precision, self.recall
+        total = precision + recall
+        return self._rounded(2 * precision * recall / total if total else 0.0)
+
+    def _rounded(self, value: float) -> float:
+        return value if self.decimals is None else round(value, self.decimals)
 
     def to_dict(self) -> dict[str, float]:
         """Return counts and ratios, unrounded."""
@@ -103,8 +111,8 @@ class Result:
 
     @property
     def all(self) -> Score:
-        """The micro score over all sections together."""
-        return add(section.micro for section in self.sections.values())
+        """The micro score over entities, relations, triggers and arguments together."""
+        return add(part.micro for name, part in self.sections.items() if name in _SUMMED)
 
     def to_dict(self) -> dict[str, Any]:
         """Return every figure, unrounded."""
@@ -115,12 +123,14 @@ class Result:
 def add(scores: Iterable[Score]) -> Score:
     """Return the sum of the counts."""
     gold = predicted = correct = matched = 0.0
+    decimals = None
     for score in scores:
+        decimals = score.decimals
         gold += score.gold
         predicted += score.predicted
         correct += score.correct
         matched += score.matched
-    return Score(_whole(gold), _whole(predicted), _whole(correct), _whole(matched))
+    return Score(_whole(gold), _whole(predicted), _whole(correct), _whole(matched), decimals)
 
 
 def sum_tallies(tallies: Iterable[Tally]) -> Tally:
@@ -139,14 +149,14 @@ def sum_tallies(tallies: Iterable[Tally]) -> Tally:
     return total
 
 
-def summarise(scorer: str, tallies: Iterable[Tally]) -> Result:
+def summarise(scorer: str, tallies: Iterable[Tally], decimals: int | None = None) -> Result:
     """Sum the tallies of many documents into the result of one scorer.
 
-    Types come in falling order of gold count, then by name.
+    Types come in falling order of gold count, then by name; `decimals` as in `Score`.
     """
     by_section: dict[str, dict[str, Score]] = {}
     for (section, name), row in sum_tallies(tallies).items():
-        by_section.setdefault(section, {})[name] = Score(*map(_whole, row))
+        by_section.setdefault(section, {})[name] = Score(*map(_whole, row), decimals)
     order = [name for name in SECTIONS if name in by_section]
     return Result(scorer, {name: _section(by_section[name]) for name in order})
 

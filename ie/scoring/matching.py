@@ -1,13 +1,14 @@
 """Compare the items of two documents as sets, as multisets or one to many."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from .counts import Tally
 
 # An item is a tuple whose first element is the type under which it is counted.
 Item = tuple[Any, ...]
+Match = Callable[[Tally, str, Iterable[Item], Iterable[Item]], None]
 
 
 def match_sets(tally: Tally, section: str, gold: Iterable[Item], predicted: Iterable[Item]) -> None:
@@ -42,20 +43,18 @@ def match_multisets(
 def match_many(tally: Tally, section: str, gold: Iterable[Item], predicted: Iterable[Item]) -> None:
     """Count every listing; a gold listing may be matched by any number of predictions.
 
-    Precision counts right predictions, recall the distinct right ones among distinct gold.
+    Recall can exceed 1 where a right item is predicted more often than gold lists it.
     """
-    gold = set(gold)
-    found = set()
+    gold = list(gold)
+    known = set(gold)
     for item in gold:
         row_of(tally, section, item[0])[0] += 1
     for item in predicted:
         row = row_of(tally, section, item[0])
         row[1] += 1
-        if item in gold:
+        if item in known:
             row[2] += 1
-            if item not in found:
-                found.add(item)
-                row[3] += 1
+            row[3] += 1
 
 
 def row_of(tally: Tally, section: str, name: str) -> list[float]:

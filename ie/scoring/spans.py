@@ -1,12 +1,14 @@
 """The plain scorers: exact offsets (`strict`, `boundary`) and equal strings (`string`)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from typing import Any
 
 from ..data import Document, Entity, Located, Relation
 from .counts import Tally
-from .matching import Item, match_multisets, match_sets
+from .matching import Item, Match, match_multisets, match_sets
 
 Place = tuple[int | str | None, int | None]
+Key = Callable[[Located], Any]
 
 
 def score_strict(gold: Document, predicted: Document) -> Tally:
@@ -23,13 +25,15 @@ def score_strict(gold: Document, predicted: Document) -> Tally:
     universal-ie/UIE (`uie/extraction/scorer.py`) for the rest.
     """
     tally: Tally = {}
-    match_sets(tally, "entities", _entities(gold), _entities(predicted))
+    match_sets(tally, "entities", entity_items(gold), entity_items(predicted))
     if gold.relations or predicted.relations:
         typed = has_typed_ends(gold)
-        match_sets(tally, "relations", _relations(gold, typed), _relations(predicted, typed))
+        match_sets(
+            tally, "relations", relation_items(gold, typed), relation_items(predicted, typed)
+        )
     if gold.events or predicted.events:
-        match_sets(tally, "triggers", _triggers(gold, place), _triggers(predicted, place))
-        match_sets(tally, "arguments", _arguments(gold, place), _arguments(predicted, place))
+        match_sets(tally, "triggers", trigger_items(gold), trigger_items(predicted))
+        match_sets(tally, "arguments", argument_items(gold), argument_items(predicted))
     return tally
 
 
@@ -50,19 +54,19 @@ def score_boundary(gold: Document, predicted: Document) -> Tally:
         (("", place(m)) for m in predicted.entities),
     )
     if gold.relations or predicted.relations:
-        match_sets(tally, "relations", _bare_relations(gold), _bare_relations(predicted))
+        match_sets(tally, "relations", relation_ends(gold), relation_ends(predicted))
     if gold.events or predicted.events:
         match_sets(
             tally,
             "triggers",
-            (("", *item[1:]) for item in _triggers(gold, place)),
-            (("", *item[1:]) for item in _triggers(predicted, place)),
+            (("", *item[1:]) for item in trigger_items(gold)),
+            (("", *item[1:]) for item in trigger_items(predicted)),
         )
         match_sets(
             tally,
             "arguments",
-            ((item[0], item[2]) for item in _arguments(gold, place)),
-            ((item[0], item[2]) for item in _arguments(predicted, place)),
+            ((item[0], item[2]) for item in argument_items(gold)),
+            ((item[0], item[2]) for item in argument_items(predicted)),
         )
     return tally
 
@@ -87,9 +91,6 @@ def score_string_set(gold: Document, predicted: Document) -> Tally:
     return _match_strings(gold, predicted, match_sets)
 
 
-Match = Callable[[Tally, str, Iterable[Item], Iterable[Item]], None]
-
-
 def _match_strings(gold: Document, predicted: Document, match: Match) -> Tally:
     tally: Tally = {}
     given = string_items(predicted)
@@ -101,10 +102,10 @@ def _match_strings(gold: Document, predicted: Document, match: Match) -> Tally:
 def string_items(document: Document) -> dict[str, list[Item]]:
     """Return the string items of a document by section, repeats included."""
     return {
-        "entities": [(m.type or "", m.text) for m in document.entities],
-        "relations": [(r.type, r.subject.text, r.object.text) for r in document.relations],
-        "triggers": list(_triggers(document, _text)),
-        "arguments": list(_arguments(document, _text)),
+        "entities": entity_items(document, string_of),
+        "relations": relation_ends(document, string_of),
+        "triggers": trigger_items(document, string_of),
+        "arguments": argument_items(document, string_of),
     }
 
 
@@ -121,17 +122,21 @@ def has_typed_ends(document: Document) -> bool:
     )
 
 
-def _text(mention: Located) -> str:
+def string_of(mention: Located) -> str:
+    """Return what identifies a mention where offsets do not count: its string."""
     return mention.text
 
 
-def _entities(document: Document) -> Iterable[Item]:
-    return [(m.type or "", place(m)) for m in document.entities]
+def entity_items(document: Document, of: Key = place) -> list[Item]:
+    """Return (type, mention) of each entity, the mention by `of`."""
+    return [(m.type or "", of(m)) for m in document.entities]
 
 
-def _relations(document: Document, typed: bool) -> Iterable[Item]:
+def relation_items(document: Document, typed: bool, of: Key = place) -> list[Item]:
+    """Return (predicate, subject, object, qualifiers) of each relation, ends with their types."""
+
     def end(entity: Entity) -> Item:
-        return (entity.type, place(entity)) if typed else (place(entity),)
+        return (entity.type, of(entity)) if typed else (of(entity),)
 
     def item(relation: Relation) -> Item:
         slots = frozenset((name, *end(m)) for name, m in relation.qualifiers.items())
@@ -140,13 +145,16 @@ def _relations(document: Document, typed: bool) -> Iterable[Item]:
     return [item(relation) for relation in document.relations]
 
 
-def _bare_relations(document: Document) -> Iterable[Item]:
-    return [(r.type, place(r.subject), place(r.object)) for r in document.relations]
+def relation_ends(document: Document, of: Key = place) -> list[Item]:
+    """Return (predicate, subject, object) of each relation, without types and qualifiers."""
+    return [(r.type, of(r.subject), of(r.object)) for r in document.relations]
 
 
-def _triggers(document: Document, of: Callable[[Located], object]) -> Iterable[Item]:
+def trigger_items(document: Document, of: Key = place) -> list[Item]:
+    """Return (event type, trigger) of each event that has a trigger."""
     return [(e.type, of(e.trigger)) for e in document.events if e.trigger is not None]
 
 
-def _arguments(document: Document, of: Callable[[Located], object]) -> Iterable[Item]:
+def argument_items(document: Document, of: Key = place) -> list[Item]:
+    """Return (event type, role, mention) of each argument of each event."""
     return [(e.type, a.role, of(a)) for e in document.events for a in e.arguments]
