@@ -3,9 +3,12 @@
 A template is a YAML file of `chinchilla.instructions` with wordings for each task and the slots
 `{types}` and `{format}`. How a model was taught is its `PromptStyle`, kept in `chinchilla.json`
 beside its weights, so that inference asks just as training did.
+
+With `steps: 2` events are asked twice: `render_prompt("ee", …)` asks for triggers, and
+`render_arguments` for the arguments of one trigger found; both answers have the usual form.
+With `rationale: true` the answer begins with `<think>…</think>`, which `parse` skips.
 """
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from importlib import resources
@@ -15,9 +18,19 @@ import msgspec
 import yaml
 
 from .backend import Prompt
+from .data import Document, Event, Extraction
 from .errors import ConfigError, near_miss
-from .formats import FORMATS, label_text
-from .schema import TASKS, EntityType, EventType, RelationType, Role, Schema
+from .formats import FORMATS, encode
+from .schema import TASKS, Schema
+from .wording import (
+    ARGUMENTS,
+    FORMAT_TEXT,
+    RATIONALE_TEXT,
+    TRIGGERS,
+    describe_trigger,
+    describe_types,
+    render_demonstrations,
+)
 
 STYLE_FILE = "chinchilla.json"
 
@@ -28,7 +41,9 @@ class PromptStyle:
 
     `types_per_prompt` (None: all) is how many types one prompt may list per task; `window` is
     the most characters of text in one prompt, per task; `trained` lists the labels met in
-    training per task (empty: unknown, as for a general model).
+    training per task (empty: unknown, as for a general model). `steps` 2 asks for events in two
+    prompts; `rationale` asks for a few words of reasoning before the answer; `demonstrations`
+    are gold documents (in their JSON form) shown as worked examples in every prompt.
     """
 
     template: str = "zh-v1"
@@ -37,6 +52,9 @@ class PromptStyle:
     types_per_prompt: dict[str, int] = field(default_factory=dict)
     window: dict[str, int] = field(default_factory=dict)
     trained: dict[str, list[str]] = field(default_factory=dict)
+    steps: int = 1
+    rationale: bool = False
+    demonstrations: list[dict[str, Any]] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -61,13 +79,30 @@ class PromptStyle:
             raise ConfigError(
                 f"{where}: unknown format {style.format!r}; use {' or '.join(FORMATS)}"
             )
-        read_template(style.template)
+        check_style(style, where)
         return style
+
+
+def check_style(style: PromptStyle, where: str = STYLE_FILE) -> None:
+    """Check that the template exists and words what the style asks for.
+
+    Raises:
+        ConfigError: unknown template, `steps` not 1 or 2, or no wording for two steps.
+    """
+    template = read_template(style.template)
+    if style.steps not in (1, 2):
+        raise ConfigError(f"{where}: steps is {style.steps}; events are asked in 1 or 2 steps")
+    if style.steps == 2 and TRIGGERS not in template.wordings:
+        able = [name for name in template_names() if TRIGGERS in read_template(name).wordings]
+        raise ConfigError(
+            f"{where}: template {style.template!r} has no wording for two-step events; "
+            f"use one of {', '.join(able)}"
+        )
 
 
 @dataclass(frozen=True)
 class Template:
-    """Wordings per task. `types` is `labels` (bare) or `list` (a line a type, described)."""
+    """Wordings per task and step. `types` is `labels` (bare) or `list` (a described line each)."""
 
     name: str
     lang: str
@@ -97,20 +132,79 @@ def read_template(name: str) -> Template:
         )
     source = resources.files("chinchilla.instructions").joinpath("templates", f"{name}.yaml")
     value = yaml.safe_load(source.read_text(encoding="utf-8"))
-    wordings = {task: tuple(value[task]) for task in TASKS}
+    steps = [step for step in (TRIGGERS, ARGUMENTS) if step in value]
+    wordings = {task: tuple(value[task]) for task in (*TASKS, *steps)}
     return Template(name, value["lang"], value["format"], value["types"], wordings)
 
 
 def render_prompt(task: str, schema: Schema, text: str, style: PromptStyle) -> Prompt:
-    """Ask for all types that the schema declares for one task in one text."""
+    """Ask for all types that the schema declares for one task in one text.
+
+    With two steps, the prompt for `ee` asks for triggers alone; see `render_arguments`.
+    """
+    return Prompt(render_instruction(task, schema, style), text)
+
+
+def render_arguments(
+    schema: Schema, trigger: str | None, text: str, style: PromptStyle, occurrence: int = 0
+) -> Prompt:
+    """Ask for the arguments of one trigger: the second step of events.
+
+    `schema` declares one event type; `trigger` is None where the type has no trigger. The answer
+    is the whole event (or events, if several share the trigger) in the usual form.
+    `occurrence` counts from 1 which of several places in the text is meant; 0 if there is one.
+    """
     template = read_template(style.template)
-    wordings = template.wordings[task]
+    instruction = render_instruction(ARGUMENTS, schema, style)
+    named = describe_trigger(trigger, occurrence, template.types, template.lang)
+    return Prompt(instruction.replace("{trigger}", named), text)
+
+
+def occurrence_of(text: str, mention: str, start: int | None) -> int:
+    """Return which occurrence (from 1) begins at `start`; 0 where the mention occurs once."""
+    if start is None or text.count(mention) < 2:
+        return 0
+    number, at = 0, text.find(mention)
+    while 0 <= at <= start:
+        number += 1
+        at = text.find(mention, at + 1)
+    return number
+
+
+def render_instruction(task: str, schema: Schema, style: PromptStyle) -> str:
+    """Return the instruction alone; `{trigger}` is left open in that of the arguments step."""
+    template = read_template(style.template)
+    step = TRIGGERS if task == "ee" and style.steps == 2 else task
+    wordings = template.wordings[step]
     wording = wordings[style.wording % len(wordings)]
-    types = _render_types(schema.types(task), template)
-    described = _FORMAT_TEXT[template.lang, style.format][task] if "{format}" in wording else ""
+    types = describe_types(
+        schema.types("ee" if step == ARGUMENTS else task), template.types, template.lang
+    )
+    described = FORMAT_TEXT[template.lang, style.format][step] if "{format}" in wording else ""
     # Not str.format: names and descriptions may hold braces.
     instruction = wording.replace("{types}", types).replace("{format}", described)
-    return Prompt(instruction, text)
+    if style.rationale:
+        instruction += "\n" + RATIONALE_TEXT[template.lang]
+    if style.demonstrations and step != ARGUMENTS:
+        shown = [Document.from_dict(value) for value in style.demonstrations]
+        pairs = [(document.text, _answer(document, schema, task, style)) for document in shown]
+        instruction += render_demonstrations(pairs, template.lang)
+    return instruction
+
+
+def _answer(document: Document, schema: Schema, task: str, style: PromptStyle) -> str:
+    if task == "ee" and style.steps == 2:
+        document = without_arguments(document)
+    return encode(document, schema, style.format, (task,))
+
+
+def without_arguments(document: Document) -> Document:
+    """Return the document with events reduced to type and trigger, each pair once a place."""
+    seen: dict[tuple[str, int | None], Event] = {}
+    for event in document.events:
+        key = (event.type, event.trigger.start if event.trigger else None)
+        seen.setdefault(key, Event(event.type, event.trigger))
+    return document.with_extraction(Extraction(events=tuple(seen.values())))
 
 
 def split_schema(schema: Schema, task: str, limit: int | None) -> list[Schema]:
@@ -123,69 +217,3 @@ def split_schema(schema: Schema, task: str, limit: int | None) -> list[Schema]:
 def plain_prompt(prompt: Prompt) -> str:
     """Join a prompt for models without a chat template; the answer follows directly."""
     return f"{prompt.instruction}\n{prompt.input}\n"
-
-
-def _render_types(types: Sequence[Any], template: Template) -> str:
-    if template.types == "labels":
-        return "".join(label_text(item.label) for item in types)
-    english = template.lang == "en"
-    return "\n".join(f"- {_describe(item, english)}" for item in types)
-
-
-def _describe(item: Any, english: bool) -> str:
-    parts = [item.label]
-    if isinstance(item, RelationType):
-        if item.subject or item.object:
-            # A label with its signature says it already.
-            if item.label == item.name:
-                parts[0] += f"（{item.subject or '*'} → {item.object or '*'}）"
-        if item.qualifiers:
-            slots = "、".join(f"{k}（{v}）" if v else k for k, v in item.qualifiers.items())
-            parts.append(("qualifiers: " if english else "附加项：") + slots)
-    if isinstance(item, EventType):
-        roles = "、".join(_describe_role(role, english) for role in item.roles)
-        parts.append(("roles: " if english else "角色：") + roles)
-        if not item.trigger:
-            parts.append("no trigger" if english else "不需触发词")
-    if item.description:
-        parts.append(item.description)
-    if isinstance(item, EntityType | RelationType | EventType) and item.examples:
-        parts.append(("e.g. " if english else "例如 ") + "、".join(item.examples))
-    return ("; " if english else "；").join(parts)
-
-
-def _describe_role(role: Role, english: bool) -> str:
-    notes = [role.description] if role.description else []
-    if role.values:
-        notes.append(("one of " if english else "取值 ") + "/".join(role.values))
-    return f"{role.name}（{'，'.join(notes)}）" if notes else role.name
-
-
-_JSON_EXAMPLES = {
-    "ner": '{"entities": [{"type": "…", "text": "…"}]}',
-    "re": '{"relations": [{"type": "…", "subject": "…", "object": "…"}]}',
-    "ee": '{"events": [{"type": "…", "trigger": "…", "arguments": [{"role": "…", "text": "…"}]}]}',
-}
-_COMPACT_EXAMPLES = {
-    "ner": "提及⟦类型⟧提及⟦类型⟧",
-    "re": "主体⟦关系⟧客体⟦⟧",
-    "ee": "触发词⟦事件类型⟧论元⟦角色⟧论元⟦角色⟧",
-}
-_FORMAT_TEXT = {
-    ("zh", "json"): {
-        task: f"只输出 JSON：{example}；没有则列表为空。"
-        for task, example in _JSON_EXAMPLES.items()
-    },
-    ("en", "json"): {
-        task: f"Answer with JSON only: {example}; use an empty list if there is none."
-        for task, example in _JSON_EXAMPLES.items()
-    },
-    ("zh", "compact"): {
-        task: f"每条一行，格式为 {example}；没有则输出 ⟦⟧。"
-        for task, example in _COMPACT_EXAMPLES.items()
-    },
-    ("en", "compact"): {
-        task: f"One item a line, as {example}; answer ⟦⟧ if there is none."
-        for task, example in _COMPACT_EXAMPLES.items()
-    },
-}

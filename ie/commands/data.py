@@ -11,6 +11,7 @@ COMMANDS = {
         "data_convert",
         "Turn the files of a corpus into documents, one JSON object a line.",
     ),
+    "build": ("data_build", "Turn documents into instruction records, mixed as asked."),
 }
 
 
