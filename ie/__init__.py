@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         Mention,
         Relation,
     )
-    from .decode import decode
+    from .decoder import decode
     from .errors import ChinchillaError
     from .formats import encode
     from .pipeline import Extractor, extract
@@ -37,7 +37,7 @@ _PLACES = {
     "Mention": "data",
     "Relation": "data",
     "Schema": "schema",
-    "decode": "decode",
+    "decode": "decoder",
     "encode": "formats",
     "extract": "pipeline",
     "read_schema": "schema",
