@@ -1,11 +1,11 @@
 import pytest
 from hypothesis import given, settings
+from scoring_samples import document, document_pairs, entities, event, figures, relation
 
 from chinchilla.errors import ConfigError, InputError
 from chinchilla.schema import Schema
 from chinchilla.scoring import SCORERS, pair_documents, score_documents
 from chinchilla.scoring.canonical import canonical_document
-from scoring_samples import document, document_pairs, entities, event, figures, relation
 
 GOLD = entities(("人名", "鲁迅", 0), ("作品", "呐喊", 5), ("人名", "鲁迅", 9), ("作品", "彷徨", 15))
 

@@ -1,9 +1,9 @@
 import pytest
+from scoring_samples import bare, document, figures, filled
 
 from chinchilla.scoring import score_documents
 from chinchilla.scoring.lic import character_f1, score_duie
 from chinchilla.scoring.registry import duie_scorer
-from scoring_samples import bare, document, figures, filled
 
 
 def duie(gold, predicted, **aliases):

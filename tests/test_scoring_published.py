@@ -2,11 +2,11 @@ import sys
 
 import pytest
 from hypothesis import given, settings
+from scoring_samples import bare, document, document_pairs, entities, event, figures, relation
 
 from chinchilla.errors import ModelError
 from chinchilla.scoring import score_documents
 from chinchilla.scoring.sequence import _seqeval, bio_tags, bmes_tags
-from scoring_samples import bare, document, document_pairs, entities, event, figures, relation
 
 
 def score(gold, predicted, scorer):

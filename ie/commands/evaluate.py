@@ -1,63 +1,121 @@
 """`chinchilla evaluate GOLD PRED`: scores of predicted against gold documents."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..report.evaluation import Evaluation, evaluate
-from ..report.table import SCORE_HEADER, format_table, rich_table, score_rows
+if TYPE_CHECKING:
+    from ..report.evaluation import Evaluation, Options
 
 
 @click.command(name="evaluate")
 @click.argument("gold", type=click.Path(path_type=Path))
 @click.argument("predicted", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--scorer", "scorers", default="strict", show_default=True, help="Names, by commas.")
+@click.option("--scorer", "scorers", default="strict", show_default=True, metavar="NAME,…|all")
 @click.option("--schema", help="Schema whose aliases and relation directions apply.")
+@click.option("--train", type=click.Path(), help="Training documents, to tell seen from unseen.")
+@click.option("--aliases", type=click.Path(), help="Alias dictionary for the DuIE scorer.")
+@click.option("--seeds", is_flag=True, help="The PRED files are seeds of one system: summarise.")
+@click.option("--samples", default=1000, show_default=True, help="Bootstrap samples; 0 for none.")
+@click.option("--seed", default=0, show_default=True, help="Seed of resampling.")
+@click.option("--model", help="Extract with this model instead of reading a PRED file.")
+@click.option("--tasks", help="With --model: tasks to ask for, such as ner,re.")
+@click.option("--calibrate", type=click.Path(), help="Write a temperature fitted to the scores.")
 @click.option("--json", "json_path", type=click.Path(), help="Write every figure, unrounded.")
+@click.option("--html", "html_path", type=click.Path(), help="Write a page that shows each error.")
 @click.option("--force", is_flag=True, help="Overwrite files that exist.")
-def command(
-    gold: Path,
-    predicted: tuple[Path, ...],
-    scorers: str,
-    schema: str | None,
-    json_path: str | None,
-    force: bool,
-) -> None:
+@click.option("--quiet", is_flag=True, help="Print no tables, only write files.")
+def command(**given: Any) -> None:
     """Score predicted documents against gold ones, paired by id.
 
-    Example: chinchilla evaluate gold.jsonl predicted.jsonl --scorer strict,string
+    Several PRED files are compared with the first, or with --seeds summarised.
+
+    Example: chinchilla evaluate gold.jsonl predicted.jsonl --scorer all --html errors.html
     """
-    from ..jsonl import dumps, read_documents, write_bytes
+    from ..report.evaluation import evaluate
+    from ..report.writing import check_writable, write_calibration, write_html, write_json
 
-    if not predicted:
-        raise click.UsageError("name at least one file of predicted documents")
-    names = [name.strip() for name in scorers.split(",") if name.strip()]
+    if bool(given["predicted"]) == bool(given["model"]):
+        raise click.UsageError("name files of predicted documents, or --model, and not both")
+    wanted = [given[name] for name in ("json_path", "html_path", "calibrate") if given[name]]
+    check_writable(wanted, force=given["force"])
+    options = _options(given)
     evaluations = [
-        evaluate(read_documents(gold), read_documents(path), names, str(gold), str(path), schema)
-        for path in predicted
+        evaluate(gold, documents, options, gold_name=str(given["gold"]), predicted_name=name)
+        for gold, documents, name in _sides(given)
     ]
-    for evaluation in evaluations:
-        _show(evaluation, many=len(evaluations) > 1)
-    if json_path:
-        report = {"gold": str(gold), "predictions": [item.to_dict() for item in evaluations]}
-        with write_bytes(json_path, force=force) as file:
-            file.write(dumps(report).encode() + b"\n")
+    extra = _across(evaluations, given)
+    if not given["quiet"]:
+        _show(evaluations, extra)
+    if given["json_path"]:
+        write_json(given["json_path"], evaluations, extra)
+    if given["html_path"]:
+        write_html(given["html_path"], evaluations[0])
+    if given["calibrate"]:
+        write_calibration(given["calibrate"], evaluations[0])
 
 
-def _show(evaluation: Evaluation, *, many: bool) -> None:
-    for result in evaluation.results:
-        title = f"{result.scorer}: {evaluation.documents} documents"
-        if many:
-            title = f"{evaluation.predicted}: {title}"
-        _print_table(SCORE_HEADER, score_rows(result), title)
+def _options(given: dict[str, Any]) -> "Options":
+    from ..jsonl import read_documents
+    from ..report.evaluation import Options, read_aliases
+    from ..schema import read_schema
+    from ..scoring.breakdown import seen_in
+
+    return Options(
+        [name.strip() for name in given["scorers"].split(",") if name.strip()],
+        read_schema(given["schema"]) if given["schema"] else None,
+        seen_in(read_documents(given["train"])) if given["train"] else None,
+        read_aliases(given["aliases"]) if given["aliases"] else None,
+        given["samples"],
+        given["seed"],
+    )
 
 
-def _print_table(header: Any, rows: Any, title: str) -> None:
+def _sides(given: dict[str, Any]) -> Any:
+    """Yield gold documents, predicted documents and the name of these, for each prediction."""
+    from ..jsonl import read_documents
+    from ..report.predict import predict_documents
+
+    gold = list(read_documents(given["gold"]))
+    if given["model"]:
+        tasks = given["tasks"].split(",") if given["tasks"] else None
+        predicted = predict_documents(gold, given["model"], given["schema"], tasks)
+        yield gold, predicted, given["model"]
+    for path in given["predicted"]:
+        yield gold, read_documents(path), str(path)
+
+
+def _across(evaluations: Sequence["Evaluation"], given: dict[str, Any]) -> dict[str, Any]:
+    """Return what several prediction files say together: a spread, or comparisons by name."""
+    from ..report.evaluation import compare_evaluations, spread_evaluations
+
+    if len(evaluations) < 2:
+        return {}
+    if given["seeds"]:
+        return {"spread": spread_evaluations(evaluations)}
+    first = evaluations[0]
+    return {
+        "comparisons": {
+            other.predicted: compare_evaluations(first, other, seed=given["seed"])
+            for other in evaluations[1:]
+        }
+    }
+
+
+def _show(evaluations: Sequence["Evaluation"], extra: dict[str, Any]) -> None:
+    from ..report.table import evaluation_tables, extra_tables, format_table, rich_table
+
+    many = len(evaluations) > 1
+    tables = [table for e in evaluations for table in evaluation_tables(e, named=many)]
+    tables += extra_tables(extra, evaluations[0].predicted)
     if sys.stdout.isatty():
         from rich.console import Console
 
-        Console().print(rich_table(header, rows, title))
+        console = Console()
+        for table in tables:
+            console.print(rich_table(table))
     else:
-        click.echo(format_table(header, rows, title) + "\n")
+        click.echo("\n\n".join(format_table(table) for table in tables))

@@ -1,31 +1,173 @@
 """Tables of figures: aligned plain text, or rich's on a terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ..scoring.counts import Result, Score
+from ..scoring.mistakes import count_mistakes
+from ..scoring.uncertainty import Interval
+from .evaluation import Evaluation
 
 Row = tuple[str, ...]
-SCORE_HEADER: Row = ("section", "type", "gold", "predicted", "correct", "P", "R", "F1")
+_RATIOS = ("P", "R", "F1")
+_COUNTS = ("gold", "predicted", "correct")
 
 
-def score_rows(result: Result) -> list[Row]:
-    """Return the rows of a result: each section, its macro mean and types, then `all`."""
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A title, a header and rows of ready text."""
+
+    title: str
+    header: Row
+    rows: Sequence[Row]
+
+
+def evaluation_tables(evaluation: Evaluation, *, named: bool = False) -> list[Table]:
+    """Return the tables of one prediction file: scores, other scorers, parts, rates."""
+    place = f"{evaluation.predicted}: " if named else ""
+    leading, *others = evaluation.results
+    title = f"{place}{leading.scorer}, {len(evaluation.pairs)} documents"
+    tables = [Table(title, *_score_rows(leading, evaluation.intervals))]
+    if others:
+        rows = [row for result in evaluation.results for row in _short_rows(result)]
+        header = ("scorer", "section", *_COUNTS, *_RATIOS, "macro F1")
+        tables.append(Table(f"{place}all scorers", header, rows))
+    for name, parts in evaluation.parts.items():
+        if len(parts) > 1:
+            rows = [row for part, result in parts.items() for row in _part_rows(part, result)]
+            header = (name, "section", *_COUNTS, *_RATIOS)
+            tables.append(Table(f"{place}{leading.scorer} by {name}", header, rows))
+    tables += [_rate_table(evaluation, place), _mistake_table(evaluation, place)]
+    if evaluation.calibration:
+        tables.append(_calibration_table(evaluation, place))
+    return [table for table in tables if table.rows]
+
+
+def extra_tables(extra: Mapping[str, Any], first: str) -> list[Table]:
+    """Return the tables over several prediction files: comparisons, or a spread over seeds."""
+    tables = []
+    for name, comparisons in extra.get("comparisons", {}).items():
+        rows = [
+            (
+                section,
+                format_ratio(c.first),
+                format_ratio(c.second),
+                f"{c.difference:+.4f}",
+                f"[{c.low:+.4f}, {c.high:+.4f}]",
+                f"{c.p_value:.4f}",
+            )
+            for section, c in comparisons.items()
+        ]
+        header = ("section", "F1 first", "F1 second", "difference", "95 % interval", "p")
+        tables.append(Table(f"{first} (first) against {name} (second)", header, rows))
+    if extra.get("spread"):
+        rows = [
+            (
+                section,
+                figure,
+                *(format_ratio(x) for x in (s.mean, s.deviation, s.low, s.high)),
+                str(s.runs),
+            )
+            for section, figures in extra["spread"].items()
+            for figure, s in figures.items()
+        ]
+        header = ("section", "figure", "mean", "deviation", "lowest", "highest", "runs")
+        tables.append(Table("over seeds", header, rows))
+    return tables
+
+
+def _score_rows(
+    result: Result, intervals: Mapping[str, Mapping[str, Interval]]
+) -> tuple[Row, list[Row]]:
+    """Return header and rows: each section, its macro mean and types, then `all`."""
+    header: Row = ("section", "type", *_COUNTS, *_RATIOS)
+    if intervals:
+        header += ("F1 95 %",)
+
+    def row(section: str, name: str, cells: Row, figure: str = "") -> Row:
+        interval = intervals.get(section, {}).get(figure)
+        shown = f"[{interval.low:.4f}, {interval.high:.4f}]" if interval else ""
+        return (section, name, *cells, *((shown,) if intervals else ()))
+
     rows: list[Row] = []
     for name, section in result.sections.items():
-        rows.append((name, "", *_cells(section.micro)))
+        rows.append(row(name, "", _cells(section.micro), "f1"))
         if section.macro and section.macro.types > 1:
             macro = section.macro
             ratios = tuple(format_ratio(x) for x in (macro.precision, macro.recall, macro.f1))
-            rows.append((name, f"macro over {macro.types} types", "", "", "", *ratios))
-        rows += [(name, kind, *_cells(score)) for kind, score in section.types.items()]
-    rows.append(("all", "", *_cells(result.all)))
+            label = f"macro over {macro.types} types"
+            rows.append(row(name, label, ("", "", "", *ratios), "macro_f1"))
+        rows += [row(name, kind, _cells(score)) for kind, score in section.types.items()]
+    rows.append(row("all", "", _cells(result.all), "f1"))
+    return header, rows
+
+
+def _short_rows(result: Result) -> list[Row]:
+    rows = []
+    for name, section in result.sections.items():
+        macro = format_ratio(section.macro.f1) if section.macro else ""
+        rows.append((result.scorer, name, *_cells(section.micro), macro))
     return rows
 
 
-def format_ratio(value: float | None) -> str:
+def _part_rows(part: str, result: Result) -> list[Row]:
+    rows = [
+        (part, name, *_cells(section.micro))
+        for name, section in result.sections.items()
+        if section.micro.gold or section.micro.predicted
+    ]
+    return rows
+
+
+def _rate_table(evaluation: Evaluation, place: str) -> Table:
+    rates = evaluation.rates
+    with_issue = rates.documents_with
+    rows = [
+        _rate("documents with unparsable output", with_issue["unparsable"], rates.documents),
+        _rate("documents with truncated output", with_issue["truncated"], rates.documents),
+        _rate("documents out of schema", with_issue["any out of schema"], rates.documents),
+        _rate("ungrounded mentions", rates.ungrounded_mentions, rates.mentions),
+        _rate("repeated items", rates.repeated_items, rates.items),
+    ]
+    if rates.undeclared_items is not None:
+        rows.append(_rate("items of undeclared types", rates.undeclared_items, rates.items))
+    return Table(f"{place}beside the score", ("", "count", "of", "rate"), rows)
+
+
+def _rate(name: str, part: int, whole: int) -> Row:
+    return (name, str(part), str(whole), format_ratio(part / whole if whole else 0.0))
+
+
+def _mistake_table(evaluation: Evaluation, place: str) -> Table:
+    rows = [
+        (section, kind, str(count))
+        for section, kinds in count_mistakes(evaluation.mistakes).items()
+        for kind, count in kinds.items()
+    ]
+    return Table(f"{place}mistakes, by strict", ("section", "kind", "count"), rows)
+
+
+def _calibration_table(evaluation: Evaluation, place: str) -> Table:
+    found = evaluation.calibration
+    assert found is not None
+    rows = [
+        ("as given", "1.0000", *map(format_ratio, (found.error, found.brier, found.log_loss))),
+        (
+            "tempered",
+            *map(
+                format_ratio,
+                (found.temperature, found.error_after, found.brier_after, found.log_loss_after),
+            ),
+        ),
+    ]
+    header = ("scores", "temperature", "calibration error", "Brier", "log loss")
+    return Table(f"{place}calibration of {found.count} scores", header, rows)
+
+
+def format_ratio(value: float) -> str:
     """Show a ratio with four decimals; the JSON report has them all."""
-    return "" if value is None else f"{value:.4f}"
+    return f"{value:.4f}"
 
 
 def format_count(value: float) -> str:
@@ -33,39 +175,40 @@ def format_count(value: float) -> str:
     return str(value) if isinstance(value, int) else f"{value:.2f}"
 
 
-def format_table(header: Row, rows: Sequence[Row], title: str = "") -> str:
+def format_table(table: Table) -> str:
     """Return an aligned plain table; hanzi count as two columns."""
     from rich.cells import cell_len
 
-    table = [header, *rows]
-    widths = [max(cell_len(row[i]) for row in table) for i in range(len(header))]
-    right = [all(_is_figure(row[i]) for row in rows) for i in range(len(header))]
-    lines = [title] if title else []
-    for row in table:
+    lines = [table.header, *table.rows]
+    columns = range(len(table.header))
+    widths = [max(cell_len(line[i]) for line in lines) for i in columns]
+    right = [_are_figures(table.rows, i) for i in columns]
+    shown = [table.title] if table.title else []
+    for line in lines:
         cells = []
-        for i, cell in enumerate(row):
+        for i, cell in enumerate(line):
             pad = " " * (widths[i] - cell_len(cell))
             cells.append(pad + cell if right[i] else cell + pad)
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
+        shown.append("  ".join(cells).rstrip())
+    return "\n".join(shown)
 
 
-def rich_table(header: Row, rows: Sequence[Row], title: str = "") -> Any:
+def rich_table(table: Table) -> Any:
     """Return the same table as a rich renderable for a terminal."""
-    from rich.table import Table
+    from rich.table import Table as RichTable
     from rich.text import Text
 
-    table = Table(title=Text(title), title_justify="left")
-    for i, name in enumerate(header):
-        figures = all(_is_figure(row[i]) for row in rows)
-        table.add_column(Text(name), justify="right" if figures else "left")
+    shown = RichTable(title=Text(table.title), title_justify="left")
+    for i, name in enumerate(table.header):
+        justify: Any = "right" if _are_figures(table.rows, i) else "left"
+        shown.add_column(Text(name), justify=justify)
     previous = None
-    for row in rows:
+    for row in table.rows:
         if previous is not None and row[0] != previous:
-            table.add_section()
+            shown.add_section()
         previous = row[0]
-        table.add_row(*(Text(cell) for cell in row))
-    return table
+        shown.add_row(*(Text(cell) for cell in row))
+    return shown
 
 
 def _cells(score: Score) -> Row:
@@ -75,5 +218,5 @@ def _cells(score: Score) -> Row:
     )
 
 
-def _is_figure(cell: str) -> bool:
-    return not cell or cell[0] in "+-0123456789"
+def _are_figures(rows: Sequence[Row], column: int) -> bool:
+    return all(not row[column] or row[column][0] in "+-0123456789" for row in rows)

@@ -11,7 +11,7 @@ from typing import Any
 
 # The order of reports. `all` sums the first four; the others look at the same items again.
 SECTIONS = ("entities", "relations", "triggers", "arguments", "relation ends", "events")
-_SUMMED = SECTIONS[:4]
+SUMMED = SECTIONS[:4]
 
 # [gold, predicted, correct predictions, matched gold], by section and type. The last two differ
 # only in scorers that count them apart, such as DuIE's.
@@ -112,7 +112,7 @@ class Result:
     @property
     def all(self) -> Score:
         """The micro score over entities, relations, triggers and arguments together."""
-        return add(part.micro for name, part in self.sections.items() if name in _SUMMED)
+        return add(part.micro for name, part in self.sections.items() if name in SUMMED)
 
     def to_dict(self) -> dict[str, Any]:
         """Return every figure, unrounded."""

@@ -7,8 +7,8 @@ from functools import partial
 from ..data import Document
 from ..errors import ConfigError, near_miss
 from .counts import Result, Tally, summarise
-from .pairing import Pair
 from .lic import Aliases, score_duee, score_duee_fin, score_duie
+from .pairing import Pair
 from .published import (
     IEPILE_DECIMALS,
     score_cluener,
