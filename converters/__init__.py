@@ -1,6 +1,7 @@
 """Readers of corpora: one file per format, each yielding documents with gold annotations."""
 
+from .fields import read_mapping
 from .registry import load, names, read
 from .report import Report
 
-__all__ = ["Report", "load", "names", "read"]
+__all__ = ["Report", "load", "names", "read", "read_mapping"]

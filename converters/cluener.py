@@ -15,6 +15,7 @@ from chinchilla.data import Document, Entity
 from .catalogue import document_meta
 from .columns import schema_types
 from .locate import nearest, spans_of
+from .located import in_text_order
 from .report import Place, Report
 from .source import read_objects
 
@@ -69,11 +70,4 @@ def _entities(
                     report.note("wrong offset repaired", place, what)
                     start, end = nearest(candidates, start)
                 found.append(Entity(kind, text[start:end], start, end))
-    found.sort(key=_order)
-    return tuple(found)
-
-
-def _order(entity: Entity) -> tuple[int, int]:
-    assert entity.start is not None
-    assert entity.end is not None
-    return entity.start, -entity.end
+    return in_text_order(found)

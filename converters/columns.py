@@ -3,8 +3,11 @@
     当	O
     京	B-LOC
 
-Schemes: `bio` (also BIOES and BMES, told by the tags themselves) and `iob1`, where I- starts an
-entity and B- stands only between neighbours of one type. The tag is the last column.
+Schemes: `bio` (also BIOES, BILOU, BMES and BMEO, told by the tags themselves) and `iob1`, where I-
+starts an entity and B- stands only between neighbours of one type. The tag is the last column. As
+the converter `columns` this reads any such corpus by options alone:
+
+    chinchilla data convert columns my.txt --set scheme=iob1 --set joiner=" " --set source=mine
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,10 +16,10 @@ from pathlib import Path
 
 from chinchilla.data import Document, Entity
 from chinchilla.errors import ConfigError
-from chinchilla.schema import read_schema
+from chinchilla.schema import builtin_schemas, read_schema
 
 from .catalogue import document_meta
-from .report import Place, Report
+from .report import Report
 from .source import Trial, first_line, read_blocks
 
 SCHEMES = ("bio", "iob1")
@@ -40,16 +43,51 @@ class Columns:
     tag_names: Mapping[str, str] | None = None
 
 
+def read(
+    paths: Iterable[str | Path],
+    report: Report,
+    *,
+    name: str = "columns",
+    encoding: str = "utf-8",
+    scheme: str = "bio",
+    separator: str = "auto",
+    joiner: str = "",
+    types: Mapping[str, str] | None = None,
+    skip: Sequence[str] = ("-DOCSTART-",),
+) -> Iterator[Document]:
+    """Yield a document per sentence of any column file.
+
+    `separator` is `auto`, `tab`, `space` or the mark itself; `types` renames the tags' types, by
+    default to those of the built-in schema called `name`, and without one leaves them as they are.
+    Sentences whose first line starts with one of `skip` are passed over.
+    """
+    marks = {"auto": None, "tab": "\t", "space": " "}
+    columns = Columns(scheme, marks.get(separator, separator), joiner, tuple(skip))
+    return read_columns(
+        paths,
+        report,
+        name=name,
+        types=types or builtin_types(name),
+        columns=columns,
+        encoding=encoding,
+    )
+
+
+def builtin_types(name: str) -> dict[str, str] | None:
+    """Return `schema_types` of a built-in schema, or None if there is none of that name."""
+    return schema_types(name) if name in builtin_schemas() else None
+
+
 def read_columns(
     paths: Iterable[str | Path],
     report: Report,
     *,
     name: str,
-    types: Mapping[str, str],
+    types: Mapping[str, str] | None,
     columns: Columns | None = None,
     encoding: str = "utf-8",
 ) -> Iterator[Document]:
-    """Yield a document per sentence; `types` maps the tags' types to the schema's names."""
+    """Yield a document per sentence; `types` maps the tags' types to the schema's names, if given."""
     columns = columns or Columns()
     if columns.scheme not in SCHEMES:
         raise ConfigError(
@@ -68,14 +106,15 @@ def _file(
     path: str,
     report: Report,
     name: str,
-    types: Mapping[str, str],
+    types: Mapping[str, str] | None,
     columns: Columns,
     encoding: str,
 ) -> Iterator[Document]:
     first = first_line(path, encoding).removeprefix("\ufeff")
     separator = columns.separator or ("\t" if "\t" in first else " ")
     width = first.count(separator) + 1
-    trial = Trial(path, report, f"a token, {separator!r} and a tag such as B-{next(iter(types))}")
+    example = next(iter(types)) if types else "ORG"
+    trial = Trial(path, report, f"a token, {separator!r} and a tag such as B-{example}")
     meta = document_meta(name, path)
     stem = Path(path).stem
     ordinal = 0
@@ -103,35 +142,39 @@ def _file(
 def _rows(
     block: list[str], separator: str, width: int, trial: Trial, line: int
 ) -> tuple[list[str], list[str]] | None:
+    """Return tokens and tags, or None after counting a row that is not of the file's width.
+
+    A token of two columns may begin with blanks or be one ("  O"), as in video-music-book, where a
+    few rows hold no token at all: those are passed over and counted.
+    """
     tokens: list[str] = []
     tags: list[str] = []
     inner = max(width - 2, 0)
     for i, row in enumerate(block):
         token, found, tag = row.rpartition(separator)
-        # The blank token of a blank-separated file is one separator more: "  O".
-        if token.count(separator) != inner and token != separator:
-            found = ""
-        if not found or not token or not tag:
+        if found and not token and tag == "O" and not inner:
+            trial.report.note("row without a token", (trial.path, line + i), repr(row))
+            continue
+        count = token.count(separator) if inner else token.strip(separator).count(separator)
+        if not found or not token or not tag or count != inner:
             trial.fail("wrong column count", line + i, f"{row!r} in a file of {width} columns")
             return None
-        tokens.append(token.partition(separator)[0] or separator if inner else token)
+        tokens.append(token.partition(separator)[0] if inner else token)
         tags.append(tag)
     return tokens, tags
 
 
 def _spans(
-    tags: Sequence[str], types: Mapping[str, str], scheme: str, trial: Trial, line: int
+    tags: Sequence[str], types: Mapping[str, str] | None, scheme: str, trial: Trial, line: int
 ) -> list[TagSpan] | None:
     if all(tag == "O" for tag in tags):
         return []
     for i, tag in enumerate(tags):
-        if tag not in ("O", "o") and (
-            tag[0] not in "BIMESLU" or tag[1:2] not in ("-", "_") or tag[2:] not in types
-        ):
-            trial.fail("bad tag", line + i, f"{tag!r}; types are {', '.join(types)}")
+        if tag not in ("O", "o") and not _is_tag(tag, types):
+            known = f"; types are {', '.join(types)}" if types else ""
+            trial.fail("bad tag", line + i, f"{tag!r}{known}")
             return None
     spans, faults = decode_tags(tags, scheme)
-    place: Place
     for i, outcome, reason in faults:
         place = (trial.path, line + i)
         if outcome == "dropped":
@@ -140,7 +183,18 @@ def _spans(
             )
         else:
             trial.report.note(reason, place, f"{tags[i]!r}")
+    if types is None:
+        return spans
     return [(types[kind], start, end) for kind, start, end in spans]
+
+
+def _is_tag(tag: str, types: Mapping[str, str] | None) -> bool:
+    return (
+        tag[0] in "BIMESLU"
+        and tag[1:2] in ("-", "_")
+        and len(tag) > 2
+        and (types is None or tag[2:] in types)
+    )
 
 
 def decode_tags(

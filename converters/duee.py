@@ -14,11 +14,11 @@ from pathlib import Path
 
 import msgspec
 
-from chinchilla.data import Argument, Document, Event, Issue, Mention
+from chinchilla.data import Document, Event
 
 from .catalogue import document_meta
-from .locate import Span, nearest, spans_of, trimmed
-from .report import Place, Report
+from .located import Locator
+from .report import Report
 from .source import read_objects
 
 
@@ -76,58 +76,15 @@ def read(
             )
 
 
-def _event(event: _Event, locator: "Locator", where: str) -> Event:
+def _event(event: _Event, locator: Locator, where: str) -> Event:
     trigger = None
-    hint = 0
     if event.trigger:
-        mention, span = locator.find(
-            event.trigger, event.trigger_start_index, 0, f"{where}.trigger"
+        trigger = locator.mention(event.trigger, event.trigger_start_index, f"{where}.trigger")
+    hint = (trigger.start or 0) if trigger else 0
+    arguments = tuple(
+        locator.argument(
+            item.role, item.argument, item.argument_start_index, f"{where}.arguments[{j}]", hint
         )
-        trigger = Mention(mention, *(span or (None, None)))
-        hint = span[0] if span else 0
-    arguments = []
-    for j, item in enumerate(event.arguments):
-        mention, span = locator.find(
-            item.argument, item.argument_start_index, hint, f"{where}.arguments[{j}]"
-        )
-        arguments.append(Argument(item.role, mention, *(span or (None, None))))
-    return Event(event.event_type, trigger, tuple(arguments))
-
-
-class Locator:
-    """Verifies and repairs the offsets of one text, gathering its issues."""
-
-    def __init__(self, text: str, report: Report, place: Place) -> None:
-        self.text = text
-        self.report = report
-        self.place = place
-        self.issues: list[Issue] = []
-
-    def find(self, mention: str, start: int, hint: int, where: str) -> tuple[str, Span | None]:
-        """Return the mention as the text has it and its span.
-
-        `start` is the corpus' offset, negative if it gives none; `hint` is where to look near then.
-        """
-        core, given = trimmed(mention, start)
-        if core != mention:
-            self.report.note("blanks at the ends left outside", self.place, repr(mention))
-        if given is not None and given >= 0 and core and self.text.startswith(core, given):
-            return core, (given, given + len(core))
-        spans, is_folded = spans_of(self.text, core)
-        if not spans:
-            self.report.note("mention not in the text", self.place, repr(mention))
-            self.issues.append(Issue("ungrounded", f"{mention!r} is not in the text", where))
-            return mention, None
-        if start >= 0:
-            what = f"{core!r} is not at {start}"
-            self.report.note("wrong offset repaired", self.place, what)
-        elif len(spans) > 1:
-            self.report.note("one of several occurrences chosen", self.place, repr(core))
-            detail = (
-                f"{core!r} occurs {len(spans)} times; the place nearest to the trigger is given"
-            )
-            self.issues.append(Issue("ambiguous", detail, where))
-        if is_folded:
-            self.report.note("found after folding case, width or blanks", self.place, repr(core))
-        span = nearest(spans, start if start >= 0 else hint)
-        return self.text[slice(*span)], span
+        for j, item in enumerate(event.arguments)
+    )
+    return Event(event.event_type, trigger, arguments)

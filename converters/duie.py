@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from chinchilla.data import Document, Entity, Issue, Relation
-from chinchilla.schema import Schema, read_schema
+from chinchilla.schema import Schema, builtin_schemas, read_schema
 
 from .catalogue import document_meta
 from .locate import Span, closest_pair, nearest, spans_of, trimmed
@@ -44,7 +44,7 @@ def read(
     paths: Iterable[str | Path], report: Report, *, name: str = "duie", encoding: str = "utf-8"
 ) -> Iterator[Document]:
     """Yield a document per record; a record without facts is legal."""
-    schema = read_schema(name)
+    schema = read_schema(name) if name in builtin_schemas() else None
     for path in map(str, paths):
         meta = document_meta(name, path)
         stem = Path(path).stem
@@ -70,9 +70,9 @@ def read(
             )
 
 
-def _fact(schema: Schema, subject: str, predicate: str, object: str) -> _Fact:
+def _fact(schema: Schema | None, subject: str, predicate: str, object: str) -> _Fact:
     """Give a bare triple the types that the schema declares for its predicate, if they are one."""
-    declared = [item for item in schema.relations if item.name == predicate]
+    declared = [item for item in schema.relations if item.name == predicate] if schema else []
     if len(declared) != 1:
         return _Fact(predicate, subject, object)
     return _Fact(predicate, subject, object, declared[0].subject, declared[0].object)
@@ -160,7 +160,7 @@ class Facts:
         if span is None:
             self.report.note("mention not in the text", self.place, repr(mention))
             self.issues.append(Issue("ungrounded", f"{mention!r} is not in the text", where))
-            return Entity(kind, mention, None, None)
+            return Entity(kind, mention, None, None, status="none")
         start, end = span
         if count > 1:
             self.report.note("one of several occurrences chosen", self.place, repr(mention))

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import msgspec
 
-from chinchilla.data import Argument, Document, Event, Mention
+from chinchilla.data import Argument, Document, Event
 
 from .catalogue import document_meta
-from .duee import Locator
+from .located import Locator
 from .report import Report
 from .source import read_objects
 
@@ -87,17 +87,13 @@ def _event(event: _Event, locator: Locator, where: str) -> Event:
     trigger = None
     arguments: list[Argument] = []
     for item in event.mentions:
-        is_trigger = item.role == "trigger" and trigger is None
-        path = f"{where}.trigger" if is_trigger else f"{where}.arguments[{len(arguments)}]"
-        mention, span = locator.find(item.word, item.span[0], 0, path)
-        start, end = span or (None, None)
-        if is_trigger:
-            trigger = Mention(mention, start, end)
+        if item.role == "trigger" and trigger is None:
+            trigger = locator.mention(item.word, item.span[0], f"{where}.trigger")
             continue
         role = ROLES.get(item.role)
         if role is None:
             locator.report.drop("unknown role", locator.place, f"{item.role!r}")
             continue
-        arguments.append(Argument(role, mention, start, end))
-    arguments.sort(key=lambda argument: (argument.start is None, argument.start, argument.end))
+        path = f"{where}.arguments[{len(arguments)}]"
+        arguments.append(locator.argument(role, item.word, item.span[0], path))
     return Event(event.type, trigger, tuple(arguments))

@@ -4,15 +4,21 @@
 
 Rows of one sentence become one document, also where they are not neighbours, so a file is held in
 memory. Head and tail have no offsets and no types: they are located as the closest pair. Rows that
-deny a relation (`unknown`) go to `meta.negatives`: record building may ask about such pairs.
+deny a relation (`unknown`) go to `meta.negatives`: record building may ask about such pairs. As the
+converter `pairs` this reads any such table by options alone:
+
+    chinchilla data convert pairs my.tsv --set order=[sentence,head,relation,tail] --set source=mine
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from chinchilla.data import Document, Entity, Issue, Relation
+from chinchilla.errors import ConfigError
+from chinchilla.schema import builtin_schemas, read_schema
 
+from .canonical import canonicalised
 from .catalogue import document_meta
 from .locate import closest_pair, spans_of
 from .report import Place, Report
@@ -23,28 +29,45 @@ COLUMNS = ("head", "tail", "relation", "sentence")
 Row = tuple[str, str, str, Place]
 
 
-def read_pairs(
+def read(
     paths: Iterable[str | Path],
     report: Report,
     *,
-    name: str,
-    relations: Mapping[str, str] | None,
-    negative: Collection[str] = ("unknown",),
-    order: tuple[str, ...] = COLUMNS,
+    name: str = "pairs",
     encoding: str = "utf-8",
+    order: Sequence[str] = COLUMNS,
+    relations: Mapping[str, str] | None = None,
+    negative: Collection[str] = ("unknown", "NA", "None"),
+    canonical: bool = False,
 ) -> Iterator[Document]:
-    """Yield a document per distinct sentence of a file, in the order of its first row.
+    """Yield a document per distinct sentence of any tab-separated table.
 
-    `relations` maps the file's labels to the schema's names; None takes labels as they are.
+    `order` names the columns; `relations` renames labels, by default to those of the built-in schema
+    called `name`, and without one leaves them as they are; `negative` lists the labels that deny a
+    relation; `canonical` keeps one direction of what the schema calls inverse or symmetric.
+
+    Raises:
+        ConfigError: `order` is not the four columns in some order.
     """
+    if sorted(order) != sorted(COLUMNS):
+        raise ConfigError(f"order must name {', '.join(COLUMNS)} once each, got {list(order)!r}")
+    schema = read_schema(name) if name in builtin_schemas() else None
+    if relations is None and schema is not None:
+        relations = {label: item.name for label, item in schema.relation_by_label.items()}
+    if canonical and schema is None:
+        raise ConfigError(
+            f"canonical needs a built-in schema called {name!r} that says what is inverse"
+        )
     for path in map(str, paths):
         meta = document_meta(name, path)
         stem = Path(path).stem
-        grouped = _grouped(path, report, relations, negative, order, encoding)
+        grouped = _grouped(path, report, relations, negative, tuple(order), encoding)
         for ordinal, (sentence, rows) in enumerate(grouped.items(), 1):
-            yield _document(
-                f"{name}-{stem}-{ordinal}", sentence, rows, relations, negative, report, meta
-            )
+            identifier = f"{name}-{stem}-{ordinal}"
+            document = _document(identifier, sentence, rows, relations, negative, report, meta)
+            if canonical and schema is not None:
+                document = canonicalised(document, schema, report, rows[0][3])
+            yield document
 
 
 def _grouped(
@@ -129,7 +152,7 @@ def _ends(
         if span is None:
             report.note("mention not in the text", place, repr(mention))
             issues.append(Issue("ungrounded", f"{mention!r} is not in the text", f"{where}.{slot}"))
-            ends.append(Entity(None, mention, None, None))
+            ends.append(Entity(None, mention, None, None, status="none"))
             continue
         if len(candidates) > 1:
             report.note("one of several occurrences chosen", place, repr(mention))

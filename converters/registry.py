@@ -1,56 +1,109 @@
 """Which converter reads which corpus, by the one name that schema and catalogue use too.
 
-for document in converters.read("duie", ["duie_train.json"], report=report):
-    ...
+A converter is a module with `read(paths, report, *, name, encoding, …) -> Iterator[Document]`.
+Others may add their own: as an entry point of the group `chinchilla.converters`, or by path as
+`my_reader.py:read`, whose code then runs because the user named it.
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
-from importlib import import_module
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib import import_module, util
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from chinchilla.data import Document
+import msgspec
+
+from chinchilla.data import Document, check_offsets
 from chinchilla.errors import ConfigError, InputError, near_miss
 
 from .report import Report
 
-# Corpus -> module of this package; several corpora may share a format.
-CONVERTERS = {
-    "boson": "boson",
-    "cluener": "cluener",
-    "duee": "duee",
-    "duie": "duie",
-    "duie1": "duie",
-    "fewfc": "fewfc",
-    "finre": "finre",
-    "general-events": "duee",
-    "msra": "msra",
-    "resume": "resume",
-    "sanwen": "sanwen",
-    "weibo": "weibo",
+ENTRY_POINTS = "chinchilla.converters"
+_ENGLISH = {"joiner": " "}
+
+# Corpus -> module of this package and the options that make it read this corpus.
+CONVERTERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "boson": ("boson", {}),
+    "ccks2019": (
+        "spans",
+        {
+            "fields": {
+                "text": "originalText",
+                "start": "start_pos",
+                "end": "end_pos",
+                "type": "label_type",
+            }
+        },
+    ),
+    "cluener": ("cluener", {}),
+    "cmeee": ("cmeee", {}),
+    "cmeie": ("duie", {}),
+    "conll03": ("columns", {"scheme": "iob1", **_ENGLISH}),
+    "conll04": ("token_spans", {}),
+    "deepke-ae": ("offset_facts", {}),
+    "deepke-re": ("offset_facts", {}),
+    "dgre": ("offset_facts", {}),
+    "duee": ("duee", {}),
+    "duee-fin": ("duee_fin", {}),
+    "duie": ("duie", {}),
+    "duie1": ("duie", {}),
+    "fewfc": ("fewfc", {}),
+    "finre": ("pairs", {}),
+    "general-events": ("duee", {}),
+    "iflytek2020": ("iflytek2020", {}),
+    "iree": ("iree", {}),
+    "msra": ("msra", {}),
+    "nyt": ("duie", {}),
+    "people-daily": ("columns", {}),
+    "resume": ("columns", {}),
+    "sanwen": ("pairs", {}),
+    "sciie": ("columns", {"scheme": "iob1", **_ENGLISH}),
+    "semeval2010": ("semeval2010", {}),
+    "video-music-book": ("columns", {}),
+    "weibo": ("weibo", {}),
+    "wnut17": ("columns", _ENGLISH),
+}
+
+# Readers of a format rather than of a corpus.
+GENERIC = {
+    "brat": "brat",
+    "columns": "columns",
+    "doccano": "doccano",
+    "label-studio": "label_studio",
+    "pairs": "pairs",
+    "spans": "spans",
+    "unified": "unified",
 }
 
 Reader = Callable[..., Iterator[Document]]
 
 
 def names() -> tuple[str, ...]:
-    """Return the names of the converters, sorted."""
-    return tuple(sorted(CONVERTERS))
+    """Return the names of the converters: corpora, formats and installed plug-ins, sorted."""
+    plugins = (point.name for point in entry_points(group=ENTRY_POINTS))
+    return tuple(sorted({*CONVERTERS, *GENERIC, *plugins}))
 
 
-def load(name: str) -> Reader:
-    """Return the `read` function of a converter.
+def load(name: str) -> tuple[Reader, dict[str, Any]]:
+    """Return the `read` function of a converter and the options that go with the name.
 
     Raises:
-        InputError: no converter of that name.
+        InputError: no converter of that name, or no such function in the file.
     """
-    if name not in CONVERTERS:
-        raise InputError(
-            f"no converter {name!r}{near_miss(name, names())}; converters are {', '.join(names())}"
-        )
-    reader: Reader = import_module(f"{__package__}.{CONVERTERS[name]}").read
-    return reader
+    if name in CONVERTERS:
+        module, options = CONVERTERS[name]
+        return import_module(f"{__package__}.{module}").read, options
+    if name in GENERIC:
+        return import_module(f"{__package__}.{GENERIC[name]}").read, {}
+    if ".py:" in name:
+        return _from_path(name), {}
+    for point in entry_points(group=ENTRY_POINTS):
+        if point.name == name:
+            return _checked(point.load()), {}
+    raise InputError(
+        f"no converter {name!r}{near_miss(name, names())}; converters are {', '.join(names())}"
+    )
 
 
 def read(
@@ -63,30 +116,70 @@ def read(
 ) -> Iterator[Document]:
     """Yield the documents of corpus files lazily, in file order, counted in `report`.
 
-    `options` are those of the converter, such as `canonical=True` of finre.
+    `options` are those of the converter, such as `canonical=True` of finre; and for every one
+    `source`, `lang` and `licence`, which documents carry in `meta`.
 
     Raises:
         InputError: unknown converter, or (while reading) a file that is not of the format.
         ConfigError: the converter has no such option.
     """
-    reader = load(name)
+    if ".py:" not in name:
+        name = name if name in names() else name.replace("_", "-")
+    reader, fixed = load(name)
+    given: dict[str, Any] = {"name": options.pop("source", name), "encoding": encoding}
+    facts = ("lang", "licence")
+    meta: dict[str, Any] = {key: options.pop(key) for key in facts if key in options}
+    takes = inspect.signature(reader).parameters
     known = [
-        parameter.name
-        for parameter in inspect.signature(reader).parameters.values()
-        if parameter.kind is parameter.KEYWORD_ONLY and parameter.name not in ("name", "encoding")
+        key for key, item in takes.items() if item.kind is item.KEYWORD_ONLY and key not in given
     ]
     for option in options:
         if option not in known:
             raise ConfigError(
                 f"converter {name!r} has no option {option!r}{near_miss(option, known)}; "
-                f"its options are {', '.join(known) or 'none'}"
+                f"its options are {', '.join([*known, 'source', 'lang', 'licence'])}"
             )
     report = Report() if report is None else report
-    report.name = name
-    return _counted(reader(list(paths), report, name=name, encoding=encoding, **options), report)
+    report.name = str(given["name"])
+    given = {key: value for key, value in given.items() if key in takes}
+    documents = reader(list(paths), report, **given, **{**fixed, **options})
+    return _counted(documents, report, meta)
 
 
-def _counted(documents: Iterator[Document], report: Report) -> Iterator[Document]:
+def _counted(
+    documents: Iterator[Document], report: Report, meta: Mapping[str, Any]
+) -> Iterator[Document]:
     for document in documents:
+        if meta:
+            document = msgspec.structs.replace(document, meta={**document.meta, **meta})
         report.add(document)
         yield document
+
+
+def _from_path(name: str) -> Reader:
+    path, _, function = name.rpartition(":")
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such file; a converter by path is given as my_reader.py:read")
+    spec = util.spec_from_file_location(f"chinchilla_converter_{Path(path).stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    reader = getattr(module, function, None)
+    if not callable(reader):
+        raise InputError(
+            f"{path}: has no function {function!r}; name the one that yields documents"
+        )
+    return _checked(reader)
+
+
+def _checked(reader: Reader) -> Reader:
+    """Let a foreign reader's documents through only with offsets that fit."""
+
+    def read(paths: list[str], report: Report, **options: Any) -> Iterator[Document]:
+        for document in reader(paths, report, **options):
+            check_offsets(document)
+            yield document
+
+    read.__signature__ = inspect.signature(reader)  # type: ignore[attr-defined]
+    return read

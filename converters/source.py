@@ -6,7 +6,7 @@ the format at all: that raises, naming the first place, what was found and what 
 
 import codecs
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -69,24 +69,32 @@ def is_utf8(encoding: str) -> bool:
 def read_objects(
     paths: Iterable[str | Path],
     report: Report,
-    kind: type[_T] | Any,
+    kind: type[_T],
     *,
     expected: str,
     encoding: str = "utf-8",
     once: Sequence[bytes] = (),
+    check: Callable[[_T], object] | None = None,
 ) -> Iterator[tuple[Place, int, _T]]:
     """Yield `(place, ordinal, value)` of each record of JSON files, lines or one array.
 
     The ordinal is the line of JSON lines and the position from 1 in an array. `once` lists keys
     (with their quotes) that a record holds at most once: JSON parsers keep the last of two silently.
+    `check` raises LookupError for a record that is not of the format.
     """
     decoder = msgspec.json.Decoder(kind)
+    plain = is_utf8(encoding)
     for path in map(str, paths):
         trial = Trial(path, report, expected)
-        raw = _array(path) if _is_array(path) else _json_lines(path, encoding)
+        raw = _array(path) if _is_array(path) else _json_lines(path)
         for line, ordinal, data in raw:
             try:
-                value = decoder.decode(data if is_utf8(encoding) else data.decode(encoding))
+                value = decoder.decode(data if plain else data.decode(encoding))
+                if check is not None:
+                    check(value)
+            except LookupError as error:
+                trial.fail("malformed record", line, str(error))
+                continue
             except msgspec.ValidationError as error:
                 trial.fail("malformed record", line, str(error))
                 continue
@@ -113,8 +121,7 @@ def _is_array(path: str) -> bool:
         return file.read(64).removeprefix(_BOM).lstrip()[:1] == b"["
 
 
-def _json_lines(path: str, encoding: str) -> Iterator[tuple[int, int, bytes]]:
-    is_utf8(encoding)
+def _json_lines(path: str) -> Iterator[tuple[int, int, bytes]]:
     for line, data in read_lines(path):
         if data and not data.isspace():
             yield line, line, data

@@ -21,6 +21,7 @@ from ..errors import ConfigError
 @click.option(
     "--set", "options", multiple=True, metavar="KEY=VALUE", help="An option of the reader."
 )
+@click.option("--mapping", metavar="FILE", help="A YAML file of options, as fields and types.")
 @click.option("--strict", is_flag=True, help="Stop at the first record or annotation that is lost.")
 @click.option("--force", is_flag=True, help="Overwrite the output.")
 @click.option("--quiet", is_flag=True, help="Print errors only.")
@@ -31,6 +32,7 @@ def command(
     report_path: str | None,
     encoding: str,
     options: tuple[str, ...],
+    mapping: str | None,
     strict: bool,
     force: bool,
     quiet: bool,
@@ -44,8 +46,11 @@ def command(
     from chinchilla import converters
 
     report = converters.Report(strict=strict)
+    given = converters.read_mapping(mapping) if mapping else {}
     begin = time.perf_counter()
-    documents = converters.read(name, files, report=report, encoding=encoding, **_options(options))
+    documents = converters.read(
+        name, files, report=report, encoding=encoding, **{**given, **_options(options)}
+    )
     with jsonl.write_bytes(output, force=force) as file:
         for line in _watched(documents, report, quiet):
             file.write(line)

@@ -1,0 +1,159 @@
+"""DuEE-fin, events of whole financial documents: JSON lines **without any offset**.
+
+    {"id": "…", "title": "…公告", "text": "…", "event_list": [{"event_type": "公司上市", "trigger": "上市",
+      "arguments": [{"role": "上市公司", "argument": "甲公司"}, {"role": "环节", "argument": "正式上市"}]}]}
+
+The document's text is the title, a line end and the text, since some arguments stand in the title
+only (`title=false` leaves it out; it is in `meta.title` either way). The trigger's place is the
+occurrence with the event's arguments nearest to it; arguments take the occurrence nearest to the
+trigger. Choosing is the rule here, so it is counted but not repeated in each document's issues. A
+value of an enum role (环节) that is not in the text keeps null offsets and is no fault.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from chinchilla.data import Argument, Document, Event, Issue, Mention
+from chinchilla.schema import Schema, read_schema
+
+from .catalogue import document_meta
+from .locate import Span, nearest, spans_of, trimmed
+from .report import Place, Report
+from .source import read_objects
+
+# Characters beyond which an argument no longer tells one occurrence of a trigger from another.
+_REACH = 200
+
+
+class _Argument(msgspec.Struct):
+    role: str
+    argument: str
+
+
+class _Event(msgspec.Struct):
+    event_type: str
+    trigger: str = ""
+    arguments: list[_Argument] = []
+
+
+class _Record(msgspec.Struct):
+    text: str
+    id: str | int | None = None
+    title: str = ""
+    event_list: list[_Event] = []
+
+
+def read(
+    paths: Iterable[str | Path],
+    report: Report,
+    *,
+    name: str = "duee-fin",
+    encoding: str = "utf-8",
+    title: bool = True,
+) -> Iterator[Document]:
+    """Yield a document per record; an absent `event_list` means that there is no event."""
+    schema = read_schema(name)
+    for path in map(str, paths):
+        shared = document_meta(name, path)
+        stem = Path(path).stem
+        records = read_objects(
+            [path],
+            report,
+            _Record,
+            expected='{"id": …, "title": …, "text": …, "event_list": […]} a line',
+            encoding=encoding,
+            once=(b'"text"', b'"id"', b'"title"', b'"event_list"'),
+        )
+        for place, ordinal, record in records:
+            text = record.text
+            if title and record.title and not text.startswith(record.title):
+                text = f"{record.title}\n{text}"
+            finder = _Finder(text, report, place, schema)
+            events = tuple(
+                finder.event(event, f"events[{i}]") for i, event in enumerate(record.event_list)
+            )
+            yield Document(
+                f"{name}-{stem}-{ordinal}" if record.id in (None, "") else str(record.id),
+                text,
+                events=events,
+                issues=tuple(finder.issues),
+                meta={**shared, "title": record.title} if record.title else shared,
+            )
+
+
+class _Finder:
+    def __init__(self, text: str, report: Report, place: Place, schema: Schema) -> None:
+        self.text = text
+        self.report = report
+        self.place = place
+        self.schema = schema
+        self.issues: list[Issue] = []
+        self._spans: dict[str, list[Span]] = {}
+
+    def event(self, event: _Event, where: str) -> Event:
+        """Locate one event; see the module for how."""
+        places = [self._find(item.argument) for item in event.arguments]
+        trigger, hint = None, 0
+        if event.trigger:
+            span = self._trigger(self._find(event.trigger), places)
+            hint = span[0] if span else 0
+            trigger = self._mention(event.trigger, span, f"{where}.trigger")
+        arguments = tuple(
+            self._argument(event.event_type, item, spans, hint, f"{where}.arguments[{j}]")
+            for j, (item, spans) in enumerate(zip(event.arguments, places, strict=True))
+        )
+        return Event(event.event_type, trigger, arguments)
+
+    def _find(self, mention: str) -> list[Span]:
+        spans = self._spans.get(mention)
+        if spans is None:
+            spans, is_folded = spans_of(self.text, trimmed(mention, None)[0])
+            self._spans[mention] = spans
+            if is_folded and spans:
+                reason = "found after folding case, width or blanks"
+                self.report.note(reason, self.place, repr(mention))
+            elif len(spans) > 1:
+                reason = "one of several occurrences chosen"
+                self.report.note(reason, self.place, repr(mention))
+        return spans
+
+    @staticmethod
+    def _trigger(spans: list[Span], places: list[list[Span]]) -> Span | None:
+        if len(spans) < 2:
+            return spans[0] if spans else None
+        starts = [[start for start, _ in found] for found in places if found]
+
+        def distance(span: Span) -> int:
+            return sum(min(_distance(found, span[0]), _REACH) for found in starts)
+
+        return min(spans, key=distance)
+
+    def _mention(self, mention: str, span: Span | None, where: str) -> Mention:
+        if span is None:
+            self._missing(mention, where)
+            return Mention(mention, None, None, status="none")
+        return Mention(self.text[slice(*span)], *span)
+
+    def _argument(
+        self, kind: str, item: _Argument, spans: list[Span], hint: int, where: str
+    ) -> Argument:
+        if spans:
+            span = nearest(spans, hint)
+            return Argument(item.role, self.text[slice(*span)], *span)
+        event_type = self.schema.event_by_label.get(kind)
+        role = event_type.role_by_name.get(item.role) if event_type else None
+        if not (role and item.argument in role.values):
+            self._missing(item.argument, where)
+        return Argument(item.role, item.argument, None, None, status="none")
+
+    def _missing(self, mention: str, where: str) -> None:
+        self.report.note("mention not in the text", self.place, repr(mention))
+        self.issues.append(Issue("ungrounded", f"{mention!r} is not in the text", where))
+
+
+def _distance(starts: list[int], place: int) -> int:
+    at = bisect_left(starts, place)
+    return min(abs(start - place) for start in starts[max(at - 1, 0) : at + 1])
