@@ -1,0 +1,186 @@
+"""CTranslate2: the engine of the embedded model, and of any converted causal or seq2seq model.
+
+Prompts are batched by length so that little is padded, and the answers come back in the order
+asked. Threads belong between batches, not inside one: `intra_threads=2` was slower than 1.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from .backend import Completion, Prompt
+from .errors import ModelError
+from .prompt import plain_prompt
+
+# Tokens of a batch, prompts padded to the longest; larger gains nothing on CPUs.
+_BATCH_TOKENS = 4096
+# Prompts sorted by length and run together; bounds memory and how late the first answer comes.
+_WINDOW = 2048
+
+
+class CTranslate2Backend:
+    """A converted model in a folder with `model.bin` and `tokenizer.json`."""
+
+    def __init__(self, folder: Path, *, compute_type: str = "default", threads: int = 0) -> None:
+        """Load the model.
+
+        Args:
+            folder: what `chinchilla export --ct2` or ct2-transformers-converter wrote.
+            compute_type: of CTranslate2, such as `int8`; `default` keeps what the file has.
+            threads: batches run side by side; 0 is one per core.
+
+        Raises:
+            ModelError: the folder holds no converted model, or its tokenizer is missing.
+        """
+        import ctranslate2
+
+        ctranslate2.set_log_level(40)  # its notes on compute types are no news to a user
+        device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
+        self.encode, self.decode = _text_codec(folder)
+        try:
+            self.is_seq2seq = _is_seq2seq(folder)
+            kind = ctranslate2.Translator if self.is_seq2seq else ctranslate2.Generator
+            self.model: Any = kind(
+                str(folder),
+                device=device,
+                compute_type=compute_type,
+                inter_threads=threads or os.cpu_count() or 1,
+                intra_threads=1,
+            )
+        except (RuntimeError, ValueError) as error:
+            raise ModelError(f"{folder}: CTranslate2 cannot load it ({error})") from None
+
+    def generate(self, prompts: Sequence[Prompt], *, max_tokens: int = 512) -> Iterator[Completion]:
+        """Complete every prompt greedily, yielding in the order of the prompts.
+
+        `max_tokens` bounds an answer; a shorter bound, twice the prompt's own length and 64
+        more, stops endless repetition on short texts.
+        """
+        for start in range(0, len(prompts), _WINDOW):
+            yield from self._window(
+                [self.encode(p) for p in prompts[start : start + _WINDOW]], max_tokens
+            )
+
+    def count_tokens(self, text: str) -> int:
+        """Return how many tokens the model's tokenizer makes of a text."""
+        return len(self.encode(Prompt("", text)))
+
+    def close(self) -> None:
+        """Free the model."""
+        self.model.unload_model()
+
+    def _window(self, prompts: list[list[str]], max_tokens: int) -> list[Completion]:
+        order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
+        results: list[Completion | None] = [None] * len(prompts)
+        running = [
+            (batch, self._start([prompts[i] for i in batch], max_tokens))
+            for batch in _batches(order, [len(p) for p in prompts])
+        ]
+        for batch, futures in running:
+            for i, future in zip(batch, futures, strict=True):
+                results[i] = self._completion(future.result())
+        return [result for result in results if result is not None]
+
+    def _start(self, batch: list[list[str]], max_tokens: int) -> Any:
+        limit = min(max_tokens, 2 * max(map(len, batch)) + 64)
+        options: dict[str, Any] = {
+            "beam_size": 1,
+            "return_scores": True,
+            "asynchronous": True,
+            "max_batch_size": len(batch),
+        }
+        if self.is_seq2seq:
+            # The default of 1024 would cut longer prompts without a word.
+            return self.model.translate_batch(
+                batch,
+                max_input_length=0,
+                max_decoding_length=limit,
+                return_end_token=True,
+                **options,
+            )
+        return self.model.generate_batch(
+            batch,
+            include_prompt_in_result=False,
+            max_length=limit,
+            return_end_token=True,
+            **options,
+        )
+
+    def _completion(self, result: Any) -> Completion:
+        tokens = result.hypotheses[0] if self.is_seq2seq else result.sequences[0]
+        text, stopped = self.decode(tokens)
+        return Completion(text, "stop" if stopped else "length")
+
+
+def _batches(order: Sequence[int], lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Cut prompts, shortest first, into batches whose padded size is bounded."""
+    batch: list[int] = []
+    for i in order:
+        if batch and lengths[i] * (len(batch) + 1) > _BATCH_TOKENS:
+            yield batch
+            batch = []
+        batch.append(i)
+    if batch:
+        yield batch
+
+
+def _is_seq2seq(folder: Path) -> bool:
+    """Read the kind of model from the head of `model.bin`: version, length and name of its spec."""
+    path = folder / "model.bin"
+    if not path.is_file():
+        raise ModelError(f"{folder}: no model.bin; expected a folder converted to CTranslate2")
+    with path.open("rb") as file:
+        head = file.read(64)
+    size = int.from_bytes(head[4:6], "little")
+    return head[6 : 6 + size].rstrip(b"\0") == b"TransformerSpec"
+
+
+def _text_codec(folder: Path) -> tuple[Any, Any]:
+    """Return `encode(prompt) -> tokens` and `decode(tokens) -> (text, stopped)`."""
+    path = folder / "tokenizer.json"
+    if not path.is_file():
+        raise ModelError(f"{folder}: no tokenizer.json beside the model; copy the tokenizer there")
+    if (folder / "chat_template.jinja").is_file():
+        return _chat_codec(folder)
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(path))
+    end = _end_token(folder)
+    token_to_id = tokenizer.token_to_id
+
+    def encode(prompt: Prompt) -> list[str]:
+        tokens: list[str] = tokenizer.encode(plain_prompt(prompt)).tokens
+        return tokens
+
+    def decode(tokens: list[str]) -> tuple[str, bool]:
+        stopped = bool(tokens) and tokens[-1] == end
+        ids = [token_to_id(token) for token in (tokens[:-1] if stopped else tokens)]
+        return tokenizer.decode([i for i in ids if i is not None]), stopped
+
+    return encode, decode
+
+
+def _chat_codec(folder: Path) -> tuple[Any, Any]:
+    from .tokens import load_tokenizer, prompt_ids
+
+    tokenizer = load_tokenizer(str(folder))
+
+    def encode(prompt: Prompt) -> list[str]:
+        tokens: list[str] = tokenizer.convert_ids_to_tokens(prompt_ids(tokenizer, prompt))
+        return tokens
+
+    def decode(tokens: list[str]) -> tuple[str, bool]:
+        stopped = bool(tokens) and tokens[-1] == tokenizer.eos_token
+        ids = tokenizer.convert_tokens_to_ids(tokens)
+        return tokenizer.decode(ids, skip_special_tokens=True), stopped
+
+    return encode, decode
+
+
+def _end_token(folder: Path) -> str:
+    import json
+
+    path = folder / "config.json"
+    value = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return str(value.get("eos_token", "</s>"))

@@ -1,0 +1,155 @@
+"""`chinchilla extract`: texts in, documents with annotations out."""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
+from typing import IO, Any
+
+import click
+
+from ..data import Document
+from ..inputs import ReadOptions, find_inputs, read_texts
+from ..jsonl import dumps, write_bytes
+from ..schema import TASKS
+
+_LARGER = "name a larger model with --model, such as --model Qwen/Qwen2.5-7B-Instruct"
+
+
+@click.command(name="extract")
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT…")
+@click.option("--schema", help="A built-in schema or a file.  [default: news]")
+@click.option("--tasks", help="Some of ner,re,ee, by commas.  [default: all of the schema]")
+@click.option("--model", help="A folder, hub id or http://host/v1#name.  [default: mini]")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["jsonl", "table"]),
+    default="jsonl",
+    show_default=True,
+    help="Form of the results.",
+)
+@click.option("-o", "--output", default="-", help="File to write; - is standard output.")
+@click.option("--lines", is_flag=True, help="Take each line of a text file as a document.")
+@click.option("--column", default="text", show_default=True, help="Column or key of the text.")
+@click.option("--encoding", default="utf-8", show_default=True, help="Encoding of the inputs.")
+@click.option(
+    "--quantisation",
+    type=click.Choice(["none", "nf4", "int8"]),
+    default="none",
+    show_default=True,
+    help="How to load a transformers model.",
+)
+@click.option("--trust-remote-code", is_flag=True, help="Run code that comes with the model.")
+@click.option("--force", is_flag=True, help="Overwrite the output.")
+@click.option("--quiet", is_flag=True, help="Print errors only.")
+@click.option("--verbose", is_flag=True, help="Print timings too.")
+def command(
+    inputs: tuple[str, ...],
+    schema: str | None,
+    tasks: str | None,
+    model: str | None,
+    form: str,
+    output: str,
+    lines: bool,
+    column: str,
+    encoding: str,
+    quantisation: str,
+    trust_remote_code: bool,
+    force: bool,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Extract entities, relations and events from each INPUT.
+
+    An INPUT is a file (.txt, .jsonl, .csv, .parquet, each also .gz), a folder, a glob or -.
+
+    Example: chinchilla extract examples/news.txt --format table
+    """
+    begin = time.perf_counter()
+    files = find_inputs(inputs)
+    from ..pipeline import Extractor
+
+    chosen = _tasks(tasks)
+    extractor = Extractor(
+        model, schema, chosen, quantisation=quantisation, trust_remote_code=trust_remote_code
+    )
+    loaded = time.perf_counter()
+    if not quiet:
+        _warn_untrained(extractor)
+    texts = read_texts(files, ReadOptions(lines, column, encoding))
+    counts: Counter[str] = Counter()
+    documents = _counted(extractor.stream(texts), counts)
+    with _progress(quiet) as advance, write_bytes(output, force=force) as file:
+        for document in documents:
+            file.write(_rendered(document, form, file))
+            advance()
+    if not quiet:
+        _print_summary(counts, time.perf_counter() - begin)
+    if verbose and not quiet:
+        click.echo(f"model loaded in {loaded - begin:.2f} s", err=True)
+
+
+def _tasks(tasks: str | None) -> tuple[str, ...] | None:
+    if tasks is None:
+        return None
+    names = tuple(name.strip() for name in tasks.split(","))
+    for name in names:
+        if name not in TASKS:
+            raise click.BadParameter(
+                f"{name!r} is none of {', '.join(TASKS)}", param_hint="--tasks"
+            )
+    return names
+
+
+def _warn_untrained(extractor: Any) -> None:
+    """Say which types the model never met, rather than let an empty answer look like a finding."""
+    for task, labels in extractor.untrained().items():
+        asked = len(extractor.schema.types(task))
+        shown = "、".join(labels[:8]) + ("…" if len(labels) > 8 else "")
+        click.echo(
+            f"warning: {extractor.engine.name} was not trained on {len(labels)} of {asked} types "
+            f"asked for ({task}: {shown}); expect little or nothing for them, or {_LARGER}",
+            err=True,
+        )
+
+
+def _counted(documents: Iterable[Document], counts: Counter[str]) -> Iterator[Document]:
+    for document in documents:
+        counts["documents"] += 1
+        counts["entities"] += len(document.entities)
+        counts["relations"] += len(document.relations)
+        counts["events"] += len(document.events)
+        for issue in document.issues:
+            counts[f"issue {issue.kind}"] += 1
+        yield document
+
+
+def _rendered(document: Document, form: str, file: IO[bytes]) -> bytes:
+    if form == "jsonl":
+        return (dumps(document) + "\n").encode()
+    from ..report.facts import facts_table
+
+    return facts_table(document, color=file is sys.stdout.buffer and sys.stdout.isatty()).encode()
+
+
+def _progress(quiet: bool) -> Any:
+    """Show a count on a terminal; elsewhere do nothing."""
+    if quiet or not sys.stderr.isatty() or sys.stdout.isatty():
+        return nullcontext(lambda: None)
+    from ..report.progress import counting
+
+    return counting("documents")
+
+
+def _print_summary(counts: Counter[str], seconds: float) -> None:
+    main = ", ".join(
+        f"{counts[key]:,} {key}" for key in ("documents", "entities", "relations", "events")
+    )
+    issues = ", ".join(
+        f"{count:,} {key.removeprefix('issue ')}"
+        for key, count in sorted(counts.items())
+        if key.startswith("issue ")
+    )
+    click.echo(f"{main}; issues: {issues or 'none'}; {seconds:.1f} s", err=True)

@@ -1,0 +1,99 @@
+"""Open a model by what the user calls it: nothing, a folder, a hub id, or an endpoint's address."""
+
+import json
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from .backend import Backend
+from .errors import ModelError, near_miss
+from .prompt import STYLE_FILE, PromptStyle
+
+MINI = "mini"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A backend with a loaded model, how it is to be asked, and its name for messages."""
+
+    name: str
+    backend: Backend
+    style: PromptStyle
+
+
+def open_engine(
+    model: str | None = None, *, quantisation: str = "none", trust_remote_code: bool = False
+) -> Engine:
+    """Load a model for extraction.
+
+    Args:
+        model: None or `mini` for the embedded one; a folder (converted to CTranslate2, a
+            transformers model, or an adapter); a hub id; or `http(s)://host/v1#model-name` for
+            an OpenAI-compatible endpoint.
+        quantisation: `none`, `nf4` or `int8`, for transformers models.
+        trust_remote_code: let code that comes with a transformers model run.
+
+    Raises:
+        ModelError: there is no such model, or it cannot be loaded.
+    """
+    name = model or MINI
+    if name == MINI:
+        folder = Path(str(resources.files("chinchilla").joinpath("mini")))
+        if not (folder / "model.bin").is_file():
+            raise ModelError("the embedded model is missing from this installation; reinstall it")
+        return _open_converted(MINI, folder)
+    if name.startswith(("http://", "https://")):
+        from .backend_http import HttpBackend
+
+        return Engine(name, HttpBackend(name), PromptStyle())
+    folder = Path(name)
+    if (folder / "model.bin").is_file():
+        return _open_converted(name, folder)
+    _check_folder(name, folder)
+    from .backend_hf import TransformersBackend
+
+    style = read_style(folder)
+    backend = TransformersBackend(
+        name, quantisation=quantisation, trust_remote_code=trust_remote_code
+    )
+    return Engine(name, backend, style)
+
+
+def read_style(folder: Path) -> PromptStyle:
+    """Return how the model of a folder was taught to be asked, or the general style.
+
+    Raises:
+        ModelError: the style file is not JSON.
+        ConfigError: it holds an unknown key, template or format.
+    """
+    path = folder / STYLE_FILE
+    if not path.is_file():
+        return PromptStyle()
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelError(f"{path}: not valid JSON ({error})") from None
+    return PromptStyle.from_dict(value, str(path))
+
+
+def _open_converted(name: str, folder: Path) -> Engine:
+    from .backend_ct2 import CTranslate2Backend
+
+    style = read_style(folder)
+    return Engine(name, CTranslate2Backend(folder), style)
+
+
+def _check_folder(name: str, folder: Path) -> None:
+    if folder.is_dir():
+        files = ("config.json", "adapter_config.json", "bottleneck.json")
+        if not any((folder / file).is_file() for file in files):
+            found = ", ".join(sorted(item.name for item in folder.iterdir())[:5]) or "nothing"
+            raise ModelError(
+                f"{name}: holds no model (found {found}); expected model.bin (CTranslate2), "
+                "config.json (transformers) or adapter_config.json (peft)"
+            )
+    elif folder.exists() or name.startswith((".", "/", "~")) or name.count("/") != 1:
+        raise ModelError(
+            f"{name}: no such model{near_miss(name, [MINI])}; expected nothing (the embedded "
+            "model), a folder, a hub id such as Qwen/Qwen2.5-7B-Instruct, or http://host/v1#name"
+        )

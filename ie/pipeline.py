@@ -1,0 +1,269 @@
+"""Texts in, extractions out: windows, prompts, completions, decoding, merging.
+
+    for document in Extractor(schema="duie").stream(documents): ...
+
+Everything is lazy and in order; memory is bounded by one batch of documents.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import count
+from pathlib import Path
+from typing import Any, overload
+
+from .backend import Completion, Prompt
+from .data import Document, Extraction, shift
+from .decoder import decode
+from .engines import Engine, open_engine
+from .errors import SchemaError
+from .merge import merge
+from .prompt import occurrence_of, render_arguments, render_prompt, split_schema
+from .schema import TASKS, Schema, read_schema
+from .text import windows
+
+DEFAULT_SCHEMA = "news"
+# Characters in one prompt for models whose style does not say.
+_WINDOW = 2000
+# Documents are gathered until their texts hold this many characters, then asked together.
+_BATCH_CHARACTERS = 100_000
+_MAX_TOKENS = 1024
+
+
+@dataclass(frozen=True)
+class _Question:
+    """One prompt: which document and window it is about, and what it asks."""
+
+    document: int
+    task: str
+    start: int
+    text: str
+    schema: Schema
+    prompt: Prompt
+
+
+class Extractor:
+    """A loaded model with a schema; make one and use it for many texts."""
+
+    def __init__(
+        self,
+        model: str | Engine | None = None,
+        schema: Schema | str | Path | dict[str, Any] | None = None,
+        tasks: Sequence[str] | None = None,
+        *,
+        quantisation: str = "none",
+        trust_remote_code: bool = False,
+    ) -> None:
+        """Load the model and read the schema.
+
+        Args:
+            model: see `engines.open_engine`; None is the embedded model.
+            schema: an object, a built-in name, a path or a mapping; None is `news`.
+            tasks: some of `ner`, `re`, `ee`; None is all that the schema declares.
+            quantisation: `none`, `nf4` or `int8`, for transformers models.
+            trust_remote_code: let code that comes with a transformers model run.
+
+        Raises:
+            SchemaError: the schema is wrong, or declares no type for a task asked for.
+            ModelError: the model cannot be loaded.
+        """
+        self.schema = read_schema(DEFAULT_SCHEMA if schema is None else schema)
+        self.tasks = _chosen_tasks(self.schema, tasks)
+        self.engine = (
+            model
+            if isinstance(model, Engine)
+            else open_engine(model, quantisation=quantisation, trust_remote_code=trust_remote_code)
+        )
+
+    def untrained(self) -> dict[str, list[str]]:
+        """Return, per task, the labels asked for that the model never saw in training.
+
+        Empty for models that do not say what they were trained on.
+        """
+        trained = self.engine.style.trained
+        if not trained:
+            return {}
+        result = {}
+        for task in self.tasks:
+            known = set(trained.get(task, ()))
+            missing = [t.label for t in self.schema.types(task) if t.label not in known]
+            if missing:
+                result[task] = missing
+        return result
+
+    def extract(self, text: str) -> Extraction:
+        """Extract from one text."""
+        return next(self.stream([Document("text", text)])).extraction
+
+    def stream(self, documents: Iterable[Document]) -> Iterator[Document]:
+        """Yield each document with what the model says of it, in order and lazily.
+
+        Annotations that a document already has are replaced; id, text and meta stay.
+        """
+        for batch in _gather(documents):
+            parts = self._ask(batch)
+            for document, part in zip(batch, parts, strict=True):
+                yield document.with_extraction(part)
+
+    def _ask(self, batch: Sequence[Document]) -> list[Extraction]:
+        questions = [q for i, document in enumerate(batch) for q in self._questions(i, document)]
+        answers = self._answer(questions)
+        if self.engine.style.steps == 2:
+            questions, answers = self._ask_arguments(questions, answers)
+        return _gathered(len(batch), questions, answers)
+
+    def _answer(self, questions: Sequence[_Question]) -> list[Extraction]:
+        completions = self.engine.backend.generate(
+            [question.prompt for question in questions], max_tokens=_MAX_TOKENS
+        )
+        return [
+            self._decode(question, completion)
+            for question, completion in zip(questions, completions, strict=True)
+        ]
+
+    def _decode(self, question: _Question, completion: Completion) -> Extraction:
+        return decode(
+            completion.text,
+            question.text,
+            question.schema,
+            self.engine.style.format,
+            (question.task,),
+            finish_reason=completion.finish_reason,
+        )
+
+    def _questions(self, number: int, document: Document) -> Iterator[_Question]:
+        style = self.engine.style
+        if not document.text.strip():
+            return
+        for task in self.tasks:
+            size = style.window.get(task, _WINDOW)
+            # Relations and events reach over sentences; a long text is read with overlap.
+            overlap = 0 if task == "ner" else size // 5
+            for start, end in windows(document.text, size, overlap):
+                text = document.text[start:end]
+                for schema in split_schema(self.schema, task, style.types_per_prompt.get(task)):
+                    prompt = render_prompt(task, schema, text, style)
+                    yield _Question(number, task, start, text, schema, prompt)
+
+    def _ask_arguments(
+        self, questions: Sequence[_Question], answers: Sequence[Extraction]
+    ) -> tuple[list[_Question], list[Extraction]]:
+        """Replace each event found by the answer to the question for its arguments."""
+        kept: list[tuple[_Question, Extraction]] = []
+        further: list[_Question] = []
+        for question, answer in zip(questions, answers, strict=True):
+            if question.task != "ee" or not answer.events:
+                kept.append((question, answer))
+                continue
+            kept.append((question, Extraction(issues=answer.issues)))
+            further += [self._argument_question(question, event) for event in answer.events]
+        kept += zip(further, self._answer(further), strict=True)
+        return [question for question, _ in kept], [answer for _, answer in kept]
+
+    def _argument_question(self, question: _Question, event: Any) -> _Question:
+        schema = question.schema.select("ee", [event.type])
+        trigger = event.trigger.text if event.trigger else None
+        start = event.trigger.start if event.trigger else None
+        place = occurrence_of(question.text, trigger, start) if trigger else 0
+        prompt = render_arguments(schema, trigger, question.text, self.engine.style, place)
+        return _Question(question.document, "ee", question.start, question.text, schema, prompt)
+
+
+@overload
+def extract(
+    text: str,
+    schema: Schema | str | Path | dict[str, Any] | None = None,
+    tasks: Sequence[str] | None = None,
+    model: str | None = None,
+) -> Extraction: ...
+
+
+@overload
+def extract(
+    text: Iterable[str],
+    schema: Schema | str | Path | dict[str, Any] | None = None,
+    tasks: Sequence[str] | None = None,
+    model: str | None = None,
+) -> list[Extraction]: ...
+
+
+def extract(
+    text: str | Iterable[str],
+    schema: Schema | str | Path | dict[str, Any] | None = None,
+    tasks: Sequence[str] | None = None,
+    model: str | None = None,
+) -> Extraction | list[Extraction]:
+    """Extract entities, relations and events from a text, or from each of several texts.
+
+    The model loaded last is kept for the next call; for several models at once, or for texts
+    that do not fit in memory, use `Extractor`.
+
+    >>> extract("国家主席在北京会见了来宾。", schema="msra").entities[0].type
+    '地名'
+
+    Raises:
+        SchemaError: the schema is wrong, or declares no type for a task asked for.
+        ModelError: the model cannot be loaded.
+    """
+    extractor = Extractor(_kept_engine(model), schema, tasks)
+    if isinstance(text, str):
+        return extractor.extract(text)
+    numbers = count()
+    documents = (Document(str(next(numbers)), one) for one in text)
+    return [document.extraction for document in extractor.stream(documents)]
+
+
+@lru_cache(maxsize=1)
+def _kept_engine(model: str | None) -> Engine:
+    return open_engine(model)
+
+
+def _chosen_tasks(schema: Schema, tasks: Sequence[str] | None) -> tuple[str, ...]:
+    if tasks is None:
+        return schema.tasks
+    for task in tasks:
+        if task not in TASKS:
+            raise SchemaError(f"unknown task {task!r}; tasks are {', '.join(TASKS)}")
+        if task not in schema.tasks:
+            raise SchemaError(
+                f"schema {schema.name!r} declares nothing for task {task!r}; "
+                f"it declares {', '.join(schema.tasks)}"
+            )
+    return tuple(task for task in TASKS if task in tasks)
+
+
+def _gather(documents: Iterable[Document]) -> Iterator[list[Document]]:
+    batch: list[Document] = []
+    size = 0
+    for document in documents:
+        batch.append(document)
+        size += len(document.text)
+        if size >= _BATCH_CHARACTERS:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _gathered(
+    documents: int, questions: Sequence[_Question], answers: Sequence[Extraction]
+) -> list[Extraction]:
+    """Bring the answers of each document together, its windows and shards merged per task."""
+    grouped: list[dict[str, list[tuple[_Question, Extraction]]]] = [{} for _ in range(documents)]
+    for question, answer in zip(questions, answers, strict=True):
+        grouped[question.document].setdefault(question.task, []).append((question, answer))
+    return [_united([_merged(parts) for parts in tasks.values()]) for tasks in grouped]
+
+
+def _merged(parts: Sequence[tuple[_Question, Extraction]]) -> Extraction:
+    shifted = [shift(answer, question.start) for question, answer in parts]
+    return merge(shifted, [(q.start, q.start + len(q.text)) for q, _ in parts])
+
+
+def _united(parts: Sequence[Extraction]) -> Extraction:
+    return Extraction(
+        tuple(entity for part in parts for entity in part.entities),
+        tuple(relation for part in parts for relation in part.relations),
+        tuple(event for part in parts for event in part.events),
+        tuple(issue for part in parts for issue in part.issues),
+    )

@@ -1,0 +1,259 @@
+"""The recipe of the embedded model, stage by stage: prepare, train, export."""
+
+import dataclasses
+import json
+import re
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from chinchilla import converters
+from chinchilla.data import Document
+from chinchilla.errors import ConfigError
+from chinchilla.formats import EMPTY, extraction_items, label_text, serialise
+from chinchilla.instructions.records import BuildOptions, Record, build_records
+from chinchilla.jsonl import read_lines, read_values, write_documents, write_values
+from chinchilla.prompt import STYLE_FILE, PromptStyle, render_prompt
+from chinchilla.schema import Schema, read_schema
+
+from .curriculum import COPY_INSTRUCTION, MARKS
+from .scratch import ModelShape, Scratch, ScratchConfig, Source
+from .scratch_tokenizer import build_tokenizer
+from .silver import read_typed_texts, read_votes, trigger_lexicon
+
+
+class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The contents of configs/mini.yaml; every part is explained there."""
+
+    style: dict[str, Any]
+    corpora: dict[str, dict[str, Any]]
+    build: dict[str, Any]
+    weights: dict[str, float]
+    vocabulary: dict[str, Any]
+    shape: dict[str, Any]
+    train: dict[str, Any]
+    silver: dict[str, Any] = {}
+    renamed: dict[str, dict[str, str]] = {}
+    seed: int = 0
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read the YAML of a recipe.
+
+    Raises:
+        ConfigError: missing file, unknown key or wrong type.
+    """
+    try:
+        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return msgspec.convert(value, Recipe)
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file") from None
+    except (yaml.YAMLError, msgspec.ValidationError) as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def prepare(recipe: Recipe, corpora: Path, work: Path) -> dict[str, int]:
+    """Convert the corpora, keep dev texts out, write records; return the records per source."""
+    (work / "docs").mkdir(parents=True, exist_ok=True)
+    (work / "records").mkdir(exist_ok=True)
+    trains, devs = _convert(recipe, corpora)
+    for name, documents in devs.items():
+        write_documents(work / "docs" / f"{name}-dev.jsonl", documents)
+    if recipe.silver:
+        trains |= _silver(recipe, corpora, trains["duee"])
+    seen = {_normal(document.text) for documents in devs.values() for document in documents}
+    for name, documents in trains.items():
+        trains[name] = [d for d in documents if _normal(d.text) not in seen]
+        write_documents(work / "docs" / f"{name}-train.jsonl", trains[name])
+    for name, names in recipe.renamed.items():
+        trains[f"{name}-news"] = [_rename(document, names) for document in trains[name]]
+    style = PromptStyle.from_dict(recipe.style)
+    counts = {}
+    for name in recipe.weights:
+        records = _records(name, trains[name], recipe, style)
+        counts[name] = write_values(work / "records" / f"{name}.jsonl", records)
+    _write_characters(recipe, corpora, trains, work)
+    return counts
+
+
+def train(recipe: Recipe, work: Path) -> None:
+    """Train, or go on training, in `work/run`."""
+    characters = json.loads((work / "characters.json").read_text(encoding="utf-8"))
+    tokenizer = build_tokenizer(characters, _labels(recipe))
+    sources = {
+        name: Source((str(work / "records" / f"{name}.jsonl"),), weight)
+        for name, weight in recipe.weights.items()
+    }
+    config = ScratchConfig(
+        sources=sources, shape=ModelShape(**recipe.shape), seed=recipe.seed, **recipe.train
+    )
+    (work / "run").mkdir(parents=True, exist_ok=True)
+    (work / "run" / "config.json").write_text(
+        json.dumps(dataclasses.asdict(config), ensure_ascii=False, indent=1), encoding="utf-8"
+    )
+    running = (work / "running.txt").read_text(encoding="utf-8")
+    Scratch(config, tokenizer, work / "run").train(running, characters)
+
+
+def export(recipe: Recipe, work: Path, output: Path) -> int:
+    """Convert the trained model to CTranslate2 int8 with its prompt style; return the bytes.
+
+    Exports `work/run/model` if the run has ended, and the last saved state otherwise.
+    """
+    from ctranslate2.converters import TransformersConverter
+
+    folder = work / "run" / "model"
+    if not (folder / "model.safetensors").is_file():
+        characters = json.loads((work / "characters.json").read_text(encoding="utf-8"))
+        config = ScratchConfig(sources={}, shape=ModelShape(**recipe.shape))
+        tokenizer = build_tokenizer(characters, _labels(recipe))
+        folder = work / "run" / "snapshot"
+        Scratch(config, tokenizer, work / "run").save_model(folder)
+    TransformersConverter(str(folder)).convert(str(output), quantization="int8", force=True)
+    shutil.copy(folder / "tokenizer.json", output / "tokenizer.json")
+    style = dataclasses.replace(PromptStyle.from_dict(recipe.style), trained=_trained(work))
+    (output / STYLE_FILE).write_text(
+        json.dumps(style.to_dict(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
+    )
+    return sum(file.stat().st_size for file in output.iterdir())
+
+
+def _convert(
+    recipe: Recipe, corpora: Path
+) -> tuple[dict[str, list[Document]], dict[str, list[Document]]]:
+    trains, devs = {}, {}
+    for name, corpus in recipe.corpora.items():
+        paths = [corpora / path for path in corpus["train"]]
+        documents = list(converters.read(corpus["converter"], paths))
+        if corpus.get("holdout"):
+            documents, devs[name] = documents[: -corpus["holdout"]], documents[-corpus["holdout"] :]
+        if corpus.get("dev"):
+            dev_paths = [corpora / path for path in corpus["dev"]]
+            devs[name] = list(converters.read(corpus["converter"], dev_paths))
+        trains[name] = documents
+    return trains, devs
+
+
+def _silver(recipe: Recipe, corpora: Path, gold: list[Document]) -> dict[str, list[Document]]:
+    lexicon = trigger_lexicon(gold)
+    silver = recipe.silver
+    votes = [corpora / path for path in silver["votes"]]
+    return {
+        "silver": list(read_votes(corpora / silver["texts"], votes, silver["agree"], lexicon)),
+        "silver-types": list(read_typed_texts(corpora / silver["types"], lexicon)),
+    }
+
+
+def _normal(text: str) -> str:
+    """Fold a text for finding it in another split: letters, digits and hanzi only."""
+    return re.sub(r"\W+", "", text.lower())
+
+
+def _rename(document: Document, names: dict[str, str]) -> Document:
+    entities = tuple(
+        msgspec.structs.replace(entity, type=names[entity.type])
+        for entity in document.entities
+        if entity.type in names
+    )
+    return msgspec.structs.replace(document, entities=entities)
+
+
+def _records(
+    name: str, documents: list[Document], recipe: Recipe, style: PromptStyle
+) -> Iterator[Record]:
+    if name == "silver-types":
+        yield from _trigger_records(documents, read_schema("duee"), style)
+        return
+    schema_of = _schema_of(name, documents, recipe)
+    for number in range(recipe.build["passes"]):
+        # The first pass asks mostly for everything, as users do; later ones for parts.
+        options = BuildOptions(
+            style=style,
+            subset=recipe.build["subset"] if number else 0.0,
+            shuffle=recipe.build["shuffle"] if number else 0.0,
+            seed=recipe.seed + number,
+        )
+        yield from build_records(documents, lambda _: schema_of, options)
+
+
+def _schema_of(name: str, documents: list[Document], recipe: Recipe) -> Schema:
+    if name.endswith("-news"):
+        names = tuple(dict.fromkeys(recipe.renamed[name.removesuffix("-news")].values()))
+        return read_schema("news").select("ner", names)
+    corpus = recipe.corpora.get(name, {})
+    schema = read_schema(corpus.get("converter", "duee"))
+    if not corpus.get("only_present"):
+        return schema
+    present = {relation.type for document in documents for relation in document.relations}
+    return schema.select("re", [item.label for item in schema.relations if item.name in present])
+
+
+def _trigger_records(
+    documents: Iterable[Document], schema: Schema, style: PromptStyle
+) -> Iterator[Record]:
+    """Records that ask for triggers alone: their arguments are unknown, not absent."""
+    labels = tuple(item.label for item in schema.events)
+    for document in documents:
+        prompt = render_prompt("ee", schema, document.text, style)
+        items = extraction_items(document.extraction, schema, ("ee",))
+        yield Record(
+            prompt.instruction.replace("事件", "触发词", 1),
+            prompt.input,
+            serialise(items, style.format, ("ee",)),
+            document.id,
+            "ee",
+            "duee",
+            labels,
+            "zh",
+        )
+
+
+def _labels(recipe: Recipe) -> list[str]:
+    """Return every label a completion of the trained schemas can hold, marks included."""
+    names = dict.fromkeys(corpus["converter"] for corpus in recipe.corpora.values())
+    labels: dict[str, None] = {EMPTY: None}
+    for name in [*names, "news"]:
+        schema = read_schema(name)
+        for task in schema.tasks:
+            labels |= {label_text(item.label): None for item in schema.types(task)}
+        for relation in schema.relations:
+            labels |= {label_text(slot): None for slot in relation.qualifiers}
+        for event in schema.events:
+            labels |= {label_text(role.name): None for role in event.roles}
+    return list(labels)
+
+
+def _trained(work: Path) -> dict[str, list[str]]:
+    labels: dict[str, set[str]] = {}
+    for path in sorted((work / "records").glob("*.jsonl")):
+        for _, row in read_values(path, Record):
+            labels.setdefault(row.task, set()).update(row.schema)
+    return {task: sorted(names) for task, names in sorted(labels.items())}
+
+
+def _write_characters(
+    recipe: Recipe, corpora: Path, trains: dict[str, list[Document]], work: Path
+) -> None:
+    counts: Counter[str] = Counter()
+    for documents in trains.values():
+        for document in documents:
+            counts.update(document.text)
+    kept = {c for c, n in counts.items() if n >= recipe.vocabulary["least"]}
+    raw: Counter[str] = Counter()
+    sample: list[str] = []
+    for path in recipe.vocabulary["raw"]:
+        for number, line in read_lines(corpora / path):
+            text = line.decode("utf-8", "replace")
+            raw.update(text)
+            if number % 20 == 0:
+                sample.append(text)
+    kept |= {c for c, n in raw.items() if n >= recipe.vocabulary["raw_least"]}
+    kept |= set(COPY_INSTRUCTION) | set(MARKS) | set("实体关系事件触发词\n⟦⟧\\")
+    order = sorted(kept, key=lambda c: (-counts[c], c))
+    (work / "characters.json").write_text(json.dumps(order, ensure_ascii=False), encoding="utf-8")
+    (work / "running.txt").write_text("".join(sample)[:2_000_000], encoding="utf-8")

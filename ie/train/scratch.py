@@ -1,0 +1,346 @@
+"""Train a small causal model from nothing: copying curriculum, then instruction records.
+
+One process, one device (the CPU will do). The state is saved every few minutes and a killed run
+goes on from there. Attention is computed eagerly: on CPUs the fused backward pass of torch 2.13
+takes half of a step (measured: 5.7 K against 9.2 K tokens/s on two cores).
+"""
+
+import json
+import math
+import random
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from chinchilla.errors import ConfigError, InputError
+from chinchilla.jsonl import read_values
+
+from .curriculum import COPY_INSTRUCTION, copy_example
+from .scratch_tokenizer import EOS
+
+
+@dataclass(frozen=True)
+class ModelShape:
+    """A Llama-style decoder with tied embeddings. Initial std 0.02 starts far more slowly."""
+
+    layers: int = 6
+    hidden: int = 256
+    heads: int = 8
+    intermediate: int = 704
+    init_std: float = 0.05
+
+
+@dataclass(frozen=True)
+class Source:
+    """A record file and its share of the batches, relative to the other sources."""
+
+    records: tuple[str, ...]
+    weight: float
+
+
+@dataclass(frozen=True)
+class ScratchConfig:
+    """Everything that decides a run; tokens are padded positions of a batch.
+
+    The learning rate is constant after `warmup` and falls linearly to zero over the last
+    `decay` of `steps`. `text_loss` weighs next-character prediction on `text_share` of the
+    prompt's positions beside the loss on the answer.
+    """
+
+    sources: dict[str, Source]
+    shape: ModelShape = field(default_factory=ModelShape)
+    steps: int = 10_000
+    tokens: int = 4096
+    lr: float = 1.5e-3
+    warmup: int = 100
+    decay: float = 0.3
+    weight_decay: float = 0.01
+    text_loss: float = 0.2
+    text_share: float = 0.3
+    copy_steps: int = 800
+    copy_lr: float = 2e-3
+    copy_length: int = 100
+    max_length: int = 512
+    seed: int = 0
+    threads: int = 2
+    save_minutes: float = 5.0
+
+
+Example = tuple[list[int], list[int]]
+
+
+class Scratch:
+    """A run in a folder: model, optimizer, position in the data, all resumable."""
+
+    def __init__(self, config: ScratchConfig, tokenizer: Any, folder: Path) -> None:
+        import torch
+
+        torch.set_num_threads(config.threads)
+        self.config, self.tokenizer, self.folder = config, tokenizer, folder
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(config.seed)
+        self.model = _new_model(config.shape, tokenizer.get_vocab_size())
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(),
+            lr=config.lr,
+            betas=(0.9, 0.98),
+            weight_decay=config.weight_decay,
+            fused=True,
+        )
+        self.eos = tokenizer.token_to_id(EOS)
+        self.copy_step, self.step, self.length = 0, 0, 8.0
+        self._load()
+
+    def train(self, running: str, alphabet: Sequence[str]) -> None:
+        """Run what is left of the curriculum and of the steps on records, logging as it goes."""
+        if self.copy_step < self.config.copy_steps:
+            self._run_copying(running, alphabet)
+        if self.step < self.config.steps:
+            self._run_records()
+        self.save_model(self.folder / "model")
+
+    def save_model(self, folder: Path) -> None:
+        """Write the weights (safetensors) and the tokenizer as a transformers folder."""
+        from .scratch_tokenizer import save_tokenizer
+
+        self.model.save_pretrained(folder)
+        save_tokenizer(self.tokenizer, str(folder))
+
+    def _run_copying(self, running: str, alphabet: Sequence[str]) -> None:
+        config = self.config
+        rng = random.Random(f"{config.seed}/copy/{self.copy_step}")
+        losses: list[float] = []
+        clock = _Clock(config.save_minutes)
+        while self.copy_step < config.copy_steps:
+            length = int(self.length)
+            # Short strings in small batches: many updates early are what starts the copying.
+            count = max(8, int(min(config.tokens, 2048) / (length * 1.9 + 8)))
+            texts = [copy_example(rng, length, alphabet, running) for _ in range(count)]
+            batch = [self._ids(COPY_INSTRUCTION, text, answer) for text, answer in texts]
+            losses.append(
+                self._update(batch, config.copy_lr * min(1.0, (self.copy_step + 1) / 50), 0.0)[0]
+            )
+            self.copy_step += 1
+            if len(losses) >= 20:
+                mean = sum(losses) / len(losses)
+                if mean < 0.8 and self.length < config.copy_length:
+                    self.length = min(config.copy_length, self.length * 1.3)
+                self._log(stage="copy", step=self.copy_step, length=length, loss=mean)
+                losses = []
+            if clock.is_due():
+                self._save()
+        self._save()
+
+    def _run_records(self) -> None:
+        config = self.config
+        batches = self._batches()
+        clock, started, tokens = _Clock(config.save_minutes), time.monotonic(), 0
+        totals = [0.0, 0.0]
+        while self.step < config.steps:
+            batch = next(batches)
+            answer_loss, text_loss = self._update(batch, self._rate(), config.text_loss)
+            tokens += sum(len(prompt) + len(answer) for prompt, answer in batch)
+            self.step += 1
+            totals[0] += answer_loss
+            totals[1] += text_loss
+            if self.step % 50 == 0:
+                speed = tokens / (time.monotonic() - started)
+                self._log(
+                    stage="records",
+                    step=self.step,
+                    loss=totals[0] / 50,
+                    text_loss=totals[1] / 50,
+                    tokens_per_second=round(speed),
+                )
+                totals = [0.0, 0.0]
+            if clock.is_due():
+                self._save()
+        self._save()
+
+    def _rate(self) -> float:
+        config = self.config
+        left = (config.steps - self.step) / max(1, config.decay * config.steps)
+        return config.lr * min(1.0, (self.step + 1) / config.warmup, left)
+
+    def _update(
+        self, batch: Sequence[Example], rate: float, text_weight: float
+    ) -> tuple[float, float]:
+        import torch
+
+        ids, answer_at, text_at = _pad(
+            batch, self.config.text_share if text_weight else 0.0, self.step
+        )
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            hidden = self.model.model(input_ids=ids, use_cache=False).last_hidden_state
+            picked = torch.cat([hidden[:, :-1][answer_at], hidden[:, :-1][text_at]])
+            logits = self.model.lm_head(picked)
+        targets = torch.cat([ids[:, 1:][answer_at], ids[:, 1:][text_at]])
+        logits = logits.float()
+        losses = torch.logsumexp(logits, -1) - logits.gather(1, targets[:, None])[:, 0]
+        answers = int(answer_at.sum())
+        answer_loss = losses[:answers].mean()
+        text_loss = losses[answers:].mean() if len(losses) > answers else answer_loss.detach() * 0
+        (answer_loss + text_weight * text_loss).backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return float(answer_loss.detach()), float(text_loss.detach())
+
+    def _ids(self, instruction: str, text: str, answer: str) -> Example:
+        prompt = self.tokenizer.encode(f"{instruction}\n{text}\n").ids
+        return prompt, [*self.tokenizer.encode(answer).ids, self.eos]
+
+    def _batches(self) -> Iterator[list[Example]]:
+        """Yield batches of like lengths, sources mixed by weight, the same for the same step."""
+        pools = {name: self._examples(source) for name, source in self.config.sources.items()}
+        names = sorted(pools)
+        weights = [self.config.sources[name].weight for name in names]
+        streams = {name: _forever(pools[name], f"{self.config.seed}/{name}") for name in names}
+        rng = random.Random(f"{self.config.seed}/mix")
+        step = 0
+        while True:
+            chosen = rng.choices(names, weights, k=4096)
+            pool = [next(streams[name]) for name in chosen]
+            pool.sort(key=lambda pair: len(pair[0]) + len(pair[1]))
+            batches = list(_cut(pool, self.config.tokens))
+            rng.shuffle(batches)
+            for batch in batches:
+                step += 1
+                # After a resume the batches already seen are skipped, not trained again.
+                if step > self.step:
+                    yield batch
+
+    def _examples(self, source: Source) -> list[Example]:
+        examples: list[Example] = []
+        for path in source.records:
+            rows = [row for _, row in read_values(path)]
+            if not rows:
+                raise InputError(f"{path}: holds no records")
+            prompts = self.tokenizer.encode_batch(
+                [f"{r['instruction']}\n{r['input']}\n" for r in rows]
+            )
+            answers = self.tokenizer.encode_batch([r["output"] for r in rows])
+            examples += [
+                (prompt.ids, [*answer.ids, self.eos])
+                for prompt, answer in zip(prompts, answers, strict=True)
+                if len(prompt.ids) + len(answer.ids) < self.config.max_length
+            ]
+        return examples
+
+    def _log(self, **values: Any) -> None:
+        line = json.dumps({"time": time.strftime("%H:%M:%S"), **values})
+        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    def _save(self) -> None:
+        import torch
+
+        state = {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "place": {"copy_step": self.copy_step, "step": self.step, "length": self.length},
+        }
+        torch.save(state, self.folder / "state.tmp")
+        (self.folder / "state.tmp").replace(self.folder / "state.pt")
+
+    def _load(self) -> None:
+        import torch
+
+        path = self.folder / "state.pt"
+        if not path.exists():
+            return
+        state = torch.load(path, weights_only=True)
+        try:
+            self.model.load_state_dict(state["model"])
+        except RuntimeError as error:
+            raise ConfigError(
+                f"{path}: is of another model shape; use a new folder ({error})"
+            ) from None
+        self.optimizer.load_state_dict(state["optimizer"])
+        place = state["place"]
+        self.copy_step, self.step, self.length = place["copy_step"], place["step"], place["length"]
+
+
+class _Clock:
+    """Says when the next save is due."""
+
+    def __init__(self, minutes: float) -> None:
+        self.seconds = minutes * 60
+        self.last = time.monotonic()
+
+    def is_due(self) -> bool:
+        if time.monotonic() - self.last < self.seconds:
+            return False
+        self.last = time.monotonic()
+        return True
+
+
+def _new_model(shape: ModelShape, vocabulary: int) -> Any:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=math.ceil(vocabulary / 64) * 64,
+            hidden_size=shape.hidden,
+            intermediate_size=shape.intermediate,
+            num_hidden_layers=shape.layers,
+            num_attention_heads=shape.heads,
+            num_key_value_heads=shape.heads,
+            max_position_embeddings=4096,
+            initializer_range=shape.init_std,
+            tie_word_embeddings=True,
+            attn_implementation="eager",
+            bos_token_id=None,
+            eos_token_id=1,
+            pad_token_id=0,
+        )
+    )
+
+
+def _pad(batch: Sequence[Example], share: float, seed: int) -> tuple[Any, Any, Any]:
+    """Return ids (batch, length) int64 and two (batch, length - 1) bool masks of targets.
+
+    The masks say where the next token is an answer token, and where it is a text token drawn
+    for the auxiliary loss. Padding stands to the right, where a causal model never looks.
+    """
+    import torch
+
+    length = max(len(prompt) + len(answer) for prompt, answer in batch)
+    ids = torch.zeros((len(batch), length), dtype=torch.long)
+    answer_at = torch.zeros((len(batch), length - 1), dtype=torch.bool)
+    text_at = torch.zeros_like(answer_at)
+    generator = torch.Generator().manual_seed(seed)
+    for row, (prompt, answer) in enumerate(batch):
+        ids[row, : len(prompt) + len(answer)] = torch.tensor(prompt + answer)
+        answer_at[row, len(prompt) - 1 : len(prompt) + len(answer) - 1] = True
+        if share:
+            text_at[row, : len(prompt) - 1] = True
+    if share:
+        text_at &= torch.rand(text_at.shape, generator=generator) < share
+    return ids, answer_at, text_at
+
+
+def _cut(pool: Sequence[Example], tokens: int) -> Iterator[list[Example]]:
+    batch: list[Example] = []
+    for example in pool:
+        length = len(example[0]) + len(example[1])
+        if batch and length * (len(batch) + 1) > tokens:
+            yield batch
+            batch = []
+        batch.append(example)
+    if batch:
+        yield batch
+
+
+def _forever(examples: list[Example], seed: str) -> Iterator[Example]:
+    epoch = 0
+    while True:
+        order = list(range(len(examples)))
+        random.Random(f"{seed}/{epoch}").shuffle(order)
+        for i in order:
+            yield examples[i]
+        epoch += 1
