@@ -1,39 +1,66 @@
-"""From files of documents to a file of instruction records, with a manifest of what was done."""
+"""From files of documents to a file of instruction records, mixed as asked, with a manifest."""
 
-import hashlib
-import platform
+import tempfile
+from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from functools import cache
-from importlib import metadata
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-import msgspec
+from chinchilla.errors import ConfigError
+from chinchilla.prompt import check_style
 
-from chinchilla.data import Document
-from chinchilla.errors import InputError, SchemaError, near_miss
-from chinchilla.formats import FORMATS, serialise
-from chinchilla.jsonl import read_documents, write_bytes
-from chinchilla.schema import TASKS, Schema, builtin_schemas, read_schema
+from .assembly import Assembly, Line, assemble
+from .manifest import described_file, plain, versions
+from .mixture import MixOptions, draw_mix, plan_mix, shuffled
+from .options import BuildOptions
+from .records import Kind, limit_empty
+from .sinks import Sink, open_sink
 
-from .records import BuildOptions, Record, build_records
 
-_encoder = msgspec.json.Encoder()
+@dataclass(frozen=True)
+class BuildJob:
+    """Everything that decides the bytes of a build (`workers` alone does not).
+
+    `schema` is a built-in name or a file (default: the built-in schema named by each document's
+    `meta.source`). `negatives` is `similarity`, `cooccurrence` or a file with a table.
+    `shots_from` are files of gold documents for worked examples (default: the inputs).
+    `tokenizer` is a `tokenizer.json` to count tokens with. `licences` are those allowed in
+    `meta.licence` (default: all).
+    """
+
+    inputs: tuple[str, ...]
+    options: BuildOptions = field(default_factory=BuildOptions)
+    mix: MixOptions = field(default_factory=MixOptions)
+    schema: str | None = None
+    negatives: str = "similarity"
+    shots_from: tuple[str, ...] = ()
+    tokenizer: str | None = None
+    licences: tuple[str, ...] = ()
+    workers: int = 1
 
 
 @dataclass
 class BuildReport:
-    """What a build read, wrote and left out."""
+    """What a build read, wrote and left out; `sha256` is that of the output."""
 
     documents: int = 0
     records: int = 0
     empty: int = 0
     by_source: Counter[str] = field(default_factory=Counter)
     by_task: Counter[str] = field(default_factory=Counter)
-    counts: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
     sha256: str = ""
+
+    def count(self, kind: Kind, number: int = 1) -> None:
+        """Count records of one kind as written."""
+        source, task, empty = kind
+        self.records += number
+        self.by_source[source] += number
+        self.by_task[task] += number
+        self.empty += number * empty
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form, keys sorted."""
@@ -43,125 +70,108 @@ class BuildReport:
             "empty": self.empty,
             "by_source": dict(sorted(self.by_source.items())),
             "by_task": dict(sorted(self.by_task.items())),
-            "left_out": dict(sorted(self.counts.items())),
-            "sha256": self.sha256,
+            "left_out": dict(sorted(self.left_out.items())),
         }
 
 
-def build_files(
-    inputs: Sequence[str | Path],
-    output: str | Path,
-    options: BuildOptions,
-    *,
-    schema: Schema | str | Path | None = None,
-    force: bool = True,
-) -> BuildReport:
-    """Read documents, write their records as JSON Lines and report the counts.
+def build_files(job: BuildJob, output: str | Path, *, force: bool = True) -> BuildReport:
+    """Read documents and write their records, as JSON Lines or Parquet by the output's name.
 
-    Without a schema, each document is asked by the built-in one that its `meta.source` names.
-    The same inputs and options give the same bytes.
+    The same job gives the same bytes, whatever the number of workers. Memory does not grow with
+    the number of documents; with a mixture it grows by some 20 bytes a record, and the records
+    pass through a temporary file.
 
     Raises:
+        ConfigError: options that contradict each other, the templates or the sources.
         InputError: a document does not read, or names no known source.
         SchemaError: unknown schema.
     """
+    _check(job)
     report = BuildReport()
-    documents = _counted(inputs, report)
-    digest = hashlib.sha256()
-    with write_bytes(output, force=force) as file:
-        for record in build_records(documents, schema_chooser(schema), options, report.counts):
-            line = _encoder.encode(record) + b"\n"
-            file.write(line)
-            digest.update(line)
-            _count(record, report)
-    report.sha256 = digest.hexdigest()
+    assembly = Assembly()
+    lines: Iterable[Line] = assemble(job, assembly)
+    if job.options.empty_rate is not None:
+        lines = limit_empty(lines, itemgetter(1), job.options.empty_rate, report.left_out)
+    with open_sink(output, force=force) as (sink, file):
+        if job.mix.is_active:
+            _write_mixed(lines, job, sink, report)
+        else:
+            kinds: Counter[Kind] = Counter()
+            for line, kind in lines:
+                sink.write(line)
+                kinds[kind] += 1
+            for kind, number in kinds.items():
+                report.count(kind, number)
+    report.documents = assembly.documents
+    report.left_out.update(assembly.left_out)
+    report.sha256 = file.sha256()
     return report
 
 
-def schema_chooser(schema: Schema | str | Path | None) -> Callable[[Document], Schema]:
-    """Return the function from a document to the schema that it is asked by."""
-    if schema is not None:
-        fixed = read_schema(schema)
-        return lambda document: fixed
-    return _schema_of_source
+def manifest(job: BuildJob, output: str | Path, report: BuildReport) -> dict[str, Any]:
+    """Describe a build so that it can be checked and made again.
 
-
-def _schema_of_source(document: Document) -> Schema:
-    source = document.meta.get("source")
-    try:
-        return _builtin(str(source))
-    except SchemaError:
-        names = builtin_schemas()
-        raise InputError(
-            f"document {document.id!r}: meta.source is {source!r}, which names no built-in schema"
-            f"{near_miss(str(source), names)}; pass --schema with one of "
-            f"{', '.join(names)} or a file"
-        ) from None
-
-
-@cache
-def _builtin(source: str) -> Schema:
-    if source not in builtin_schemas():
-        raise SchemaError(source)
-    return read_schema(source)
-
-
-def _counted(inputs: Sequence[str | Path], report: BuildReport) -> Iterator[Document]:
-    for path in inputs:
-        for document in read_documents(path):
-            report.documents += 1
-            yield document
-
-
-def _count(record: Record, report: BuildReport) -> None:
-    report.records += 1
-    report.by_source[record.source] += 1
-    report.by_task[record.task] += 1
-    report.empty += record.output in _empty_answers()
-
-
-@cache
-def _empty_answers() -> frozenset[str]:
-    return frozenset(serialise((), format, (task,)) for format in FORMATS for task in TASKS)
-
-
-def manifest(
-    inputs: Iterable[str | Path],
-    output: str | Path,
-    options: BuildOptions,
-    report: BuildReport,
-    schema: Schema | str | Path | None = None,
-) -> dict[str, Any]:
-    """Describe a build so that it can be checked and repeated: hashes, options, counts, versions.
-
-    File names are given without their folders, so that the manifest does not depend on where
-    the build ran; the hashes say which files they are.
+    Files are given by name, size and hash; `workers` and folders are left out, so that the same
+    job gives the same manifest everywhere.
     """
+    files = [path for path in (job.schema, job.negatives, job.tokenizer) if _is_file(path)]
+    names = ["chinchilla-ie", "msgspec"]
+    names += ["pyarrow"] if Path(output).suffix == ".parquet" else []
+    names += ["tokenizers"] if job.tokenizer else []
     return {
-        "inputs": [{"name": Path(path).name, "sha256": file_hash(path)} for path in inputs],
+        "inputs": [described_file(path) for path in job.inputs],
+        "other_files": [described_file(str(path)) for path in (*files, *job.shots_from)],
         "output": {"name": Path(output).name, "sha256": report.sha256},
-        "options": asdict(options),
-        "schema": read_schema(schema).to_dict() if schema is not None else "by meta.source",
-        "counts": {k: v for k, v in report.to_dict().items() if k != "sha256"},
-        "versions": versions(),
+        "options": plain(job.options),
+        "mixture": plain(job.mix),
+        "schema": Path(job.schema).name if job.schema else "by meta.source",
+        "negatives": Path(job.negatives).name,
+        "licences": list(job.licences),
+        "counts": report.to_dict(),
+        "versions": versions(names),
     }
 
 
-def file_hash(path: str | Path) -> str | None:
-    """Return the SHA-256 of a file in hex, or None for `-`."""
-    if str(path) == "-":
-        return None
-    digest = hashlib.sha256()
-    with Path(path).open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+def _is_file(path: str | None) -> bool:
+    return path is not None and Path(path).is_file()
 
 
-def versions() -> dict[str, str]:
-    """Return the versions on which the bytes of a build depend."""
-    return {
-        "chinchilla-ie": metadata.version("chinchilla-ie"),
-        "msgspec": msgspec.__version__,
-        "python": platform.python_version(),
-    }
+def _check(job: BuildJob) -> None:
+    options = job.options
+    for name in options.templates or (options.style.template,):
+        check_style(replace(options.style, template=name), "options")
+    if options.max_tokens is not None and job.tokenizer is None:
+        raise ConfigError("a limit in tokens needs a tokenizer; pass --tokenizer tokenizer.json")
+    if "-" in job.inputs and (
+        job.negatives == "cooccurrence" or (options.shots and not job.shots_from)
+    ):
+        raise ConfigError("the inputs must be read twice; name a file instead of '-'")
+
+
+def _write_mixed(lines: Iterable[Line], job: BuildJob, sink: Sink, report: BuildReport) -> None:
+    with tempfile.TemporaryFile() as spool:
+        places: dict[str, array[int]] = {}
+        kinds: dict[str, array[int]] = {}
+        known: dict[Kind, int] = {}
+        place = 0
+        for line, kind in lines:
+            spool.write(line)
+            places.setdefault(kind[0], array("Q")).append(place)
+            kinds.setdefault(kind[0], array("L")).append(known.setdefault(kind, len(known)))
+            place += len(line)
+        sizes = {source: len(found) for source, found in sorted(places.items())}
+        plan = plan_mix(sizes, job.mix)
+        table = list(known)
+        seed = job.options.seed
+        taken: array[int] = array("Q")
+        for source, numbers in draw_mix(sizes, plan, seed).items():
+            taken.extend(places[source][number] for number in numbers)
+            found = Counter(kinds[source][number] for number in numbers)
+            for kind_number, number in found.items():
+                report.count(table[kind_number], number)
+            unused = sizes[source] - len(set(numbers))
+            if unused:
+                report.left_out["not drawn for the mixture"] += unused
+        for start in shuffled(taken, seed):
+            spool.seek(start)
+            sink.write(spool.readline())

@@ -1,30 +1,65 @@
 """`chinchilla data build`: instruction records from documents."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 
+# Options of `BuildOptions` and `MixOptions` whose names the command line shares.
+_BUILD = (
+    "tasks",
+    "subset",
+    "shuffle",
+    "seed",
+    "hard_negatives",
+    "random_negatives",
+    "absent",
+    "vary_wording",
+    "shots",
+    "max_tokens",
+    "empty_rate",
+)
+_MIX = ("total", "weights", "caps", "quotas", "temperature", "repeat")
 
-def _mapping(ctx: click.Context, param: click.Parameter, value: str | None) -> dict[str, int]:
-    """Read `ner=64,re=160`."""
-    from ..schema import TASKS
 
-    result: dict[str, int] = {}
-    for part in filter(None, (value or "").split(",")):
-        task, equals, number = part.strip().partition("=")
-        if task not in TASKS or not equals or not number.isdigit() or int(number) < 1:
-            raise click.BadParameter(
-                f"{part!r} is not TASK=NUMBER; tasks are {', '.join(TASKS)}, numbers from 1"
-            )
-        result[task] = int(number)
-    return result
+def _table(kind: type, keys: tuple[str, ...] | None = None) -> Callable[..., Any]:
+    """Return a callback that reads `ner=64,re=160`, or a mapping from a config file."""
+
+    def read(ctx: click.Context, param: click.Parameter, value: Any) -> dict[str, Any]:
+        parts = value.items() if isinstance(value, dict) else _parts(str(value or ""))
+        result = {}
+        for key, number in parts:
+            if keys and key not in keys:
+                raise click.BadParameter(f"{key!r} is unknown; use {', '.join(keys)}")
+            try:
+                result[key] = kind(number)
+            except ValueError:
+                raise click.BadParameter(f"{key}={number} has no number; write {key}=100") from None
+            if keys and result[key] < 1:
+                raise click.BadParameter(f"{key}={number}; expected 1 or more")
+        return result
+
+    return read
 
 
-def _tasks(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...]:
+def _parts(value: str) -> list[tuple[str, str]]:
+    parts = [part.strip().partition("=") for part in value.split(",") if part.strip()]
+    # A bare number, as in `--caps 1000`, is for every source.
+    return [(key, number) if equals else ("*", key) for key, equals, number in parts]
+
+
+def _names(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[str, ...]:
+    if isinstance(value, list | tuple):
+        return tuple(str(part) for part in value)
+    return tuple(part.strip() for part in (value or "").split(",") if part.strip())
+
+
+def _tasks(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[str, ...]:
     from ..errors import near_miss
     from ..schema import TASKS
 
-    chosen = tuple(part.strip() for part in value.split(",")) if value else TASKS
+    chosen = _names(ctx, param, value) or TASKS
     for task in chosen:
         if task not in TASKS:
             raise click.BadParameter(
@@ -33,61 +68,132 @@ def _tasks(ctx: click.Context, param: click.Parameter, value: str | None) -> tup
     return tuple(task for task in TASKS if task in chosen)
 
 
+def _config(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    """Take the defaults of the other options from a YAML file."""
+    if value is None:
+        return
+    import yaml
+
+    from ..errors import ConfigError, near_miss
+
+    try:
+        content = yaml.safe_load(Path(value).read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ConfigError(f"{value}: cannot be read ({error.strerror})") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{value}: not YAML in UTF-8 ({error})") from None
+    if not isinstance(content, dict):
+        raise ConfigError(f"{value}: expected a mapping from options to values")
+    known = [p.name for p in ctx.command.params if p.name and p.name not in ("config", "output")]
+    defaults = {str(key).replace("-", "_"): item for key, item in content.items()}
+    for key in defaults:
+        if key not in known:
+            raise ConfigError(f"{value}: unknown key {key!r}{near_miss(key, known)}")
+    ctx.default_map = {**(ctx.default_map or {}), **defaults}
+
+
+_TASK_NAMES = ("ner", "re", "ee")
+_RATE = click.FloatRange(0, 1)
+_COUNT = click.IntRange(min=0)
+
+
 @click.command(name="build")
 @click.argument("inputs", nargs=-1, required=True, metavar="DOCS.JSONL...")
-@click.option("-o", "--output", default="-", show_default=True, help="File of records.")
+@click.option("-o", "--output", default="-", show_default=True, help="*.jsonl, *.gz or *.parquet.")
+@click.option("--config", is_eager=True, callback=_config, expose_value=False,
+              help="YAML with any of these options.")  # fmt: skip
 @click.option("--schema", help="Built-in name or file; default: the one meta.source names.")
 @click.option("--format", "format_", type=click.Choice(["json", "compact"]), help="Answer form.")
-@click.option("--template", help="Wording of the prompts, such as zh-v1 or compact-v1.")
+@click.option("--template", callback=_names, help="Wordings such as zh-v2; several by commas.")
+@click.option("--prompt-lang", type=click.Choice(["zh", "en"]), help="zh-v2 or en-v1.")
+@click.option("--vary-wording", is_flag=True, help="Draw one of the template's wordings each time.")
 @click.option("--tasks", callback=_tasks, help="Any of ner,re,ee; default: all of the schema.")
-@click.option("--window", callback=_mapping, help="Characters per prompt: ner=64,re=160.")
-@click.option("--types-per-prompt", callback=_mapping, help="Types per prompt: ee=10.")
-@click.option("--subset", type=click.FloatRange(0, 1), default=0.0, help="Chance to ask a part.")
-@click.option("--shuffle", type=click.FloatRange(0, 1), default=0.0, help="Chance to mix types.")
+@click.option("--steps", type=click.IntRange(1, 2), default=1, help="2: triggers, then arguments.")
+@click.option("--rationale", is_flag=True, help="Answers begin with <think>...</think>.")
+@click.option("--window", callback=_table(int, _TASK_NAMES), help="Characters: ner=64,re=160.")
+@click.option("--types-per-prompt", callback=_table(int, _TASK_NAMES), help="As in ee=10.")
+@click.option("--subset", type=_RATE, default=0.0, help="Chance to ask for a part of the types.")
+@click.option("--shuffle", type=_RATE, default=0.0, help="Chance to ask in random order.")
+@click.option("--hard-negatives", type=_COUNT, help="Confusable absent types per prompt.")
+@click.option("--random-negatives", type=_COUNT, help="Random absent types per prompt.")
+@click.option("--negatives", default="similarity", show_default=True,
+              help="What is confusable: similarity, cooccurrence, or a JSON file.")  # fmt: skip
+@click.option("--absent", type=_RATE, default=0.0, help="Chance of a prompt for absent types only.")
+@click.option("--empty-rate", type=_RATE, help="Largest share of empty answers.")
+@click.option("--shots", type=_COUNT, default=0, help="Worked examples per prompt.")
+@click.option("--shots-from", callback=_names, help="Documents for them; default: the inputs.")
+@click.option("--max-tokens", type=click.IntRange(min=1), help="For prompt and answer together.")
+@click.option("--tokenizer", help="The tokenizer.json that counts them.")
+@click.option("--allow-licence", "licences", callback=_names, help="Leave out other documents.")
+@click.option("--weights", callback=_table(float), help="Per source: duie=2,msra=0.5.")
+@click.option("--caps", callback=_table(int), help="Most records: 20000, or duie=20000.")
+@click.option("--quotas", callback=_table(int), help="Exact number of records: duie=5000.")
+@click.option("--temperature", type=float, default=1.0, help="Above 1 evens out the sources.")
+@click.option("--total", type=_COUNT, help="Records of the whole mixture.")
+@click.option("--repeat", type=click.IntRange(min=1), default=1, help="Most uses of one record.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of all choices.")
+@click.option("--workers", type=click.IntRange(min=1), default=1, help="Processes.")
 @click.option("--manifest", "manifest_path", help="Write hashes, options and counts as JSON.")
 @click.option("--force", is_flag=True, help="Overwrite files that exist.")
 @click.option("--quiet", is_flag=True, help="No summary on stderr.")
 def command(
-    inputs: tuple[str, ...],
-    output: str,
-    schema: str | None,
-    format_: str | None,
-    template: str | None,
-    manifest_path: str | None,
-    force: bool,
-    quiet: bool,
-    **choices: Any,
+    output: str, manifest_path: str | None, force: bool, quiet: bool, **choices: Any
 ) -> None:
     """Turn documents into instruction records, one JSON object a line.
 
-    Example: chinchilla data build docs.jsonl -o records.jsonl --format json --seed 1
+    Example: chinchilla data build duie.jsonl msra.jsonl -o train.jsonl --temperature 2
     """
     from chinchilla.instructions.build import build_files, manifest
-    from chinchilla.instructions.records import BuildOptions
 
     from ..jsonl import write_bytes
 
-    style = _style(format_, template, choices.pop("types_per_prompt"), choices.pop("window"))
-    options = BuildOptions(style, **choices)
-    report = build_files(inputs, output, options, schema=schema, force=force)
+    job = _job(choices)
+    report = build_files(job, output, force=force)
     if manifest_path:
         import msgspec
 
-        described = manifest(inputs, output, options, report, schema)
+        described = msgspec.json.encode(manifest(job, output, report))
         with write_bytes(manifest_path, force=force) as file:
-            file.write(msgspec.json.format(msgspec.json.encode(described), indent=2) + b"\n")
+            file.write(msgspec.json.format(described, indent=2) + b"\n")
     if not quiet:
-        left_out = "".join(f"; {n} {what}" for what, n in sorted(report.counts.items()))
-        click.echo(f"{report.documents} documents, {report.records} records{left_out}", err=True)
+        left_out = "".join(f"; {n} {what}" for what, n in sorted(report.left_out.items()))
+        click.echo(
+            f"{report.documents} documents, {report.records} records, "
+            f"{report.empty} with an empty answer{left_out}",
+            err=True,
+        )
 
 
-def _style(
-    format_: str | None, template: str | None, types: dict[str, int], window: dict[str, int]
-) -> Any:
+def _job(choices: dict[str, Any]) -> Any:
+    from chinchilla.instructions.build import BuildJob
+    from chinchilla.instructions.mixture import MixOptions
+    from chinchilla.instructions.options import BuildOptions
+
+    style = _style(choices)
+    templates = choices["template"] if len(choices["template"]) > 1 else ()
+    build = {name: choices[name] for name in _BUILD}
+    rest = ("schema", "negatives", "shots_from", "tokenizer", "licences", "workers")
+    return BuildJob(
+        tuple(choices["inputs"]),
+        BuildOptions(style, templates=templates, **build),
+        MixOptions(**{name: choices[name] for name in _MIX}),
+        **{name: choices[name] for name in rest},
+    )
+
+
+def _style(choices: dict[str, Any]) -> Any:
     from ..prompt import PromptStyle, read_template
 
-    name = template or ("compact-v1" if format_ == "compact" else "zh-v1")
+    form = choices["format_"]
+    default = {"zh": "zh-v2", "en": "en-v1"}.get(
+        choices["prompt_lang"], "compact-v1" if form == "compact" else "zh-v1"
+    )
+    name = (choices["template"] or (default,))[0]
     return PromptStyle(
-        name, format_ or read_template(name).format, types_per_prompt=types, window=window
+        name,
+        form or read_template(name).format,
+        types_per_prompt=choices["types_per_prompt"],
+        window=choices["window"],
+        steps=choices["steps"],
+        rationale=choices["rationale"],
     )

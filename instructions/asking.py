@@ -1,0 +1,128 @@
+"""Which types each prompt of a document asks for, in which order."""
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from chinchilla.data import Document
+from chinchilla.schema import Schema
+
+from .negatives import Table, confusable, present_labels, similarity_table, with_negatives
+from .options import BuildOptions
+
+# More sets of labels than this are not kept: with random subsets nearly each one is new.
+_KEPT = 4096
+
+
+@dataclass(slots=True)
+class Asked:
+    """Types asked for in one prompt; `instructions` caches what was rendered for them."""
+
+    schema: Schema
+    task: str
+    labels: tuple[str, ...]
+    instructions: dict[tuple[str, int], str] = field(default_factory=dict)
+
+
+class Asker:
+    """Chooses the types of each prompt and keeps the schemas cut for them."""
+
+    def __init__(self, options: BuildOptions, tables: Mapping[str, Table]) -> None:
+        self.options = options
+        self.types_per_prompt = options.style.types_per_prompt
+        self.tables = dict(tables)
+        self._asked: dict[tuple[int, str, tuple[str, ...]], Asked] = {}
+        self._whole: dict[tuple[int, str], list[Asked]] = {}
+        # Schemas are known by identity; holding them keeps an identity from being given anew.
+        self._schemas: dict[int, Schema] = {}
+
+    def ask(
+        self, schema: Schema, task: str, piece: Document, rng: random.Random | None
+    ) -> Iterator[Asked]:
+        """Yield the types of each prompt about one piece of text."""
+        if rng is None or not self.options.asks_randomly:
+            yield from self._all(schema, task)
+            return
+        labels = [item.label for item in schema.types(task)]
+        present = present_labels(piece, schema, task)
+        for chosen in self._choices(schema, task, labels, present, rng):
+            yield from self._split(schema, task, chosen)
+
+    def asked(self, schema: Schema, task: str, labels: tuple[str, ...]) -> Asked:
+        """Return the schema cut to some labels, made once."""
+        self._schemas[id(schema)] = schema
+        key = (id(schema), task, labels)
+        found = self._asked.get(key)
+        if found is None:
+            if len(self._asked) >= _KEPT:
+                self._asked.clear()
+            found = self._asked[key] = Asked(schema.select(task, labels), task, labels)
+        return found
+
+    def _all(self, schema: Schema, task: str) -> list[Asked]:
+        key = (id(schema), task)
+        if key not in self._whole:
+            labels = [item.label for item in schema.types(task)]
+            self._schemas[id(schema)] = schema
+            self._whole[key] = self._split(schema, task, labels)
+        return self._whole[key]
+
+    def _split(self, schema: Schema, task: str, labels: Sequence[str]) -> list[Asked]:
+        size = self.types_per_prompt.get(task) or len(labels)
+        return [
+            self.asked(schema, task, tuple(labels[i : i + size]))
+            for i in range(0, len(labels), size)
+        ]
+
+    def _choices(
+        self, schema: Schema, task: str, labels: list[str], present: set[str], rng: random.Random
+    ) -> Iterator[list[str]]:
+        options = self.options
+        if rng.random() < options.shuffle:
+            rng.shuffle(labels)
+        chosen = labels
+        if len(labels) > 1 and rng.random() < options.subset:
+            chosen = _random_part(labels, present, rng)
+        hard = options.hard_negatives or 0
+        if options.has_negatives:
+            chosen = with_negatives(
+                chosen,
+                present,
+                self._near(schema, task),
+                rng,
+                hard=hard,
+                other=options.random_negatives or 0,
+            )
+        yield chosen
+        absent = [label for label in labels if label not in present]
+        if present and absent and options.absent and rng.random() < options.absent:
+            yield _only_absent(labels, absent, present, self._near(schema, task), rng)
+
+    def _near(self, schema: Schema, task: str) -> Mapping[str, Sequence[str]]:
+        if schema.name not in self.tables:
+            self.tables[schema.name] = similarity_table(schema)
+        return self.tables[schema.name].get(task, {})
+
+
+def _random_part(labels: Sequence[str], present: set[str], rng: random.Random) -> list[str]:
+    """Keep about half of the present types and a few absent ones; never none."""
+    few = rng.randint(1, min(8, len(labels)))
+    absent = [label for label in labels if label not in present]
+    keep = {label for label in labels if label in present and rng.random() < 0.7}
+    keep.update(rng.sample(absent, min(few, len(absent))))
+    return [label for label in labels if label in keep] or [rng.choice(list(labels))]
+
+
+def _only_absent(
+    labels: Sequence[str],
+    absent: Sequence[str],
+    present: set[str],
+    near: Mapping[str, Sequence[str]],
+    rng: random.Random,
+) -> list[str]:
+    """Draw a few absent types, half of them confusable with the present ones."""
+    number = rng.randint(1, min(8, len(absent)))
+    keep = set(confusable(absent, present, near, rng, -(-number // 2)))
+    rest = [label for label in absent if label not in keep]
+    keep.update(rng.sample(rest, min(number - len(keep), len(rest))))
+    return [label for label in labels if label in keep]
