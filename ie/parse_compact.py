@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from .data import Issue
 from .formats import CLOSE, OBJECT_SLOT, OPEN, Item
-from .parse_json import EMPTY_WORDS, cut_issue, excerpt
+from .layouts import EMPTY_ANSWERS
+from .parse_json import cut_issue, excerpt
 from .schema import Schema
 
 # mention ⟦ label ⟧; a backslash takes the next character with it.
@@ -19,7 +20,10 @@ def read_compact(
 ) -> tuple[list[Item], list[Issue]]:
     """Return the items of a completion in the compact form, and what could not be read."""
     if OPEN not in source:
-        return [], [] if source.strip().lower() in EMPTY_WORDS - {""} else [_noise(source)]
+        said = source.strip().strip("。.").lower()
+        if not said:
+            return [], [Issue("unparsable", "the completion is empty")]
+        return [], [] if said in EMPTY_ANSWERS else [_noise(source)]
     reader = _Reader(tasks, schema)
     at = 0
     for line in source.split("\n"):

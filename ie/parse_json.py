@@ -1,7 +1,7 @@
 """From scanned JSON to items, whichever of the usual layouts a model chose.
 
 Understood are our own layout (see `formats`), bare lists of such items, layouts with other
-field names (`label`, `head`/`tail`, 触发词 …), and the mappings of IEPile and OneKE:
+field names (see `layouts`), JSON inside a JSON string, and the mappings of IEPile and OneKE:
 
     {"人名": ["张三"], "机构名": []}                       entities by type
     {"作者": [{"subject": "边城", "object": "沈从文"}]}      relations by type
@@ -12,50 +12,29 @@ from collections.abc import Iterator, Sequence
 
 from .data import Issue
 from .formats import OBJECT_SLOT, Item
-from .scan import Array, Node, Object, Text, scan
+from .layouts import CONTAINERS, EMPTY_ANSWERS, FIELDS, NULL_WORDS, WRAPPERS
+from .scan import Array, Node, Object, Text, scan, scan_inside
 from .schema import Schema
 
-_SYNONYMS = {
-    "type": ("type", "label", "category", "entity_type", "event_type", "relation_type", "class",
-             "类型", "实体类型", "事件类型", "类别", "标签"),
-    "predicate": ("predicate", "relation", "rel", "关系", "关系类型", "谓词"),
-    "text": ("text", "name", "mention", "entity", "span", "word", "value", "entity_text",
-             "entity_name", "argument", "实体", "名称", "文本", "内容", "值"),
-    "subject": ("subject", "head", "subj", "source", "主体", "主语", "头实体"),
-    "object": ("object", "tail", "obj", "target", "客体", "宾语", "尾实体"),
-    "trigger": ("trigger", "trigger_word", "event_trigger", "触发词"),
-    "arguments": ("arguments", "args", "participants", "论元", "要素", "事件论元"),
-    "role": ("role", "argument_role", "角色", "论元角色"),
-    "qualifiers": ("qualifiers", "限定"),
-}  # fmt: skip
-FIELDS = {name: field for field, names in _SYNONYMS.items() for name in names}
-_CONTAINERS = {
-    "ner": ("entities", "entity_list", "ner", "named_entities", "实体", "实体列表", "命名实体"),
-    "re": ("relations", "relation_list", "re", "spo_list", "triples", "关系", "关系列表", "三元组"),
-    "ee": ("events", "event_list", "ee", "事件", "事件列表"),
-}
-CONTAINERS = {name: task for task, names in _CONTAINERS.items() for name in names}
-_WRAPPERS = frozenset(
-    ("output", "result", "results", "answer", "response", "data", "json", "结果", "答案", "输出")
-)
-EMPTY_WORDS = frozenset(
-    ("", "nan", "none", "null", "n/a", "na", "无", "没有", "空", "不存在", "未提及", "未知")
-)
-_NOWHERE = (-1, -1)
 Fields = dict[str, Node]
+Slot = tuple[Text, Text]
+# JSON in a string in JSON is read, deeper nesting is not: each level scans its text once more.
+_NESTED_STRINGS = 2
+_NO_NAME = Text(OBJECT_SLOT, -1, -1)
 
 
 def read_json(source: str, tasks: Sequence[str], schema: Schema) -> tuple[list[Item], list[Issue]]:
     """Return the items of a completion that holds JSON, and what could not be read as one."""
     scanned = scan(source)
-    reader = _Reader(tasks, schema)
-    for node in scanned.values:
-        reader.read(node, None)
+    reader = _Reader(source, tasks, schema)
+    reader.read_all(scanned.values)
     issues = reader.issues
-    if not scanned.values and source.strip().strip("。.\"'`").lower() not in EMPTY_WORDS:
-        issues.append(Issue("unparsable", f"no JSON in {excerpt(source)!r}"))
-    elif not source.strip():
+    if not source.strip():
         issues.append(Issue("unparsable", "the completion is empty"))
+    elif not (reader.items or reader.understood or issues or scanned.cut is not None):
+        said = source.strip().strip("。.\"'`[]{}").lower()
+        if said not in EMPTY_ANSWERS:
+            issues.append(Issue("unparsable", f"no answer in {excerpt(source)!r}"))
     if scanned.cut is not None:
         issues.append(cut_issue(source, scanned.cut, len(reader.items)))
     return reader.items, issues
@@ -74,7 +53,8 @@ def excerpt(text: str, length: int = 80) -> str:
 
 
 class _Reader:
-    def __init__(self, tasks: Sequence[str], schema: Schema) -> None:
+    def __init__(self, source: str, tasks: Sequence[str], schema: Schema) -> None:
+        self.source = source
         self.tasks = tasks
         self.labels = {
             "ner": schema.entity_by_label,
@@ -83,38 +63,87 @@ class _Reader:
         }
         self.items: list[Item] = []
         self.issues: list[Issue] = []
+        self.understood = False
+        self.nested = 0
 
-    def read(self, node: Node, task: str | None) -> None:
+    def read_all(self, values: Sequence[Node]) -> None:
+        """Read the top-level values; one that only repeats an earlier one counts once."""
+        seen: list[list[Item]] = []
+        for value in values:
+            start = len(self.items)
+            self._read(value, None)
+            if len(values) == 1:
+                return
+            new = [_unplaced(item) for item in self.items[start:]]
+            if len(new) > 1 and any(new == old[: len(new)] for old in seen[-3:]):
+                detail = f"an answer of {len(new)} items is given again"
+                self.issues.append(Issue("ambiguous", detail))
+                del self.items[start:]
+            elif new:
+                seen.append(new)
+
+    def _read(self, node: Node, task: str | None) -> None:
         if isinstance(node, Array):
-            for value in node.values:
-                self.read(value, task)
+            self._array(node, task)
         elif isinstance(node, Object):
             self._object(node, task)
         elif isinstance(node, Text) and node.value.lstrip()[:1] in ("{", "["):
-            for value in scan(node.value).values:
-                self.read(_without_ranges(value), task)
+            self._string(node, task)
+
+    def _string(self, node: Text, task: str | None) -> None:
+        """Read JSON that stands in a string."""
+        if self.nested < _NESTED_STRINGS:
+            self.nested += 1
+            for value in scan_inside(self.source[node.start : node.end], node.start).values:
+                self._read(value, task)
+            self.nested -= 1
+
+    def _array(self, node: Array, task: str | None) -> None:
+        if node.values and all(isinstance(value, Text) for value in node.values):
+            self._tuple([value for value in node.values if isinstance(value, Text)], task, node)
+            return
+        for value in node.values:
+            self._read(value, task)
+
+    def _tuple(self, texts: list[Text], task: str | None, node: Array) -> None:
+        """Read [mention, type], [type, mention] or [subject, predicate, object]."""
+        if len(texts) == 2:
+            for label, text in (texts, texts[::-1]):
+                if self._task(label.value, None) == "ner":
+                    self._add("ner", label, text, [])
+                    return
+        if len(texts) == 3 and self._task(texts[1].value, None) == "re":
+            self._add("re", texts[1], texts[0], [(_NO_NAME, texts[2])])
+            return
+        if len(texts) == 1 and texts[0].value.lstrip()[:1] in ("{", "["):
+            self._read(texts[0], task)
+        elif task is not None:
+            said = ", ".join(text.value for text in texts[:5])
+            self.issues.append(Issue("unparsable", f"strings without a type: {excerpt(said)!r}"))
 
     def _object(self, node: Object, task: str | None) -> None:
         fields = _fields(node)
-        label = fields.get("type") or fields.get("predicate")
-        if isinstance(label, Text) and len(fields) > 1:
-            self._item(label, fields, task, node.closed)
-            return
-        if isinstance(label, Text) and len(node.pairs) == 1 and task is not None:
+        label = _label(fields)
+        if label is not None and (len(fields) > 1 or task is not None):
             self._item(label, fields, task, node.closed)
             return
         for key, value in node.pairs:
             if key is None:
-                self.read(value, task)
+                self._read(value, task)
                 continue
             name = key.value.strip()
             declared = self._task(name, None)
             container = CONTAINERS.get(name.lower())
-            if container and not (declared and isinstance(value, Array) and _is_flat(value)):
-                self.read(value, container)
-            elif name.lower() in _WRAPPERS and not declared:
-                self.read(value, task)
-            else:
+            if declared and not (container and _holds_items(value)):
+                self._labelled(key, value, task)
+            elif container:
+                self.understood = True
+                self._read(value, container)
+            elif name.lower() in WRAPPERS:
+                self._read(value, task)
+            elif isinstance(value, Text) and self._task(value.value, None) == "ner":
+                self._add("ner", value, key, [])  # {mention: type}
+            elif not isinstance(value, Text) or task is not None:
                 self._labelled(key, value, task)
 
     def _task(self, label: str, hint: str | None) -> str | None:
@@ -124,67 +153,72 @@ class _Reader:
 
     def _labelled(self, label: Text, value: Node, hint: str | None) -> None:
         """Read `label: value` of the mappings by type."""
-        values = value.values if isinstance(value, Array) else [value]
-        for one in values:
+        declared = self._task(label.value.strip(), hint)
+        self.understood |= declared is not None
+        for one in value.values if isinstance(value, Array) else [value]:
             if isinstance(one, Text):
-                task = self._task(label.value, hint) or self.tasks[0]
-                self._mention(label, one, task)
-            elif isinstance(one, Object):
-                fields = _fields(one)
-                if fields:
-                    self._item(label, fields, self._task(label.value, hint), one.closed)
-                else:
-                    fields = {"arguments": one}
-                    self._item(label, fields, self._task(label.value, hint) or "ee", one.closed)
+                if one.value.strip().lower() not in NULL_WORDS:
+                    task = declared or self.tasks[0]
+                    if task == "re":
+                        self._lost(label, one)
+                    else:
+                        self._add(task, label, one, [])
             elif isinstance(one, Array):
                 self._labelled(label, one, hint)
-
-    def _mention(self, label: Text, text: Text, task: str) -> None:
-        if text.value.strip().lower() in EMPTY_WORDS:
-            return
-        if task == "re":
-            self._lost(label, text)
-            return
-        self._add(task, label, text, [])
+            elif isinstance(one, Object):
+                fields = _fields(one)
+                if not fields and any(isinstance(v, Object) for _, v in one.pairs):
+                    self._read(one, hint)
+                elif fields or one.pairs:
+                    # Without field names, the object maps roles to strings.
+                    self._item(label, fields or {"arguments": one}, declared, one.closed)
 
     def _item(self, label: Text, fields: Fields, hint: str | None, closed: bool) -> None:
         task = _shape(fields) or self._task(label.value, hint) or self.tasks[0]
         if task == "re":
-            slots = _qualifiers(fields.get("qualifiers"))
-            subject, object_ = _text(fields.get("subject")), fields.get("object")
-            if isinstance(object_, Object):  # DuIE's own form: {"@value": …, "inWork": …}
-                inner = [(key, _text(value)) for key, value in object_.pairs if key]
-                main = [value for key, value in inner if key.value.lstrip("@") in ("value", "text")]
-                slots += [(k, v) for k, v in inner if v and v not in main]
-                object_ = main[0] if main else None
-            object_ = _text(object_)
-            if subject is None or object_ is None:
-                if closed:
-                    self._lost(label, subject or object_)
-                return
-            self._add(task, label, subject, [(Text(OBJECT_SLOT, -1, -1), object_), *slots])
+            self._relation(label, fields, closed)
         elif task == "ee":
-            head = _text(fields.get("trigger")) or _text(fields.get("text"))
             slots = list(_arguments(fields.get("arguments")))
-            if head is None and not slots and not closed:
-                return
-            self._add(task, label, head, slots)
+            head = _text(fields.get("trigger")) or _text(fields.get("text"))
+            if head and isinstance(fields.get("arguments"), Object) and _is_null(head):
+                head = None
+            if head or slots or closed:
+                self._add(task, label, head, slots)
         else:
-            head = _text(fields.get("text"))
-            if head is not None:
-                self._add(task, label, head, [])
-            elif closed and not isinstance(fields.get("text"), Text):
-                values = fields.get("text")
-                for value in values.values if isinstance(values, Array) else ():
-                    if isinstance(value, Text):
-                        self._mention(label, value, task)
-                if not isinstance(values, Array):
+            values = fields.get("text")
+            for value in values.values if isinstance(values, Array) else (values,):
+                text = _text(value)
+                if text is not None:
+                    self._add(task, label, text, [])
+                elif closed:
                     self._lost(label, None)
 
-    def _add(
-        self, task: str, label: Text, head: Text | None, slots: list[tuple[Text, Text]]
-    ) -> None:
-        at = (label[1:], head[1:] if head else _NOWHERE, *(text[1:] for _, text in slots))
+    def _relation(self, label: Text, fields: Fields, closed: bool) -> None:
+        slots: list[Slot] = []
+        subject, object_ = _text(fields.get("subject")), fields.get("object")
+        if isinstance(object_, Object):
+            # DuIE's own form: {"@value": …, "inWork": …}
+            inner = list(_pairs(object_))
+            main = [text for key, text in inner if FIELDS.get(key.value.lstrip("@")) == "text"]
+            slots += [(key, text) for key, text in inner if text not in main]
+            object_ = main[0] if main else None
+        objects = [_text(o) for o in (object_.values if isinstance(object_, Array) else (object_,))]
+        if isinstance(fields.get("qualifiers"), Object):
+            slots += _pairs(fields["qualifiers"])  # type: ignore[arg-type]
+        for text in objects:
+            if subject is not None and text is not None:
+                self._add("re", label, subject, [(_NO_NAME, text), *slots])
+            elif subject is not None and closed:
+                self._add("re", label, subject, slots)
+            elif closed:
+                self._lost(label, text)
+
+    def _add(self, task: str, label: Text, head: Text | None, slots: list[Slot]) -> None:
+        at = (
+            (label.start, label.end),
+            (head.start, head.end) if head else (-1, -1),
+            *((text.start, text.end) for _, text in slots),
+        )
         pairs = tuple((name.value, text.value) for name, text in slots)
         self.items.append(Item(task, label.value, head.value if head else None, pairs, at))
 
@@ -193,14 +227,28 @@ class _Reader:
         self.issues.append(Issue("unparsable", f"an item has only {excerpt(label.value)!r}{said}"))
 
 
+def _unplaced(item: Item) -> Item:
+    return Item(item.task, item.label, item.head, item.slots)
+
+
 def _fields(node: Object) -> Fields:
     """Return the values by canonical field name; of a repeated field the last non-null."""
     fields: Fields = {}
     for key, value in node.pairs:
-        name = FIELDS.get(key.value) or FIELDS.get(key.value.strip().lower()) if key else None
+        if key is None:
+            continue
+        name = FIELDS.get(key.value) or FIELDS.get(key.value.strip().lower())
         if name and (value is not None or name not in fields):
             fields[name] = value
     return fields
+
+
+def _label(fields: Fields) -> Text | None:
+    for name in ("type", "predicate"):
+        label = fields.get(name)
+        if isinstance(label, Text):
+            return label
+    return None
 
 
 def _shape(fields: Fields) -> str | None:
@@ -211,58 +259,44 @@ def _shape(fields: Fields) -> str | None:
     return None
 
 
+def _is_null(text: Text) -> bool:
+    return text.value.strip().lower() in NULL_WORDS
+
+
 def _text(node: Node) -> Text | None:
+    """Return the string of a value; our own layout writes what is absent as null."""
     if isinstance(node, Object):
         return _text(_fields(node).get("text"))
     if isinstance(node, Array):
         return _text(node.values[0]) if node.values else None
-    if isinstance(node, Text) and node.value.strip().lower() not in EMPTY_WORDS:
-        return node
-    return None
+    return node if isinstance(node, Text) and node.value else None
 
 
-def _qualifiers(node: Node) -> list[tuple[Text, Text]]:
-    return list(_pairs(node)) if isinstance(node, Object) else []
-
-
-def _arguments(node: Node) -> Iterator[tuple[Text, Text]]:
+def _arguments(node: Node) -> Iterator[Slot]:
     if isinstance(node, Object):
         yield from _pairs(node)
-    elif isinstance(node, Array):
-        for value in node.values:
-            if not isinstance(value, Object):
-                continue
-            fields = _fields(value)
-            role = fields.get("role") or (fields.get("type") if "text" in fields else None)
-            if isinstance(role, Text):
-                text = _text(fields.get("text"))
-                if text is not None:
-                    yield role, text
-            else:
-                yield from _pairs(value)
+    for value in node.values if isinstance(node, Array) else ():
+        if not isinstance(value, Object):
+            continue
+        fields = _fields(value)
+        role = fields.get("role") or (fields.get("type") if "text" in fields else None)
+        if not isinstance(role, Text):
+            yield from _pairs(value)
+            continue
+        texts = fields.get("text")
+        for one in texts.values if isinstance(texts, Array) else (texts,):
+            text = _text(one)
+            if text is not None:
+                yield role, text
 
 
-def _pairs(node: Object) -> Iterator[tuple[Text, Text]]:
+def _pairs(node: Object) -> Iterator[Slot]:
     for key, value in node.pairs:
         for one in value.values if isinstance(value, Array) else (value,):
             text = _text(one)
-            if key is not None and text is not None:
+            if key is not None and text is not None and not _is_null(text):
                 yield key, text
 
 
-def _is_flat(node: Array) -> bool:
-    return all(isinstance(value, Text) for value in node.values)
-
-
-def _without_ranges(node: Node) -> Node:
-    if isinstance(node, Text):
-        return Text(node.value, *_NOWHERE)
-    if isinstance(node, Array):
-        return Array(-1, [_without_ranges(value) for value in node.values], node.closed)
-    if isinstance(node, Object):
-        pairs = [
-            (Text(key.value, *_NOWHERE) if key else None, _without_ranges(value))
-            for key, value in node.pairs
-        ]
-        return Object(-1, pairs, node.closed)
-    return None
+def _holds_items(node: Node) -> bool:
+    return isinstance(node, Array) and any(isinstance(value, Object) for value in node.values)

@@ -8,7 +8,7 @@ One pass, an explicit stack, bounded look-ahead: time and memory are linear in t
 
 import re
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import msgspec
 
@@ -33,7 +33,9 @@ _PLAIN = {opening: re.compile(rf"[^\\{closing}]*") for opening, closing in _QUOT
 _STRICT = re.compile(r'[^\\"]*')
 _SPACE = re.compile(r"\s*")
 # What may follow a closed value: a bracket, the end, or a comma with a plausible next thing.
-_KEY = re.compile(r"\s*(?:[\"'“”‘’＂][^\"'“”‘’＂\n]{1,64}[\"'“”‘’＂]|[\w-]{1,32})\s*[:：]")
+_KEY = re.compile(
+    r"\s{0,20}(?:[\"'“”‘’＂][^\"'“”‘’＂\n]{1,64}[\"'“”‘’＂]|[\w-]{1,32})\s{0,20}[:：]"
+)
 _ELEMENT = re.compile(
     r"\s*(?:[\"'“‘＂「{\[｛［【(（\]］】}｝\d-]|//|/\*|#|null|None|NaN|true|false|$)"
 )
@@ -44,7 +46,10 @@ _BARE = re.compile(r"[^\s,，{}\[\]｛｝［］【】\"“”\n][^,，{}\[\]｛�
 _ESCAPE = re.compile(
     r"\\(?:u([dD][89abAB]\w\w)\\u([dD][c-fC-F]\w\w)|u([0-9a-fA-F]{4})|(.)|$)", re.S
 )
+_ESCAPED_JSON = re.compile(r'[{\[]\s{0,20}(?:\\[nrt]\s{0,20}){0,4}\\"')
 _PLAIN_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
+# What may stand between a value and the next key.
+_BETWEEN = frozenset(" \t\r\n,，{}[]｛｝［］")
 _NULLS = frozenset(("null", "none", "nan", "undefined", "nil"))
 
 
@@ -88,7 +93,53 @@ class Scan:
 
 def scan(source: str) -> Scan:
     """Return every JSON-like array or object of a string, nested ones inside their parents."""
-    return _Scanner(source).run()
+    strict = _is_strict(source)
+    if strict or _ESCAPED_JSON.search(source) is None:
+        return _Scanner(source, strict).run()
+    # The whole answer stands in a string, its quotes escaped.
+    return scan_inside(source, 0)
+
+
+def scan_inside(raw: str, offset: int) -> Scan:
+    """Scan JSON written within a string, still escaped, that begins at `offset` of the source."""
+    inner, origin = _unescape_with_origin(raw)
+    scanned = _Scanner(inner, _is_strict(inner)).run()
+    origin.append(len(raw))
+    values = [_moved(value, origin, offset) for value in scanned.values]
+    cut = scanned.cut
+    return Scan(values, None if cut is None else origin[min(cut, len(inner))] + offset)
+
+
+def _moved(node: Node, origin: list[int], offset: int) -> Node:
+    if isinstance(node, Text):
+        return Text(node.value, origin[node.start] + offset, origin[node.end] + offset)
+    if isinstance(node, Array):
+        moved = [_moved(value, origin, offset) for value in node.values]
+        return Array(origin[node.start] + offset, moved, node.closed)
+    if isinstance(node, Object):
+        pairs = [
+            (cast(Text | None, _moved(key, origin, offset)), _moved(value, origin, offset))
+            for key, value in node.pairs
+        ]
+        return Object(origin[node.start] + offset, pairs, node.closed)
+    return None
+
+
+def _unescape_with_origin(raw: str) -> tuple[str, list[int]]:
+    """Resolve escapes once; the n-th character of the result comes from `origin[n]` of `raw`."""
+    parts: list[str] = []
+    origin: list[int] = []
+    at = 0
+    for match in _ESCAPE.finditer(raw):
+        parts.append(raw[at : match.start()])
+        origin.extend(range(at, match.start()))
+        new = _unescaped(match)
+        parts.append(new)
+        origin.extend([match.start()] * len(new))
+        at = match.end()
+    parts.append(raw[at:])
+    origin.extend(range(at, len(raw)))
+    return "".join(parts), origin
 
 
 def unescape(raw: str) -> str:
@@ -125,9 +176,9 @@ def _is_strict(source: str) -> bool:
 
 
 class _Scanner:
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, strict: bool) -> None:
         self.source = source
-        self.strict = _is_strict(source)
+        self.strict = strict
         self.values: list[Node] = []
         self.stack: list[Array | Object] = []
         self.top: Array | Object | None = None
@@ -241,7 +292,7 @@ class _Scanner:
                 return start, position, position + 1
             overrun = None if is_key else self._overrun(start, position)
             if overrun is not None:
-                return start, overrun, position
+                return start, overrun, overrun
             position += 1
 
     def _closes(self, position: int, is_key: bool) -> bool:
@@ -273,11 +324,10 @@ class _Scanner:
         if _KEY.match(self.source, position) is None:
             return None
         before = position
-        while before > start and before > position - 16 and self.source[before - 1] in " \t\n\r":
+        while before > start and before > position - 32 and self.source[before - 1] in _BETWEEN:
             before -= 1
-        if before > start and self.source[before - 1] in ",，":
-            return before - 1
-        return None
+        between = self.source[before:position]
+        return before if any(mark in between for mark in ",，{｛") else None
 
     def _comment(self, at: int) -> int:
         source = self.source
