@@ -110,8 +110,7 @@ class Extraction(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form; empty lists are left out."""
-        result: dict[str, Any] = msgspec.to_builtins(self)
-        return result
+        return _to_plain(self)
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> "Extraction":
@@ -153,8 +152,7 @@ class Document(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form; empty lists are left out."""
-        result: dict[str, Any] = msgspec.to_builtins(self)
-        return result
+        return _to_plain(self)
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> "Document":
@@ -179,6 +177,12 @@ class Document(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
 
 Located = Mention | Entity | Argument
 _T = TypeVar("_T")
+
+
+def _to_plain(value: Extraction | Document) -> dict[str, Any]:
+    # By way of JSON: msgspec.to_builtins would leave tuples where JSON has lists.
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(value))
+    return plain
 
 
 def _convert(value: dict[str, Any], kind: type[_T]) -> _T:
