@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from .chain import cheapest_chain
+from .confidence import NO_SCORES, ItemScores
 from .data import Argument, Entity, Event, Extraction, Issue, Mention, Relation
 from .formats import OBJECT_SLOT, Item
 from .near_trigger import place_events
@@ -26,20 +27,29 @@ _INSIDE, _BROKEN, _LATER = 1000.0, 30.0, 0.01
 # Relations: each character between subject and object, and each later occurrence of the subject.
 _APART, _LATER_SUBJECT = 1.0, 1.0
 
-Spot = tuple[str, int | None, int | None, None, str]
+Spot = tuple[str, int | None, int | None, float | None, str]
+Scored = list[tuple[Item, ItemScores]]
 
 
-def align(items: Sequence[Item], text: str, schema: Schema) -> Extraction:
+def align(
+    items: Sequence[Item],
+    text: str,
+    schema: Schema,
+    scores: Sequence[ItemScores] | None = None,
+) -> Extraction:
     """Give every mention of the items its offsets in the text.
 
     Items are taken to be checked: labels that the schema does not know are used as types. A
     mention found by folding or nearly gets the text's own wording and an `ambiguous` issue that
-    gives the model's; see `occurrences`.
+    gives the model's; see `occurrences`. `scores` belong to the items in order.
     """
     aligner = _Aligner(text, schema)
-    entities = aligner.entities([item for item in items if item.task == "ner"])
-    relations = aligner.relations([item for item in items if item.task == "re"])
-    events = aligner.events([item for item in items if item.task == "ee"])
+    said: dict[str, Scored] = {"ner": [], "re": [], "ee": []}
+    for item, score in zip(items, scores or [NO_SCORES] * len(items), strict=True):
+        said[item.task].append((item, score))
+    entities = aligner.entities(said["ner"]) if said["ner"] else ()
+    relations = aligner.relations(said["re"]) if said["re"] else ()
+    events = aligner.events(said["ee"]) if said["ee"] else ()
     return Extraction(entities, relations, events, tuple(aligner.issues))
 
 
@@ -51,18 +61,18 @@ class _Aligner:
         self.schema = schema
         self.issues: list[Issue] = []
 
-    def _spot(self, said: str, found: Found, index: int, where: str) -> Spot:
+    def _spot(self, said: str, found: Found, index: int, score: float | None, where: str) -> Spot:
         """Return text, start, end, score and status of an occurrence; report an inexact one."""
         if index < 0:
             self.issues.append(Issue("ungrounded", self._missing(said), where))
-            return said, None, None, None, "none"
+            return said, None, None, score, "none"
         start, end = found.starts[index], found.ends[index]
         if found.status == "exact":
-            return said, start, end, None, "exact"
+            return said, start, end, score, "exact"
         surface = self.text[start:end]
         detail = f"{excerpt(said)!r} was located as {excerpt(surface)!r} ({found.status})"
         self.issues.append(Issue("ambiguous", detail, where))
-        return surface, start, end, None, found.status
+        return surface, start, end, score, found.status
 
     def _missing(self, said: str) -> str:
         detail = f"{excerpt(said)!r} is not in the text"
@@ -72,16 +82,18 @@ class _Aligner:
         parts = " and ".join(f"{self.text[a:b]!r} at [{a}, {b})" for a, b in pieces)
         return f"{detail} as one piece; it may be discontinuous: {parts}"
 
-    def entities(self, items: list[Item]) -> tuple[Entity, ...]:
+    def entities(self, items: Scored) -> tuple[Entity, ...]:
         """Place the entities; a listing beyond the occurrences of its string is a duplicate."""
         table = self.schema.entity_by_label
-        names = [table[item.label].name if item.label in table else item.label for item in items]
-        heads = [item.head or "" for item in items]
+        names = [table[item.label].name if item.label in table else item.label for item, _ in items]
+        heads = [item.head or "" for item, _ in items]
         founds = [self.find(head) for head in heads]
         picks = self._listed(names, heads, founds)
         result: list[Entity] = []
         seen: set[tuple[str, int, int]] = set()
-        for name, head, found, pick in zip(names, heads, founds, picks, strict=True):
+        for name, head, found, pick, (_, score) in zip(
+            names, heads, founds, picks, items, strict=True
+        ):
             if pick >= 0:
                 key = (name, found.starts[pick], found.ends[pick])
                 if key in seen:
@@ -89,7 +101,8 @@ class _Aligner:
                     self.issues.append(Issue("ambiguous", detail))
                     continue
                 seen.add(key)
-            result.append(Entity(name, *self._spot(head, found, pick, f"entities[{len(result)}]")))
+            spot = self._spot(head, found, pick, score.head, f"entities[{len(result)}]")
+            result.append(Entity(name, *spot))
         return tuple(result)
 
     def _listed(self, names: list[str], heads: list[str], founds: list[Found]) -> list[int]:
@@ -137,25 +150,26 @@ class _Aligner:
                 costs.append([0.0])
                 continue
             ends = found.ends[first : first + len(window)]
-            costs.append(
-                [
-                    _INSIDE * covers.hold(start, end)
-                    + _BROKEN * self.occurrences.broken_ends(start, end)
-                    + _LATER * rank
-                    for rank, (start, end) in enumerate(zip(window, ends, strict=True))
-                ]
-            )
+            spans = list(zip(window, ends, strict=True))
+            row = [_INSIDE * covers.hold(*span) + _LATER * rank for rank, span in enumerate(spans)]
+            # Words are looked at only where nesting leaves a choice: jieba takes its time.
+            if sum(cost < _INSIDE for cost in row) != 1:
+                for rank, span in enumerate(spans):
+                    row[rank] += _BROKEN * self.occurrences.broken_ends(*span)
+            costs.append(row)
         return costs
 
-    def relations(self, items: list[Item]) -> tuple[Relation, ...]:
+    def relations(self, items: Scored) -> tuple[Relation, ...]:
         """Place subjects and objects as close pairs in text order; equal facts are one."""
         result: list[Relation] = []
         seen: set[tuple[object, ...]] = set()
         before = 0
-        for item in items:
+        for item, score in items:
             declared = self.schema.relation_by_label.get(item.label)
             where = f"relations[{len(result)}]"
-            tail = next((text for name, text in item.slots if name == OBJECT_SLOT), "")
+            slots = [name for name, _ in item.slots]
+            at = slots.index(OBJECT_SLOT) if OBJECT_SLOT in slots else -1
+            tail = item.slots[at][1] if at >= 0 else ""
             heads, tails = self.find(item.head or ""), self.find(tail)
             head_at, tail_at = _closest_pair(heads, tails, before)
             key = (item.label, item.head, head_at, item.slots, tail_at)
@@ -167,58 +181,71 @@ class _Aligner:
                 continue
             seen.add(key)
             types = (declared.subject, declared.object) if declared else (None, None)
-            subject = self._spot(item.head or "", heads, head_at, f"{where}.subject")
-            object_ = self._spot(tail, tails, tail_at, f"{where}.object")
+            subject = self._spot(item.head or "", heads, head_at, score.head, f"{where}.subject")
+            own = _slot_scores(item, score)[at] if at >= 0 else None
+            object_ = self._spot(tail, tails, tail_at, own, f"{where}.object")
             before = before if subject[1] is None else subject[1]
-            qualifiers = self._qualifiers(item, declared, before, where)
+            qualifiers = self._qualifiers(item, score, declared, before, where)
             result.append(
                 Relation(
                     declared.name if declared else item.label,
                     Entity(types[0], *subject),
                     Entity(types[1], *object_),
                     qualifiers,
+                    score.whole,
                 )
             )
         return tuple(result)
 
     def _qualifiers(
-        self, item: Item, declared: RelationType | None, anchor: int, where: str
+        self,
+        item: Item,
+        score: ItemScores,
+        declared: RelationType | None,
+        anchor: int,
+        where: str,
     ) -> dict[str, Entity]:
         result = {}
-        for name, text in item.slots:
+        for (name, text), own in zip(item.slots, _slot_scores(item, score), strict=True):
             if name != OBJECT_SLOT:
                 found = self.find(text)
                 at = nearest(found.starts, anchor) if found.starts else -1
                 kind = declared.qualifiers.get(name) if declared else None
-                spot = self._spot(text, found, at, f"{where}.qualifiers.{name}")
+                spot = self._spot(text, found, at, own, f"{where}.qualifiers.{name}")
                 result[name] = Entity(kind, *spot)
         return result
 
-    def events(self, items: list[Item]) -> tuple[Event, ...]:
+    def events(self, items: Scored) -> tuple[Event, ...]:
         """Place triggers in text order, arguments near them."""
-        heads = [self.find(item.head or "") for item in items]
-        slots = [[self.find(text) for _, text in item.slots] for item in items]
-        keys = [(item.label, item.head or "") for item in items]
+        heads = [self.find(item.head or "") for item, _ in items]
+        slots = [[self.find(text) for _, text in item.slots] for item, _ in items]
+        keys = [(item.label, item.head or "") for item, _ in items]
         result: list[Event] = []
-        for item, head, founds, (at, picks) in zip(
+        for (item, score), head, founds, (at, picks) in zip(
             items, heads, slots, place_events(keys, heads, slots, self.occurrences), strict=True
         ):
             declared = self.schema.event_by_label.get(item.label)
             where = f"events[{len(result)}]"
             trigger = None
             if item.head:
-                trigger = Mention(*self._spot(item.head, head, at, f"{where}.trigger"))
+                trigger = Mention(*self._spot(item.head, head, at, score.head, f"{where}.trigger"))
             arguments: list[Argument] = []
-            for (role, text), found, pick in zip(item.slots, founds, picks, strict=True):
+            owns = _slot_scores(item, score)
+            for (role, text), found, pick, own in zip(item.slots, founds, picks, owns, strict=True):
                 spot: Spot
                 if pick < 0 and _is_value(declared, role, text):
-                    spot = (text, None, None, None, "none")
+                    spot = (text, None, None, own, "none")
                 else:
-                    spot = self._spot(text, found, pick, f"{where}.arguments[{len(arguments)}]")
+                    place = f"{where}.arguments[{len(arguments)}]"
+                    spot = self._spot(text, found, pick, own, place)
                 arguments.append(Argument(role, *spot))
             name = declared.name if declared else item.label
-            result.append(Event(name, trigger, tuple(arguments)))
+            result.append(Event(name, trigger, tuple(arguments), score.head))
         return tuple(result)
+
+
+def _slot_scores(item: Item, score: ItemScores) -> Sequence[float | None]:
+    return score.slots or [None] * len(item.slots)
 
 
 def _is_value(declared: EventType | None, role: str, text: str) -> bool:

@@ -91,28 +91,27 @@ def _text_order(value: Any) -> tuple[float, ...]:
 
 def _without_cut(entities: list[Entity], places: _Map, spans: Spans) -> tuple[list[Entity], _Map]:
     """Drop an entity that stops at an inner window edge inside a longer one of its type."""
-    edges = {edge for span in spans for edge in span} - {spans[0][0], spans[-1][1]}
+    outer = {min(start for start, _ in spans), max(end for _, end in spans)}
+    edges = {edge for span in spans for edge in span} - outer
     winner: dict[int, int] = {}
-    widest: dict[str | None, int] = {}
+    # Entities are in text order: of one type, the one that reaches furthest so far, and its index.
+    furthest: dict[str | None, tuple[int, int]] = {}
+    starting: dict[tuple[str | None, int | None], tuple[int, int]] = {}
     for i, entity in enumerate(entities):
-        if entity.start is None or entity.end is None:
+        if entity.end is not None:
+            key = (entity.type, entity.start)
+            starting[key] = max(starting.get(key, (0, 0)), (entity.end, i))
+    for i, entity in enumerate(entities):
+        start, end = entity.start, entity.end
+        if start is None or end is None:
             continue
-        for j in (widest.get(entity.type), i + 1):
-            other = entities[j] if j is not None and j < len(entities) else None
-            if (
-                other is not None
-                and other.type == entity.type
-                and other.start is not None
-                and other.end is not None
-                and other.start <= entity.start
-                and entity.end <= other.end
-                and (other.start, other.end) != (entity.start, entity.end)
-                and (entity.start in edges or entity.end in edges)
-            ):
-                winner[i] = j if j is not None else i
-        before = widest.get(entity.type)
-        if before is None or (entities[before].end or 0) < entity.end:
-            widest[entity.type] = i
+        if start in edges or end in edges:
+            wider = starting[entity.type, start]
+            if wider[0] == end:
+                wider = furthest.get(entity.type, (0, 0))
+            if wider[0] >= end and wider[1] != i:
+                winner[i] = wider[1]
+        furthest[entity.type] = max(furthest.get(entity.type, (0, 0)), (end, i))
     kept = [i for i in range(len(entities)) if i not in winner]
     rank = {i: at for at, i in enumerate(kept)}
 
@@ -149,26 +148,36 @@ def is_same_event(first: Event, second: Event) -> bool:
 def _unite_events(lists: Sequence[Sequence[Event]]) -> tuple[list[Event], _Map]:
     united: list[Event] = []
     origins: list[set[int]] = []
-    by_type: dict[str, list[int]] = {}
+    by_mark: dict[Any, list[int]] = {}
     places: _Map = {}
     for i, events in enumerate(lists):
         for j, event in enumerate(events):
-            same = by_type.setdefault(event.type, [])
-            at = next(
-                (k for k in same if i not in origins[k] and is_same_event(united[k], event)), None
-            )
+            known = sorted({k for mark in _marks(event) for k in by_mark.get(mark, ())})
+            same = (k for k in known if i not in origins[k] and is_same_event(united[k], event))
+            at = next(same, None)
             if at is None:
                 at = len(united)
-                same.append(at)
                 united.append(event)
                 origins.append({i})
             else:
                 united[at] = join_events(united[at], event)
                 origins[at].add(i)
+            for mark in _marks(event):
+                holders = by_mark.setdefault(mark, [])
+                if not holders or holders[-1] != at:
+                    holders.append(at)
             places[i, j] = at
     order = sorted(range(len(united)), key=lambda k: _text_order(united[k]))
     rank = {k: at for at, k in enumerate(order)}
     return [united[k] for k in order], {at: rank[k] for at, k in places.items()}
+
+
+def _marks(event: Event) -> list[Any]:
+    """Return what two events must have one of in common to be the same."""
+    marks: list[Any] = [(event.type, a.role, a.text) for a in event.arguments]
+    if event.trigger is not None and event.trigger.start is not None:
+        marks.append((event.type, event.trigger.span))
+    return marks
 
 
 def join_events(first: Event, second: Event) -> Event:
@@ -197,3 +206,36 @@ def _renumbered(issue: Issue, part: int, maps: dict[str, _Map]) -> Issue:
     if new is None:
         return issue
     return Issue(issue.kind, issue.detail, f"{kind}[{new}]{issue.where[match.end() :]}")
+
+
+def keep(extraction: Extraction, wanted: Callable[[Any], bool]) -> Extraction:
+    """Return the entities, relations, events and arguments that are wanted, and their issues.
+
+    `wanted` is asked for each; issues whose path leads to something left out are left out too.
+    """
+    maps: dict[str, _Map] = {"entities": {}, "relations": {}, "events": {}}
+    kept: dict[str, list[Any]] = {name: [] for name in maps}
+    for name, places in maps.items():
+        for i, value in enumerate(getattr(extraction, name)):
+            if wanted(value):
+                places[0, i] = len(kept[name])
+                kept[name].append(value)
+    issues = []
+    for issue in extraction.issues:
+        match = _WHERE.match(issue.where)
+        if match is None or (0, int(match.group(2))) in maps[match.group(1)]:
+            issues.append(_renumbered(issue, 0, maps))
+    events = []
+    for event in kept["events"]:
+        arguments = tuple(argument for argument in event.arguments if wanted(argument))
+        if len(arguments) < len(event.arguments):
+            event = msgspec.structs.replace(event, arguments=arguments)
+        events.append(event)
+    return Extraction(
+        tuple(kept["entities"]), tuple(kept["relations"]), tuple(events), tuple(issues)
+    )
+
+
+def at_least(extraction: Extraction, score: float) -> Extraction:
+    """Return what has at least this score; what has none stays."""
+    return keep(extraction, lambda value: value.score is None or value.score >= score)

@@ -1,0 +1,156 @@
+"""How sure a model was: scores from token probabilities, and their calibration.
+
+The score of a mention is the geometric mean of the probabilities of the tokens that wrote it and
+its label; it does not shrink with length. It ranks well but is no probability of being right:
+a `Calibration` fitted on a development split makes it one.
+"""
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import NamedTuple
+
+import msgspec
+
+from .formats import Item
+
+Range = tuple[int, int]
+_EDGE = 1e-6
+
+
+class ItemScores(NamedTuple):
+    """Scores of an item as a whole, of its head with the label, and of each slot's text."""
+
+    whole: float | None
+    head: float | None
+    slots: tuple[float | None, ...]
+
+
+NO_SCORES = ItemScores(None, None, ())
+
+
+class TokenScores:
+    """The tokens of a completion; answers for any ranges of it in logarithmic time."""
+
+    def __init__(self, token_ends: Sequence[int], log_probs: Sequence[float]) -> None:
+        self._ends = token_ends
+        self._sums = list(accumulate(log_probs, initial=0.0))
+
+    def score(self, ranges: Sequence[Range]) -> float | None:
+        """Return the geometric mean of the probabilities of all tokens that touch the ranges.
+
+        A token counts once for each range that it touches. None if there is no token.
+        """
+        total, count = 0.0, 0
+        for start, end in ranges:
+            if start < 0 or end <= start:
+                continue
+            # Tokens end at ascending places; the first to end after `start` touches the range.
+            first = bisect_right(self._ends, start)
+            last = min(bisect_left(self._ends, end) + 1, len(self._sums) - 1)
+            if last > first:
+                total += self._sums[last] - self._sums[first]
+                count += last - first
+        return math.exp(min(total / count, 0.0)) if count else None
+
+
+def item_scores(
+    items: Sequence[Item], token_ends: Sequence[int], log_probs: Sequence[float]
+) -> list[ItemScores]:
+    """Return the scores of parsed items from the tokens of their completion.
+
+    See `backend.Completion` for the two arrays; without tokens all scores are None.
+    """
+    if not token_ends or not log_probs:
+        return [NO_SCORES] * len(items)
+    tokens = TokenScores(token_ends, log_probs)
+    result = []
+    for item in items:
+        if not item.at:
+            result.append(NO_SCORES)
+            continue
+        label, head, *slots = item.at
+        result.append(
+            ItemScores(
+                tokens.score(item.at),
+                tokens.score((label, head)),
+                tuple(tokens.score((slot,)) for slot in slots),
+            )
+        )
+    return result
+
+
+class Calibration(msgspec.Struct, frozen=True):
+    """Maps a score to a probability: sigmoid(logit(score) / temperature + bias)."""
+
+    temperature: float = 1.0
+    bias: float = 0.0
+
+    def apply(self, score: float) -> float:
+        """Return the calibrated score, between 0 and 1; the order of scores stays."""
+        return _sigmoid(_logit(score) / self.temperature + self.bias)
+
+
+def fit_calibration(scores: Sequence[float], correct: Sequence[bool]) -> Calibration:
+    """Return the calibration under which these outcomes are most likely.
+
+    Newton's method on the two parameters with a weak pull towards leaving scores as they are;
+    of outcomes that are all alike nothing can be learnt, and the result changes nothing.
+
+    Raises:
+        ValueError: the two lists differ in length.
+    """
+    if len(scores) != len(correct):
+        raise ValueError(f"{len(scores)} scores but {len(correct)} outcomes")
+    if len(set(correct)) < 2:
+        return Calibration()
+    points = [(_logit(score), float(right)) for score, right in zip(scores, correct, strict=True)]
+    slope, bias, pull = 1.0, 0.0, 1e-3 * len(points)
+    for _ in range(100):
+        gradient = [pull * (slope - 1.0), pull * bias]
+        curvature = [pull, 0.0, pull]
+        for x, right in points:
+            p = _sigmoid(slope * x + bias)
+            weight = p * (1.0 - p)
+            gradient[0] += (p - right) * x
+            gradient[1] += p - right
+            curvature[0] += weight * x * x
+            curvature[1] += weight * x
+            curvature[2] += weight
+        determinant = curvature[0] * curvature[2] - curvature[1] ** 2
+        steps = (
+            (curvature[2] * gradient[0] - curvature[1] * gradient[1]) / determinant,
+            (curvature[0] * gradient[1] - curvature[1] * gradient[0]) / determinant,
+        )
+        # A slope that is not positive would turn the order round.
+        slope, bias = max(slope - steps[0], 0.05), bias - steps[1]
+        if max(map(abs, steps)) < 1e-9:
+            break
+    return Calibration(1.0 / slope, bias)
+
+
+def calibration_error(scores: Sequence[float], correct: Sequence[bool], bins: int = 10) -> float:
+    """Return the expected calibration error: |mean score - accuracy| over equal-width bins.
+
+    Each bin counts by the share of scores in it (Naeini et al. 2015). 0.0 for no scores.
+    """
+    table: list[list[float]] = [[0.0, 0.0, 0.0] for _ in range(bins)]
+    for score, right in zip(scores, correct, strict=True):
+        row = table[min(int(score * bins), bins - 1)]
+        row[0] += 1
+        row[1] += score
+        row[2] += right
+    return sum(abs(total - right) for _, total, right in table) / len(scores) if scores else 0.0
+
+
+def _logit(score: float) -> float:
+    score = min(max(score, _EDGE), 1.0 - _EDGE)
+    return math.log(score / (1.0 - score))
+
+
+def _sigmoid(value: float) -> float:
+    if value >= 0:
+        return 1.0 / (1.0 + math.exp(-value))
+    power = math.exp(value)
+    return power / (1.0 + power)
