@@ -14,7 +14,7 @@ from chinchilla.prompt import check_style
 
 from .assembly import Assembly, Line, assemble
 from .manifest import described_file, plain, versions
-from .mixture import MixOptions, draw_mix, plan_mix, shuffled
+from .mixture import MixOptions, apportion, draw_mix, plan_mix, shuffled
 from .options import BuildOptions
 from .records import Kind, limit_empty
 from .sinks import Sink, open_sink
@@ -150,28 +150,33 @@ def _check(job: BuildJob) -> None:
 
 def _write_mixed(lines: Iterable[Line], job: BuildJob, sink: Sink, report: BuildReport) -> None:
     with tempfile.TemporaryFile() as spool:
-        places: dict[str, array[int]] = {}
-        kinds: dict[str, array[int]] = {}
-        known: dict[Kind, int] = {}
+        places: dict[Kind, array[int]] = {}
         place = 0
         for line, kind in lines:
             spool.write(line)
-            places.setdefault(kind[0], array("Q")).append(place)
-            kinds.setdefault(kind[0], array("L")).append(known.setdefault(kind, len(known)))
+            places.setdefault(kind, array("Q")).append(place)
             place += len(line)
-        sizes = {source: len(found) for source, found in sorted(places.items())}
-        plan = plan_mix(sizes, job.mix)
-        table = list(known)
         seed = job.options.seed
+        sizes = {kind: len(places[kind]) for kind in sorted(places)}
         taken: array[int] = array("Q")
-        for source, numbers in draw_mix(sizes, plan, seed).items():
-            taken.extend(places[source][number] for number in numbers)
-            found = Counter(kinds[source][number] for number in numbers)
-            for kind_number, number in found.items():
-                report.count(table[kind_number], number)
-            unused = sizes[source] - len(set(numbers))
-            if unused:
+        for kind, numbers in draw_mix(sizes, _plan_kinds(sizes, job.mix), seed).items():
+            taken.extend(places[kind][number] for number in numbers)
+            report.count(kind, len(numbers))
+            if unused := sizes[kind] - len(set(numbers)):
                 report.left_out["not drawn for the mixture"] += unused
         for start in shuffled(taken, seed):
             spool.seek(start)
             sink.write(spool.readline())
+
+
+def _plan_kinds(sizes: dict[Kind, int], mix: MixOptions) -> dict[Kind, int]:
+    """Split what is planned for each source over its tasks and empty answers, as they are."""
+    groups: dict[str, dict[Kind, int]] = {}
+    for kind, size in sizes.items():
+        groups.setdefault(kind[0], {})[kind] = size
+    plan = plan_mix({source: sum(group.values()) for source, group in groups.items()}, mix)
+    return {
+        kind: number
+        for source, group in groups.items()
+        for kind, number in apportion(group, plan[source]).items()
+    }

@@ -9,10 +9,13 @@ number for a source, `caps` limit it, and what a source cannot give goes to the 
 import math
 import random
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from chinchilla.errors import ConfigError, near_miss
+
+_Key = TypeVar("_Key", bound=Hashable)
 
 # The key of `caps` that means every source not named.
 ANY = "*"
@@ -126,40 +129,39 @@ def _fill(shares: dict[str, float], limits: dict[str, int], number: int) -> dict
             result[source] = limits[source]
             number -= limits[source]
             del open_[source]
-    return {**result, **_largest_remainders(open_, limits, number)}
+    return {**result, **apportion(open_, number)}
 
 
-def _largest_remainders(
-    shares: dict[str, float], limits: dict[str, int], number: int
-) -> dict[str, int]:
+def apportion(shares: Mapping[_Key, float], number: int) -> dict[_Key, int]:
+    """Split a number in proportion to shares, each part within one of its exact value."""
     whole = sum(shares.values())
     if not whole:
-        return {}
-    exact = {source: number * share / whole for source, share in shares.items()}
-    result = {source: int(value) for source, value in exact.items()}
-    order = sorted(exact, key=lambda source: (result[source] - exact[source], source))
-    for source in [s for s in order if result[s] < limits[s]][: number - sum(result.values())]:
-        result[source] += 1
+        return dict.fromkeys(shares, 0)
+    exact = {key: number * share / whole for key, share in shares.items()}
+    result = {key: int(value) for key, value in exact.items()}
+    order = sorted(exact, key=lambda key: (result[key] - exact[key], str(key)))
+    for key in order[: number - sum(result.values())]:
+        result[key] += 1
     return result
 
 
 def draw_mix(
-    groups: Mapping[str, int], plan: Mapping[str, int], seed: int
-) -> dict[str, "array[int]"]:
-    """Return, for each source, the numbers (from 0) of the records to take, ascending.
+    groups: Mapping[_Key, int], plan: Mapping[_Key, int], seed: int
+) -> dict[_Key, "array[int]"]:
+    """Return, for each group, the numbers (from 0) of the records to take, ascending.
 
-    A source with a plan above its size gives all of its records several times before any one
+    A group with a plan above its size gives all of its records several times before any one
     more often than the others.
     """
-    chosen: dict[str, array[int]] = {}
-    for source, wanted in plan.items():
-        size = groups[source]
+    chosen: dict[_Key, array[int]] = {}
+    for key, wanted in plan.items():
+        size = groups[key]
         whole, part = divmod(wanted, size) if size else (0, 0)
-        rng = random.Random(f"{seed}/{source}")
-        numbers = array("Q", sorted(rng.sample(range(size), part)))
+        rng = random.Random(f"{seed}/{key}")
+        numbers = array("Q", rng.sample(range(size), part))
         for _ in range(whole):
             numbers.extend(range(size))
-        chosen[source] = numbers
+        chosen[key] = array("Q", sorted(numbers))
     return chosen
 
 

@@ -12,6 +12,8 @@ COMMANDS = {
         "Turn the files of a corpus into documents, one JSON object a line.",
     ),
     "build": ("data_build", "Turn documents into instruction records, mixed as asked."),
+    "stats": ("data_stats", "Count sources, types, lengths and negatives."),
+    "audit": ("data_audit", "Find duplicates and leaks between files, and remove them."),
 }
 
 

@@ -1,0 +1,38 @@
+"""`chinchilla data stats`: what is in files of documents or records."""
+
+import click
+
+
+@click.command(name="stats")
+@click.argument("inputs", nargs=-1, required=True, metavar="FILE.JSONL...")
+@click.option("--tokenizer", help="A tokenizer.json, to give lengths in tokens too.")
+@click.option("--json", "json_path", help="Write every figure, unrounded; `-` for stdout.")
+@click.option("--html", "html_path", help="Write one page with plots.")
+@click.option("--force", is_flag=True, help="Overwrite files that exist.")
+def command(
+    inputs: tuple[str, ...],
+    tokenizer: str | None,
+    json_path: str | None,
+    html_path: str | None,
+    force: bool,
+) -> None:
+    """Count documents or instruction records per source, task and type.
+
+    Example: chinchilla data stats train.jsonl --html stats.html
+    """
+    from chinchilla.instructions.assembly import token_counter
+    from chinchilla.instructions.stats import count_files
+    from chinchilla.instructions.stats_report import stats_page, stats_tables
+
+    from ..jsonl import dumps, write_bytes
+
+    stats = count_files(inputs, token_counter(tokenizer) if tokenizer else None)
+    for path, content in (
+        (json_path, lambda: dumps(stats.to_dict()) + "\n"),
+        (html_path, lambda: stats_page(stats)),
+    ):
+        if path:
+            with write_bytes(path, force=force) as file:
+                file.write(content().encode())
+    if json_path != "-":
+        click.echo(stats_tables(stats))

@@ -1,0 +1,191 @@
+"""Duplicates between and within files: exact, normalised, and near by MinHash over characters.
+
+    exact       the same characters
+    normalised  the same after folding width, case, variants, blanks and punctuation
+    near        Jaccard similarity of the sets of three-character shingles at or above a threshold
+
+Near duplicates are found by locality-sensitive hashing and then verified on the shingles, so none
+is reported by chance; a few close to the threshold may be missed.
+"""
+
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from chinchilla.errors import ConfigError
+from chinchilla.text import fold
+
+KINDS = ("exact", "normalised", "near")
+_SHINGLE = 3
+# In shorter texts one changed character already changes most shingles.
+_SHORTEST = 10
+_PERMUTATIONS = 128
+
+
+class Item(msgspec.Struct, frozen=True):
+    """A text and where it stands.
+
+    `scope` keeps questions apart: two records on one text are duplicates only if they ask the
+    same. `answer` is compared to tell duplicates from contradictions.
+    """
+
+    text: str
+    file: str
+    line: int
+    id: str = ""
+    source: str = ""
+    scope: str = ""
+    answer: str = ""
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """File, line, id and source, for a report."""
+        return {"file": self.file, "line": self.line, "id": self.id, "source": self.source}
+
+
+@dataclass(frozen=True)
+class Duplicate:
+    """An item whose text was met before, in `of`; `score` is 1 but for near duplicates.
+
+    `same_answer` tells whether the annotations agree; None for near duplicates.
+    """
+
+    kind: str
+    item: Item
+    of: Item
+    score: float = 1.0
+    same_answer: bool | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        result = {"kind": self.kind, "score": self.score, **self.item.place, "of": self.of.place}
+        return result if self.same_answer is None else {**result, "same_answer": self.same_answer}
+
+
+class Index:
+    """The texts met so far. It holds them in memory, with some 2 kB each for near duplicates."""
+
+    def __init__(self, *, near: float | None = 0.8, scoped: bool = False) -> None:
+        """Make an empty index.
+
+        Args:
+            near: smallest similarity of near duplicates, above 0 and below 1; None: not sought.
+            scoped: whether items of different scope are never duplicates.
+
+        Raises:
+            ConfigError: `near` is out of range, or datasketch is missing.
+        """
+        if near is not None and not 0 < near < 1:
+            raise ConfigError(f"near is {near}; expected more than 0 and less than 1")
+        self.near = near
+        self.scoped = scoped
+        self._items: list[Item] = []
+        self._exact: dict[bytes, int] = {}
+        self._normalised: dict[bytes, int] = {}
+        self._sketches = None if near is None else _Sketches(near)
+
+    def find(self, item: Item) -> Duplicate | None:
+        """Return the strongest kind of duplicate that the item is of an earlier one, or None."""
+        scope = item.scope if self.scoped else ""
+        for kind, table, text in (
+            ("exact", self._exact, item.text),
+            ("normalised", self._normalised, normalise(item.text)),
+        ):
+            number = table.get(_key(scope, text))
+            if number is not None:
+                found = self._items[number]
+                return Duplicate(kind, item, found, 1.0, item.answer == found.answer)
+        return self._find_near(item, scope)
+
+    def add(self, item: Item) -> None:
+        """Remember an item."""
+        number = len(self._items)
+        scope = item.scope if self.scoped else ""
+        text = normalise(item.text)
+        self._items.append(item)
+        self._exact.setdefault(_key(scope, item.text), number)
+        # What is nothing but punctuation has no normalised form to compare.
+        if text:
+            self._normalised.setdefault(_key(scope, text), number)
+        if self._sketches is not None:
+            self._sketches.add(number, text)
+
+    def _find_near(self, item: Item, scope: str) -> Duplicate | None:
+        if self._sketches is None or self.near is None:
+            return None
+        text = normalise(item.text)
+        own = _shingles(text)
+        best: tuple[float, int] | None = None
+        for number in self._sketches.candidates(text):
+            other = self._items[number]
+            if self.scoped and other.scope != scope:
+                continue
+            score = _jaccard(own, _shingles(normalise(other.text)))
+            if score >= self.near and (best is None or (score, -number) > (best[0], -best[1])):
+                best = (score, number)
+        if best is None:
+            return None
+        return Duplicate("near", item, self._items[best[1]], round(best[0], 4))
+
+
+class _Sketches:
+    """MinHash sketches in a locality-sensitive index."""
+
+    def __init__(self, threshold: float) -> None:
+        try:
+            from datasketch import MinHash, MinHashLSH
+        except ImportError:
+            raise ConfigError(
+                "near duplicates need datasketch; run: pip install 'chinchilla-ie[audit]', "
+                "or pass --near 0 to look for exact and normalised ones only"
+            ) from None
+        # A lower threshold than asked for makes misses rarer; candidates are verified anyway.
+        self._index = MinHashLSH(threshold=0.9 * threshold, num_perm=_PERMUTATIONS)
+        self._sketch = MinHash(num_perm=_PERMUTATIONS, seed=1, hashfunc=zlib.crc32)
+
+    def add(self, number: int, text: str) -> None:
+        if len(text) >= _SHORTEST:
+            self._index.insert(number, self._of(text), check_duplication=False)
+
+    def candidates(self, text: str) -> list[int]:
+        return sorted(self._index.query(self._of(text))) if len(text) >= _SHORTEST else []
+
+    def _of(self, text: str) -> Any:
+        sketch = self._sketch.copy()
+        sketch.update_batch([shingle.encode() for shingle in _shingles(text)])
+        return sketch
+
+
+def find_duplicates(
+    items: Iterable[Item], index: Index, *, remember: bool = True
+) -> Iterator[tuple[Item, Duplicate | None]]:
+    """Yield every item with the duplicate it is, if any; those that are none join the index."""
+    for item in items:
+        duplicate = index.find(item)
+        if remember and duplicate is None:
+            index.add(item)
+        yield item, duplicate
+
+
+# The same text is asked for when it is looked up, added and compared.
+@lru_cache(maxsize=4096)
+def normalise(text: str) -> str:
+    """Return the folded text without anything but letters and digits."""
+    return "".join(filter(str.isalnum, fold(text).text))
+
+
+def _key(scope: str, text: str) -> bytes:
+    return blake2b(f"{scope}\0{text}".encode("utf-8", "surrogatepass"), digest_size=12).digest()
+
+
+def _shingles(text: str) -> set[str]:
+    return {text[i : i + _SHINGLE] for i in range(len(text) - _SHINGLE + 1)}
+
+
+def _jaccard(first: set[str], second: set[str]) -> float:
+    return len(first & second) / len(first | second) if first or second else 0.0

@@ -1,0 +1,95 @@
+"""Rules that a gold document should keep; each breach is named, none is repaired."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from chinchilla.data import Document, iter_mentions
+from chinchilla.schema import Schema
+
+# U+FFFD, what GBK makes of it, UTF-8 read as Latin-1, and control characters but for white space.
+_MOJIBAKE = re.compile(
+    "\ufffd|锟斤拷|烫烫烫|[\u00c3\u00e2\u00e4-\u00e9][\u0080-\u00bf]|[\x00-\x08\x0e-\x1f\x7f]"
+)
+_HANZI = re.compile("[\u3400-\u9fff\U00020000-\U0003ffff]")
+_LETTER = re.compile(r"[^\W\d_]")
+
+
+@dataclass(frozen=True)
+class QualityRules:
+    """What is asked of a document; lengths are in characters, `hanzi` is a share of letters."""
+
+    shortest: int = 2
+    longest: int = 10_000
+    hanzi: float = 0.3
+
+
+def faults(
+    document: Document, schema: Schema | None = None, rules: QualityRules = QualityRules()
+) -> list[str]:
+    """Return the names of the rules a document breaks, each once, in a fixed order.
+
+    Labels are checked only with a schema, hanzi only where `meta.lang` is zh or not given.
+    """
+    return list(dict.fromkeys([*_text_faults(document, rules), *_gold_faults(document, schema)]))
+
+
+def _text_faults(document: Document, rules: QualityRules) -> Iterator[str]:
+    text = document.text
+    if len(text.strip()) < rules.shortest:
+        yield "text too short"
+    if len(text) > rules.longest:
+        yield "text too long"
+    if _MOJIBAKE.search(text):
+        yield "damaged characters"
+    if document.meta.get("lang", "zh") == "zh":
+        letters = len(_LETTER.findall(text))
+        if letters and len(_HANZI.findall(text)) < rules.hanzi * letters:
+            yield "not Chinese"
+
+
+def _gold_faults(document: Document, schema: Schema | None) -> Iterator[str]:
+    for _, mention in iter_mentions(document):
+        if not mention.text:
+            yield "empty mention"
+        elif mention.text != mention.text.strip():
+            yield "blanks around a mention"
+    spans = Counter((entity.start, entity.end) for entity in document.entities if entity.span)
+    if len(set(document.entities)) < len(document.entities):
+        yield "entity given twice"
+    elif any(number > 1 for number in spans.values()):
+        yield "span with two types"
+    if _cross(sorted(spans)):
+        yield "crossing entities"
+    if any(document.relations.count(relation) > 1 for relation in document.relations):
+        yield "relation given twice"
+    if any(document.events.count(event) > 1 for event in document.events):
+        yield "event given twice"
+    if schema is not None:
+        yield from _label_faults(document, schema)
+
+
+def _cross(spans: list[tuple[int | None, int | None]]) -> bool:
+    """Tell whether two spans overlap without one holding the other."""
+    plain = [(start, end) for start, end in spans if start is not None and end is not None]
+    return any(
+        first[0] < second[0] < first[1] < second[1]
+        for i, first in enumerate(plain)
+        for second in plain[i + 1 :]
+    )
+
+
+def _label_faults(document: Document, schema: Schema) -> Iterator[str]:
+    if any(entity.type not in schema.entity_by_label for entity in document.entities):
+        yield "entity type outside the schema"
+    for relation in document.relations:
+        known = schema.relation_label(relation.type, relation.subject.type, relation.object.type)
+        if known is None and relation.type not in schema.relation_by_label:
+            yield "relation outside the schema"
+    for event in document.events:
+        found = schema.event_by_label.get(event.type)
+        if found is None:
+            yield "event type outside the schema"
+        elif any(argument.role not in found.role_by_name for argument in event.arguments):
+            yield "role outside the schema"
