@@ -3,7 +3,8 @@
 Entries stand in the YAML files of `configs/datasets/`; what is not known for sure is `unknown`.
 """
 
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -18,7 +19,10 @@ TASKS = ("ner", "re", "ee", "raw", "translation")
 
 @dataclass(frozen=True)
 class Dataset:
-    """One data set; `consequence` says what its licence means for a model trained on it."""
+    """One data set; `consequence` says what its licence means for a model trained on it.
+
+    `converter` names the reader, or is empty where there is none; `lang` may list two by comma.
+    """
 
     name: str
     title: str
@@ -65,6 +69,46 @@ def _entry(value: dict[str, Any], where: str) -> Dataset:
         if task not in TASKS:
             raise ConfigError(f"{where}: {value['name']}: unknown task {task!r}")
     return Dataset(tasks=tasks, **{key: str(item) for key, item in value.items()})
+
+
+def find(
+    names: Sequence[str] = (),
+    *,
+    task: str | None = None,
+    lang: str | None = None,
+    licence: str | None = None,
+    domain: str | None = None,
+) -> list[Dataset]:
+    """Return the entries that fit every condition given, sorted by name.
+
+    Licence and domain match by a part, in any case; names, task and language in full.
+
+    Raises:
+        ConfigError: a name or a task that the catalogue does not know.
+    """
+    entries = read_catalogue()
+    known = [entry.name for entry in entries]
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"no data set {name!r} in the catalogue{near_miss(name, known)}")
+    if task is not None and task not in TASKS:
+        raise ConfigError(
+            f"unknown task {task!r}{near_miss(task, TASKS)}; tasks are {', '.join(TASKS)}"
+        )
+    return [
+        entry
+        for entry in entries
+        if (not names or entry.name in names)
+        and (task is None or task in entry.tasks)
+        and (lang is None or lang in entry.lang.split(","))
+        and (licence is None or licence.lower() in entry.licence.lower())
+        and (domain is None or domain.lower() in entry.domain.lower())
+    ]
+
+
+def to_dict(entry: Dataset) -> dict[str, Any]:
+    """Return the JSON form of an entry, every field present."""
+    return {**asdict(entry), "tasks": list(entry.tasks)}
 
 
 def document_meta(name: str, path: str) -> dict[str, Any]:

@@ -73,6 +73,7 @@ GENERIC = {
     "label-studio": "label_studio",
     "pairs": "pairs",
     "spans": "spans",
+    "token-spans": "token_spans",
     "unified": "unified",
 }
 

@@ -3,13 +3,14 @@
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
 
 from .. import jsonl
 from ..data import Document
-from ..errors import ConfigError
+from ..errors import ConfigError, InputError
 
 
 @click.command()
@@ -45,6 +46,8 @@ def command(
     """
     from chinchilla import converters
 
+    if report_path and not force and Path(report_path).exists():
+        raise InputError(f"{report_path}: exists; pass --force to overwrite it")
     report = converters.Report(strict=strict)
     given = converters.read_mapping(mapping) if mapping else {}
     begin = time.perf_counter()
@@ -68,7 +71,7 @@ def _options(pairs: tuple[str, ...]) -> dict[str, Any]:
         key, found, value = pair.partition("=")
         if not found:
             raise ConfigError(f"--set {pair!r}: expected KEY=VALUE, such as canonical=true")
-        options[key.strip().replace("-", "_")] = yaml.safe_load(value)
+        options[key.strip().replace("-", "_")] = yaml.safe_load(value) if value.strip() else value
     return options
 
 
