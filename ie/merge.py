@@ -14,6 +14,7 @@ from .data import Argument, Entity, Event, Extraction, Issue, Relation
 _T = TypeVar("_T", Entity, Relation, Event)
 _WHERE = re.compile(r"^(entities|relations|events)\[(\d+)\]")
 Spans = Sequence[tuple[int, int]]
+Places = dict[tuple[int, int], int]
 
 
 def merge(parts: Sequence[Extraction], spans: Spans | None = None) -> Extraction:
@@ -27,17 +28,28 @@ def merge(parts: Sequence[Extraction], spans: Spans | None = None) -> Extraction
     """
     if len(parts) == 1:
         return parts[0]
+    whole, maps = unite(parts, spans)
+    issues: dict[Issue, None] = {}
+    for i, part in enumerate(parts):
+        for issue in part.issues:
+            issues[_renumbered(issue, i, maps)] = None
+    return msgspec.structs.replace(whole, issues=tuple(issues))
+
+
+def unite(
+    parts: Sequence[Extraction], spans: Spans | None = None
+) -> tuple[Extraction, dict[str, Places]]:
+    """Merge without issues, and say where each entity, relation and event of each part went.
+
+    The second result maps `entities`, `relations`, `events` to {(part, old index): new index}.
+    """
     entities, entity_map = _unite([part.entities for part in parts], _entity_key, _better)
     if spans is not None:
         entities, entity_map = _without_cut(entities, entity_map, spans)
     relations, relation_map = _unite([part.relations for part in parts], _relation_key, _better)
     events, event_map = _unite_events([part.events for part in parts])
     maps = {"entities": entity_map, "relations": relation_map, "events": event_map}
-    issues: dict[Issue, None] = {}
-    for i, part in enumerate(parts):
-        for issue in part.issues:
-            issues[_renumbered(issue, i, maps)] = None
-    return Extraction(tuple(entities), tuple(relations), tuple(events), tuple(issues))
+    return Extraction(tuple(entities), tuple(relations), tuple(events)), maps
 
 
 def _place(mention: Any) -> tuple[Any, ...]:
@@ -59,12 +71,9 @@ def _better(first: Any, second: Any) -> Any:
     return second if (second.score or 0.0) > (first.score or 0.0) else first
 
 
-_Map = dict[tuple[int, int], int]
-
-
 def _unite(
     lists: Sequence[Sequence[_T]], key: Callable[[_T], Any], choose: Callable[[_T, _T], _T]
-) -> tuple[list[_T], _Map]:
+) -> tuple[list[_T], Places]:
     """Return distinct values in text order, and where each (part, index) went."""
     found: dict[Any, _T] = {}
     keys: dict[tuple[int, int], Any] = {}
@@ -89,7 +98,9 @@ def _text_order(value: Any) -> tuple[float, ...]:
     return (value.start, value.end)
 
 
-def _without_cut(entities: list[Entity], places: _Map, spans: Spans) -> tuple[list[Entity], _Map]:
+def _without_cut(
+    entities: list[Entity], places: Places, spans: Spans
+) -> tuple[list[Entity], Places]:
     """Drop an entity that stops at an inner window edge inside a longer one of its type."""
     outer = {min(start for start, _ in spans), max(end for _, end in spans)}
     edges = {edge for span in spans for edge in span} - outer
@@ -145,11 +156,11 @@ def is_same_event(first: Event, second: Event) -> bool:
     return bool(common) or None not in places
 
 
-def _unite_events(lists: Sequence[Sequence[Event]]) -> tuple[list[Event], _Map]:
+def _unite_events(lists: Sequence[Sequence[Event]]) -> tuple[list[Event], Places]:
     united: list[Event] = []
     origins: list[set[int]] = []
     by_mark: dict[Any, list[int]] = {}
-    places: _Map = {}
+    places: Places = {}
     for i, events in enumerate(lists):
         for j, event in enumerate(events):
             known = sorted({k for mark in _marks(event) for k in by_mark.get(mark, ())})
@@ -197,7 +208,7 @@ def join_events(first: Event, second: Event) -> Event:
     )
 
 
-def _renumbered(issue: Issue, part: int, maps: dict[str, _Map]) -> Issue:
+def _renumbered(issue: Issue, part: int, maps: dict[str, Places]) -> Issue:
     match = _WHERE.match(issue.where)
     if match is None:
         return issue
@@ -213,26 +224,33 @@ def keep(extraction: Extraction, wanted: Callable[[Any], bool]) -> Extraction:
 
     `wanted` is asked for each; issues whose path leads to something left out are left out too.
     """
-    maps: dict[str, _Map] = {"entities": {}, "relations": {}, "events": {}}
+    maps: dict[str, Places] = {"entities": {}, "relations": {}, "events": {}}
     kept: dict[str, list[Any]] = {name: [] for name in maps}
     for name, places in maps.items():
         for i, value in enumerate(getattr(extraction, name)):
             if wanted(value):
                 places[0, i] = len(kept[name])
                 kept[name].append(value)
+    arguments: dict[str, str] = {}
+    for i, event in enumerate(kept["events"]):
+        left = [j for j, argument in enumerate(event.arguments) if wanted(argument)]
+        for j in range(len(event.arguments)):
+            new = f"events[{i}].arguments[{left.index(j)}]" if j in left else ""
+            arguments[f"events[{i}].arguments[{j}]"] = new
+        chosen = tuple(event.arguments[j] for j in left)
+        kept["events"][i] = msgspec.structs.replace(event, arguments=chosen)
     issues = []
     for issue in extraction.issues:
         match = _WHERE.match(issue.where)
-        if match is None or (0, int(match.group(2))) in maps[match.group(1)]:
-            issues.append(_renumbered(issue, 0, maps))
-    events = []
-    for event in kept["events"]:
-        arguments = tuple(argument for argument in event.arguments if wanted(argument))
-        if len(arguments) < len(event.arguments):
-            event = msgspec.structs.replace(event, arguments=arguments)
-        events.append(event)
+        if match is None:
+            issues.append(issue)
+        elif (0, int(match.group(2))) in maps[match.group(1)]:
+            moved = _renumbered(issue, 0, maps)
+            where = arguments.get(moved.where, moved.where)
+            if where:
+                issues.append(Issue(moved.kind, moved.detail, where))
     return Extraction(
-        tuple(kept["entities"]), tuple(kept["relations"]), tuple(events), tuple(issues)
+        tuple(kept["entities"]), tuple(kept["relations"]), tuple(kept["events"]), tuple(issues)
     )
 
 
