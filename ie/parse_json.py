@@ -69,18 +69,24 @@ class _Reader:
     def read_all(self, values: Sequence[Node]) -> None:
         """Read the top-level values; one that only repeats an earlier one counts once."""
         seen: list[list[Item]] = []
+        understood = False
         for value in values:
             start = len(self.items)
+            self.understood = False
             self._read(value, None)
             if len(values) == 1:
                 return
+            understood |= self.understood
             new = [_unplaced(item) for item in self.items[start:]]
-            if len(new) > 1 and any(new == old[: len(new)] for old in seen[-3:]):
+            # A single bare item may well be a second listing.
+            whole = len(new) > 1 or (new and self.understood)
+            if whole and any(new == old[: len(new)] for old in seen[-3:]):
                 detail = f"an answer of {len(new)} items is given again"
                 self.issues.append(Issue("ambiguous", detail))
                 del self.items[start:]
             elif new:
                 seen.append(new)
+        self.understood = understood
 
     def _read(self, node: Node, task: str | None) -> None:
         if isinstance(node, Array):

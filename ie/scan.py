@@ -48,6 +48,7 @@ _ESCAPE = re.compile(
 )
 _ESCAPED_JSON = re.compile(r'[{\[]\s{0,20}(?:\\[nrt]\s{0,20}){0,4}\\"')
 _PLAIN_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
+_PLAIN_ESCAPES.update((mark, mark) for mark in "\"\\/'`\n")
 # What may stand between a value and the next key.
 _BETWEEN = frozenset(" \t\r\n,，{}[]｛｝［］")
 _NULLS = frozenset(("null", "none", "nan", "undefined", "nil"))
@@ -157,7 +158,8 @@ def _unescaped(match: re.Match[str]) -> str:
     if code:
         value = int(code, 16)
         return "\ufffd" if 0xD800 <= value < 0xE000 else chr(value)
-    return _PLAIN_ESCAPES.get(character, character) if character else ""
+    # A backslash before anything else was meant as a backslash: C:\data.
+    return _PLAIN_ESCAPES.get(character, "\\" + character) if character else ""
 
 
 def _is_strict(source: str) -> bool:
