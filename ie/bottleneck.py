@@ -90,6 +90,16 @@ def bottleneck_weights(model: Any) -> dict[str, "torch.Tensor"]:
     }
 
 
+def remove_bottlenecks(model: Any) -> None:
+    """Take the adapters off again."""
+    for parent in list(model.modules()):
+        adapter = getattr(parent, _NAME, None)
+        if adapter is not None:
+            for handle in adapter.handles:
+                handle.remove()
+            delattr(parent, _NAME)
+
+
 def _hidden_size(config: Any) -> int:
     return int(getattr(config, "hidden_size", None) or config.d_model)
 
@@ -117,6 +127,6 @@ def _hang(parent: Any, block: tuple[str, str], kind: str, width: int, hidden: in
         source = output if kind == "sequential" else seen.pop()
         return output + adapter(source.to(torch.float32)).to(output.dtype)
 
+    adapter.handles = [last.register_forward_hook(after)]
     if kind == "parallel":
-        getattr(parent, block[0]).register_forward_pre_hook(before)
-    last.register_forward_hook(after)
+        adapter.handles.append(getattr(parent, block[0]).register_forward_pre_hook(before))

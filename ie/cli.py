@@ -12,6 +12,8 @@ from .errors import ChinchillaError
 COMMANDS = {
     "extract": ("extract", "Extract entities, relations and events from texts."),
     "data": ("data", "Convert, build, list and inspect corpora and instruction records."),
+    "train": ("train", "Fine-tune a language model on instruction records."),
+    "export": ("export", "Merge an adapter, save a whole model, convert it to CTranslate2."),
     "evaluate": ("evaluate", "Score predicted documents against gold ones."),
 }
 

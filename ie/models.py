@@ -309,6 +309,7 @@ def _transformers() -> Any:
         import transformers
     except ImportError:
         raise _missing("this model needs transformers") from None
+    transformers.utils.logging.disable_progress_bar()
     return transformers
 
 

@@ -1,0 +1,180 @@
+"""What a training run is told: frozen dataclasses whose defaults are the only defaults."""
+
+from dataclasses import dataclass, field
+
+METHODS = (
+    "full",
+    "lora",
+    "qlora",
+    "int8",
+    "dora",
+    "rslora",
+    "adalora",
+    "ia3",
+    "prefix",
+    "p-tuning",
+    "prompt",
+    "sequential",
+    "parallel",
+)
+PROMPT_METHODS = ("prefix", "p-tuning", "prompt")
+BOTTLENECK_METHODS = ("sequential", "parallel")
+MERGEABLE_METHODS = ("lora", "qlora", "int8", "dora", "rslora", "adalora", "ia3")
+LOW_RANK_METHODS = ("lora", "qlora", "int8", "dora", "rslora", "adalora")
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+QUANTISATIONS = ("none", "nf4", "int8")
+OVERLONG = ("skip", "window", "error")
+SCHEDULERS = ("cosine", "linear", "constant", "constant_with_warmup")
+OPTIMIZERS = (
+    "auto",
+    "adamw_torch",
+    "adamw_torch_fused",
+    "adafactor",
+    "paged_adamw_32bit",
+    "paged_adamw_8bit",
+    "adamw_bnb_8bit",
+)
+TRACKERS = ("none", "tensorboard", "wandb")
+METRICS = ("loss", "f1")
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """The base model. `base` is a folder or a hub id; `dtype` is that of its weights.
+
+    `quantise` loads the frozen base of any adapter method in 4 or 8 bits; `qlora` and `int8` are
+    `lora` with it set. `added_tokens` names a text file of tokens, one a line, to add to the
+    vocabulary; their embeddings start at the mean of the pieces they replace.
+    """
+
+    base: str = ""
+    dtype: str = "auto"
+    quantise: str = "none"
+    attention: str = "auto"
+    trust_remote_code: bool = False
+    added_tokens: str | None = None
+
+
+@dataclass(frozen=True)
+class AdapterOptions:
+    """The trained part. `targets` names linear layers; empty: all but the output layer.
+
+    `rank`, `alpha` and `dropout` serve the low-rank methods; `virtual_tokens` the prompt methods;
+    `bottleneck` is the inner width of sequential and parallel adapters. AdaLoRA starts at
+    `initial_rank` and prunes to a mean of `rank` between the fractions `prune_from` and
+    `prune_until` of all steps.
+    """
+
+    rank: int = 16
+    alpha: int = 32
+    dropout: float = 0.0
+    targets: tuple[str, ...] = ()
+    virtual_tokens: int = 16
+    bottleneck: int = 64
+    initial_rank: int = 24
+    prune_from: float = 0.1
+    prune_until: float = 0.7
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Instruction records in JSON Lines. Lengths are in tokens, prompt and answer together.
+
+    `dev_fraction` of the training records is held out where no `dev` file is given. Longer records
+    are skipped and counted, cut into windows of text, or an error. `packing` (null: where it is
+    exact) joins records to full rows without attention between them. `schema` (null: the
+    built-in one of each record's source) reads answers back, for windows and for scoring.
+    `style` is the `chinchilla.json` of the records; it is looked for beside them.
+    """
+
+    train: tuple[str, ...] = ()
+    dev: tuple[str, ...] = ()
+    dev_fraction: float = 0.0
+    schema: str | None = None
+    style: str | None = None
+    max_length: int = 1024
+    overlong: str = "skip"
+    packing: bool | None = None
+    workers: int = 0
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """The optimisation. `batch_size` counts rows a device, `accumulation` batches a step.
+
+    `max_steps` above 0 overrides `epochs`. `warmup` is a fraction of all steps. `autocast` (null:
+    where the device has bfloat16) computes in bfloat16 over weights kept as they are.
+    """
+
+    epochs: float = 3.0
+    max_steps: int = 0
+    batch_size: int = 4
+    accumulation: int = 4
+    learning_rate: float = 2e-4
+    scheduler: str = "cosine"
+    warmup: float = 0.03
+    weight_decay: float = 0.0
+    max_grad_norm: float = 1.0
+    optimizer: str = "auto"
+    gradient_checkpointing: bool = False
+    autocast: bool | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """Validation: every `every` steps (0: once an epoch), by loss and by generation.
+
+    `generate` dev records are answered and scored by extraction F1 (0: none), each with at most
+    `max_tokens` tokens. `metric` chooses the best checkpoint; training stops after `patience`
+    validations without a better one (0: never).
+    """
+
+    every: int = 0
+    batch_size: int = 8
+    generate: int = 0
+    max_tokens: int = 512
+    metric: str = "loss"
+    patience: int = 0
+
+
+@dataclass(frozen=True)
+class TrackingOptions:
+    """Where figures go besides `metrics.jsonl`; checkpoints follow `save_every` steps.
+
+    `save_every` 0 saves at every validation, or at every epoch without one.
+    """
+
+    to: str = "none"
+    project: str = "chinchilla"
+    log_every: int = 10
+    save_every: int = 0
+    keep: int = 2
+
+
+@dataclass(frozen=True)
+class DistributedOptions:
+    """Several devices beyond DDP: a folder-relative FSDP (YAML) or DeepSpeed (JSON) file."""
+
+    fsdp: str | None = None
+    deepspeed: str | None = None
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A whole run; `output` is the run folder."""
+
+    output: str = ""
+    method: str = "lora"
+    model: ModelOptions = field(default_factory=ModelOptions)
+    adapter: AdapterOptions = field(default_factory=AdapterOptions)
+    data: DataOptions = field(default_factory=DataOptions)
+    training: TrainingOptions = field(default_factory=TrainingOptions)
+    evaluation: EvaluationOptions = field(default_factory=EvaluationOptions)
+    tracking: TrackingOptions = field(default_factory=TrackingOptions)
+    distributed: DistributedOptions = field(default_factory=DistributedOptions)
+
+    @property
+    def quantisation(self) -> str:
+        """How the base is loaded: the method's own quantisation or `model.quantise`."""
+        return {"qlora": "nf4", "int8": "int8"}.get(self.method, self.model.quantise)

@@ -1,0 +1,359 @@
+"""A training run from configuration to a checked model in its folder."""
+
+import inspect
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..errors import ConfigError, ModelError
+from ..models import BaseModel, has_bfloat16, load_base, load_config, quiet_imports
+from ..tokens import load_tokenizer
+from .card import write_card, write_plot
+from .checks import check_model
+from .config import PROMPT_METHODS, TrainConfig
+from .data import RunData, read_data
+from .methods import attach, save_trained
+from .packing import PACKABLE_TYPES
+from .run import (
+    CHECKPOINTS,
+    METRICS_FILE,
+    MODEL,
+    PLOT_FILE,
+    last_checkpoint,
+    open_run,
+    write_manifest,
+    write_style,
+)
+from .vocabulary import NewTokens, add_tokens, start_embeddings
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """Where the model is and what came of the run; `figures` go into the model card."""
+
+    folder: Path
+    steps: int
+    figures: dict[str, Any]
+
+
+def train(
+    config: TrainConfig, *, resume: bool = False, force: bool = False, report: Report | None = None
+) -> TrainResult:
+    """Train as told and leave the adapter or model in `<output>/model`, reloaded and compared.
+
+    Under torchrun every process calls this; the first one writes. `report` gets lines for people.
+
+    Raises:
+        ConfigError: the method, data and model do not go together, or the folder holds a run.
+        InputError: a record file is not what it should be.
+        ModelError: the model or a package is missing, or what was saved is not what was trained.
+    """
+    main = os.environ.get("RANK", "0") == "0"
+    say: Report = report if report is not None and main else _silent
+    with quiet_imports():
+        import peft  # noqa: F401
+        import transformers
+    transformers.utils.logging.set_verbosity_error()
+    source = base_of(config)
+    architecture = load_config(source)
+    seq2seq = bool(architecture.is_encoder_decoder)
+    packable = architecture.model_type in PACKABLE_TYPES and config.method not in PROMPT_METHODS
+    check_model(config, seq2seq=seq2seq, packable=packable, model_type=str(architecture.model_type))
+    if main:
+        open_run(config, resume=resume, force=force)
+    packed = packable if config.data.packing is None else config.data.packing
+    tokenizer = load_tokenizer(config.model.base, trust_remote_code=source.trust_remote_code)
+    new = NewTokens()
+    if config.model.added_tokens:
+        new = add_tokens(tokenizer, config.model.added_tokens)
+    data = read_data(config, tokenizer, seq2seq=seq2seq, packed=packed)
+    manifest: dict[str, Any] = {}
+    if main:
+        counted = {"counts": data.counts(), "sources": dict(sorted(data.sources.items()))}
+        manifest = write_manifest(config, counted, resume=resume)
+    say(_data_line(data))
+    transformers.set_seed(config.training.seed)
+    model = load_base(source, sharded=bool(config.distributed.fsdp))
+    if new.ids:
+        start_embeddings(model, tokenizer, new)
+    total = total_steps(config, len(data.train), int(os.environ.get("WORLD_SIZE", "1")))
+    model = attach(model, config, total_steps=total, new_tokens=new.ids)
+    if config.training.gradient_checkpointing:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    say(_model_line(model, total))
+    trainer = _trainer(config, model, tokenizer, data, total, say)
+    # Only now: building the trainer has made every process wait for the first one.
+    checkpoint = last_checkpoint(Path(config.output)) if resume else None
+    if checkpoint:
+        say(f"resuming from {checkpoint}")
+    trainer.train(resume_from_checkpoint=checkpoint)
+    return _finish(config, source, trainer, tokenizer, data, manifest, say)
+
+
+def base_of(config: TrainConfig) -> BaseModel:
+    """Return what a run loads; a folder is named by its full path, so that adapters find it."""
+    base = config.model.base
+    if Path(base).is_dir():
+        base = str(Path(base).resolve())
+    dtype = config.model.dtype
+    if dtype == "auto" and config.method == "full":
+        # Updates are smaller than bfloat16 resolves; autocast still computes in it.
+        dtype = "float32"
+    return BaseModel(
+        base, dtype, config.quantisation, config.model.attention, config.model.trust_remote_code
+    )
+
+
+def total_steps(config: TrainConfig, rows: int, processes: int) -> int:
+    """Return the optimizer steps of a run: the short last batches of an epoch count as steps."""
+    if config.training.max_steps:
+        return config.training.max_steps
+    batches = -(-rows // config.training.batch_size)
+    per_process = -(-batches // processes)
+    per_epoch = -(-per_process // config.training.accumulation)
+    return max(1, round(per_epoch * config.training.epochs))
+
+
+def _trainer(
+    config: TrainConfig, model: Any, tokenizer: Any, data: RunData, total: int, say: Report
+) -> Any:
+    from transformers import EarlyStoppingCallback, PrinterCallback
+
+    from .callbacks import Metrics, Progress, Pruning
+    from .trainer import ExtractionTrainer, LoopOptions
+    from .validation import Scorer
+
+    score = None
+    if config.evaluation.generate:
+        score = Scorer(
+            data.dev_records,
+            tokenizer,
+            config.evaluation,
+            format=data.style.format,
+            schema=config.data.schema,
+            seed=config.training.seed,
+        )
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    # A cache would make packed rows attend across records, silently.
+    base.config.use_cache = False
+    is_prompt = config.method in PROMPT_METHODS
+    options = LoopOptions(
+        grouped=not data.packed,
+        seed=config.training.seed,
+        answer_logits=not is_prompt
+        and "logits_to_keep" in inspect.signature(base.forward).parameters,
+        own_loss=not (is_prompt and data.seq2seq),
+        sharded=bool(config.distributed.fsdp or config.distributed.deepspeed),
+        score=score,
+    )
+    trainer = ExtractionTrainer(
+        options=options,
+        model=model,
+        args=_arguments(config, total, has_dev=data.dev is not None),
+        train_dataset=data.train,
+        eval_dataset=data.dev,
+        data_collator=data.collator(data.train),
+    )
+    if data.dev is not None:
+        _collate_dev_apart(trainer, data)
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(Metrics(Path(config.output) / METRICS_FILE))
+    trainer.add_callback(Progress(say))
+    if config.method == "adalora":
+        trainer.add_callback(Pruning())
+    if config.evaluation.patience:
+        trainer.add_callback(EarlyStoppingCallback(config.evaluation.patience))
+    return trainer
+
+
+def _collate_dev_apart(trainer: Any, data: RunData) -> None:
+    """Let validation rows be read from their own token store."""
+    make, collator = trainer.get_eval_dataloader, data.collator(data.dev)  # type: ignore[arg-type]
+
+    def loader(eval_dataset: Any = None) -> Any:
+        kept, trainer.data_collator = trainer.data_collator, collator
+        try:
+            return make(eval_dataset)
+        finally:
+            trainer.data_collator = kept
+
+    trainer.get_eval_dataloader = loader
+
+
+def _arguments(config: TrainConfig, total: int, *, has_dev: bool) -> Any:
+    import torch
+    from transformers import TrainingArguments
+
+    training, evaluation, tracking = config.training, config.evaluation, config.tracking
+    on_gpu = torch.cuda.is_available()
+    is_distributed = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    autocast = has_bfloat16() if training.autocast is None else training.autocast
+    eval_strategy = ("steps" if evaluation.every else "epoch") if has_dev else "no"
+    save_strategy = "steps" if tracking.save_every or evaluation.every else "epoch"
+    arguments = TrainingArguments(
+        output_dir=str(Path(config.output) / CHECKPOINTS),
+        per_device_train_batch_size=training.batch_size,
+        per_device_eval_batch_size=evaluation.batch_size,
+        gradient_accumulation_steps=training.accumulation,
+        max_steps=total,
+        learning_rate=training.learning_rate,
+        lr_scheduler_type=training.scheduler,
+        warmup_steps=int(total * training.warmup),
+        weight_decay=training.weight_decay,
+        max_grad_norm=training.max_grad_norm,
+        optim=_optimizer(config, on_gpu=on_gpu),
+        bf16=autocast,
+        fp16=on_gpu and training.autocast is None and not autocast,
+        seed=training.seed,
+        use_cpu=not on_gpu,
+        ddp_backend="gloo" if is_distributed and not on_gpu else None,
+        ddp_find_unused_parameters=False,
+        eval_strategy=eval_strategy,
+        eval_steps=evaluation.every or None,
+        save_strategy=save_strategy,
+        save_steps=tracking.save_every or evaluation.every or 500,
+        save_total_limit=tracking.keep,
+        load_best_model_at_end=has_dev,
+        metric_for_best_model=evaluation.metric if has_dev else None,
+        greater_is_better=evaluation.metric == "f1" if has_dev else None,
+        restore_callback_states_from_checkpoint=True,
+        logging_steps=tracking.log_every,
+        logging_first_step=True,
+        report_to=_trackers(config),
+        run_name=Path(config.output).name,
+        project=tracking.project,
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        dataloader_num_workers=config.data.workers,
+        dataloader_pin_memory=on_gpu,
+        **_sharding(config),
+    )
+    # Without torchrun one device is used; DataParallel would split packed rows wrongly.
+    arguments._n_gpu = min(arguments.n_gpu, 1)
+    return arguments
+
+
+def _optimizer(config: TrainConfig, *, on_gpu: bool) -> str:
+    if config.training.optimizer != "auto":
+        return config.training.optimizer
+    if not on_gpu:
+        return "adamw_torch"
+    return "paged_adamw_32bit" if config.quantisation != "none" else "adamw_torch_fused"
+
+
+def _trackers(config: TrainConfig) -> list[str]:
+    import importlib.util
+
+    to = config.tracking.to
+    if to == "none":
+        return []
+    if importlib.util.find_spec(to) is None:
+        raise ModelError(f"tracking.to: {to!r} is not installed; run: pip install {to}")
+    if to == "wandb":
+        # Nothing leaves the machine unasked; `wandb sync` uploads later.
+        os.environ.setdefault("WANDB_MODE", "offline")
+        os.environ.setdefault("WANDB_PROJECT", config.tracking.project)
+        os.environ.setdefault("WANDB_DIR", config.output)
+    else:
+        os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(Path(config.output) / "tensorboard"))
+    return [to]
+
+
+def _sharding(config: TrainConfig) -> dict[str, Any]:
+    """Return the arguments of FSDP or DeepSpeed, from their file."""
+    if config.distributed.deepspeed:
+        return {"deepspeed": config.distributed.deepspeed}
+    if not config.distributed.fsdp:
+        return {}
+    value = yaml.safe_load(Path(config.distributed.fsdp).read_text(encoding="utf-8"))
+    if not isinstance(value, dict):
+        raise ConfigError(f"{config.distributed.fsdp}: expected keys and values")
+    return {"fsdp": True, "fsdp_config": value}
+
+
+def _finish(
+    config: TrainConfig,
+    source: BaseModel,
+    trainer: Any,
+    tokenizer: Any,
+    data: RunData,
+    manifest: dict[str, Any],
+    say: Report,
+) -> TrainResult:
+    from .callbacks import read_metrics
+    from .verify import compare_saved
+
+    folder = Path(config.output) / MODEL
+    steps = int(trainer.state.global_step)
+    model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
+    figures = _figures(trainer)
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    base.config.use_cache = True
+    if trainer.options.sharded:
+        trainer.save_model(str(folder))
+    elif trainer.is_world_process_zero():
+        save_trained(model, config, folder)
+    if trainer.is_world_process_zero():
+        tokenizer.save_pretrained(folder)
+        write_style(data.style, data.labels, folder)
+        if config.method != "full":
+            replace(source, trust_remote_code=False).write(folder)
+        if not trainer.options.sharded:
+            sample = [data.train.examples[i][0].tolist() for i in range(min(2, len(data.train)))]
+            figures["difference after reloading"] = compare_saved(model, config, folder, sample)
+            say(f"reloaded: greatest logit difference {figures['difference after reloading']:.1e}")
+        write_card(config, manifest, figures, folder)
+        write_plot(
+            read_metrics(Path(config.output) / METRICS_FILE), Path(config.output) / PLOT_FILE
+        )
+    return TrainResult(folder, steps, figures)
+
+
+def _figures(trainer: Any) -> dict[str, Any]:
+    state, speed = trainer.state, trainer.speed
+    figures: dict[str, Any] = {"steps": state.global_step}
+    losses = [line["loss"] for line in state.log_history if "loss" in line]
+    if losses:
+        figures["last training loss"] = losses[-1]
+    if state.best_metric is not None:
+        figures[f"best validation {trainer.args.metric_for_best_model}"] = state.best_metric
+        figures["best step"] = state.best_global_step
+    if speed.total_seconds:
+        figures["tokens per second"] = speed.total_tokens / speed.total_seconds
+        figures["share of time loading data"] = speed.total_loading / speed.total_seconds
+    return figures
+
+
+def _data_line(data: RunData) -> str:
+    counts = data.train.examples.counts
+    used = int(data.train.examples.lengths.sum()) / max(1, sum(_widths(data)))
+    how = "packed" if data.packed else "grouped by length"
+    parts = [f"{counts['records']} records", f"{len(data.train)} rows {how}, {used:.0%} filled"]
+    parts += [
+        f"{counts[name]} {name}"
+        for name in ("skipped as too long", "cut into windows", "annotations cut by a window")
+        if counts[name]
+    ]
+    if data.dev is not None:
+        parts.append(f"{len(data.dev_records)} to validate")
+    return ", ".join(parts)
+
+
+def _widths(data: RunData) -> list[int]:
+    longest = max(data.train.lengths)
+    return [longest] * len(data.train) if data.packed else data.train.lengths
+
+
+def _model_line(model: Any, total: int) -> str:
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    return f"{trained:,} trained parameters, {total} steps"
+
+
+def _silent(line: str) -> None:
+    """Drop a line meant for people."""

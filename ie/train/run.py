@@ -1,0 +1,205 @@
+"""The run folder: what a run was told, what it ran on, and what came of it.
+
+config.yaml        the resolved configuration
+data.json          files with their hashes, and what became of their records
+environment.json   package versions, git revision, devices
+metrics.jsonl      every logged figure       curves.png   loss and F1 over the steps
+checkpoints/       to resume from            model/       the adapter or model, with its card
+"""
+
+import hashlib
+import json
+import platform
+import subprocess
+from collections import Counter
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..errors import ConfigError, InputError
+from ..prompt import STYLE_FILE, PromptStyle
+from .config import TrainConfig
+from .examples import TrainingRecord
+from .reading import config_to_yaml
+
+CONFIG_FILE = "config.yaml"
+DATA_FILE = "data.json"
+METRICS_FILE = "metrics.jsonl"
+PLOT_FILE = "curves.png"
+CHECKPOINTS = "checkpoints"
+MODEL = "model"
+_PACKAGES = (
+    "chinchilla-ie",
+    "torch",
+    "transformers",
+    "peft",
+    "bitsandbytes",
+    "accelerate",
+    "tokenizers",
+    "safetensors",
+    "numpy",
+)
+# What may differ between a run and its continuation without changing its result.
+_FREE = ("output", "tracking", "distributed")
+
+
+def open_run(config: TrainConfig, *, resume: bool, force: bool) -> str | None:
+    """Prepare the run folder and return the checkpoint to go on from, if any.
+
+    Raises:
+        ConfigError: the folder holds a run and neither `resume` nor `force` was given, or the
+            configuration or the data are not those of the run to resume.
+    """
+    folder = Path(config.output)
+    earlier = folder / CONFIG_FILE
+    checkpoint = None
+    if earlier.is_file() and resume:
+        _check_same(config, earlier)
+        checkpoint = last_checkpoint(folder)
+    elif earlier.is_file() and not force:
+        raise ConfigError(f"{folder}: holds a run; pass --resume to go on, --force to start over")
+    if checkpoint is None and (folder / CHECKPOINTS).is_dir():
+        import shutil
+
+        shutil.rmtree(folder / CHECKPOINTS)
+    folder.mkdir(parents=True, exist_ok=True)
+    earlier.write_text(config_to_yaml(config), encoding="utf-8")
+    environment = json.dumps(describe_environment(), ensure_ascii=False, indent=1)
+    (folder / "environment.json").write_text(environment + "\n", encoding="utf-8")
+    return checkpoint
+
+
+def last_checkpoint(folder: Path) -> str | None:
+    """Return the newest whole checkpoint: its state file, written last, can be read."""
+    found: list[tuple[int, Path]] = []
+    for path in (folder / CHECKPOINTS).glob("checkpoint-*"):
+        try:
+            state = json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
+            found.append((int(state["global_step"]), path))
+        except (OSError, ValueError, KeyError):
+            continue
+    return str(max(found)[1]) if found else None
+
+
+def hash_files(paths: tuple[str, ...]) -> dict[str, str]:
+    """Return the SHA-256 of each file."""
+    hashes = {}
+    for path in paths:
+        digest = hashlib.sha256()
+        with Path(path).open("rb") as file:
+            for block in iter(lambda: file.read(1 << 20), b""):
+                digest.update(block)
+        hashes[path] = digest.hexdigest()
+    return hashes
+
+
+def write_manifest(config: TrainConfig, counts: dict[str, Any], *, resume: bool) -> dict[str, Any]:
+    """Write `data.json` and return it.
+
+    Raises:
+        ConfigError: on resuming, a data file has changed since the run began.
+    """
+    path = Path(config.output) / DATA_FILE
+    manifest = {
+        "train": hash_files(config.data.train),
+        "dev": hash_files(config.data.dev),
+        **counts,
+    }
+    if resume and path.is_file():
+        earlier = json.loads(path.read_text(encoding="utf-8"))
+        for part in ("train", "dev"):
+            if list(earlier.get(part, {}).values()) != list(manifest[part].values()):
+                raise ConfigError(f"{path}: data.{part} has changed since the run began")
+    text = json.dumps(manifest, ensure_ascii=False, indent=1)
+    path.write_text(text + "\n", encoding="utf-8")
+    return manifest
+
+
+def find_style(config: TrainConfig, records: list[TrainingRecord]) -> PromptStyle:
+    """Return how the records ask: as told, as written beside them, or by their answers' form.
+
+    Raises:
+        ConfigError: the style file is malformed.
+        InputError: the style file cannot be read.
+    """
+    name = config.data.style or _beside(config.data.train[0])
+    if name is None:
+        is_json = all(record.output.lstrip().startswith("{") for record in records[:100])
+        return PromptStyle() if is_json else PromptStyle("compact-v1", "compact")
+    try:
+        value = json.loads(Path(name).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{name}: not a readable style ({error})") from None
+    return PromptStyle.from_dict(value, name)
+
+
+def write_style(style: PromptStyle, labels: Counter[tuple[str, str]], folder: Path) -> None:
+    """Write `chinchilla.json` beside the model, with the labels met in training per task."""
+    value = style.to_dict()
+    if not style.trained:
+        trained: dict[str, list[str]] = {}
+        for task, label in sorted(labels):
+            trained.setdefault(task, []).append(label)
+        value["trained"] = trained
+    text = json.dumps(value, ensure_ascii=False, indent=1)
+    (folder / STYLE_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def describe_environment() -> dict[str, Any]:
+    """Return versions, git revision and devices."""
+    import torch
+
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: _version(name) for name in _PACKAGES},
+        "git": _git_revision(),
+        "devices": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+        or ["cpu"],
+    }
+
+
+def _check_same(config: TrainConfig, earlier: Path) -> None:
+    before = yaml.safe_load(earlier.read_text(encoding="utf-8"))
+    now = yaml.safe_load(config_to_yaml(config))
+    changed = [
+        f"{section}.{key}" if isinstance(now[section], dict) else section
+        for section in now
+        if section not in _FREE and now[section] != before.get(section)
+        for key in (now[section] if isinstance(now[section], dict) else [section])
+        if not isinstance(now[section], dict)
+        or now[section][key] != (before.get(section) or {}).get(key)
+    ]
+    if changed:
+        raise ConfigError(
+            f"{earlier}: the run to resume had other values of {', '.join(changed)}; "
+            "restore them, or pass --force to start over"
+        )
+
+
+def _beside(path: str) -> str | None:
+    name = Path(path).parent / STYLE_FILE
+    return str(name) if name.is_file() else None
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _git_revision() -> str | None:
+    try:
+        result = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return result.stdout.strip() or None
