@@ -8,6 +8,7 @@ field names (see `layouts`), JSON inside a JSON string, and the mappings of IEPi
     {"裁员": [{"trigger": "裁员", "arguments": {"裁员方": "雀巢", "时间": "NAN"}}]}
 """
 
+import re
 from collections.abc import Iterator, Sequence
 
 from .data import Issue
@@ -20,11 +21,17 @@ Fields = dict[str, Node]
 Slot = tuple[Text, Text]
 # JSON in a string in JSON is read, deeper nesting is not: each level scans its text once more.
 _NESTED_STRINGS = 2
+_ENTITIES_HEAD = re.compile(r'\s*\{"entities": ?\[')
+_ENTITY = re.compile(r'(?:, ?)?\{"type": ?"([^"\\]*)", ?"text": ?"([^"\\]+)"\}')
+_ENTITIES_TAIL = re.compile(r"\]\}\s*$")
 _NO_NAME = Text(OBJECT_SLOT, -1, -1)
 
 
 def read_json(source: str, tasks: Sequence[str], schema: Schema) -> tuple[list[Item], list[Issue]]:
     """Return the items of a completion that holds JSON, and what could not be read as one."""
+    entities = _undamaged_entities(source)
+    if entities is not None:
+        return entities, []
     scanned = scan(source)
     reader = _Reader(source, tasks, schema)
     reader.read_all(scanned.values)
@@ -38,6 +45,22 @@ def read_json(source: str, tasks: Sequence[str], schema: Schema) -> tuple[list[I
     if scanned.cut is not None:
         issues.append(cut_issue(source, scanned.cut, len(reader.items)))
     return reader.items, issues
+
+
+def _undamaged_entities(source: str) -> list[Item] | None:
+    """Read the most frequent answer, entities in our own layout, at once; None if it is another."""
+    head = _ENTITIES_HEAD.match(source)
+    if head is None:
+        return None
+    items = []
+    at = head.end()
+    for match in _ENTITY.finditer(source, at):
+        if match.start() != at:
+            return None
+        at = match.end()
+        label, text = match.groups()
+        items.append(Item("ner", label, text, (), (match.span(1), match.span(2))))
+    return items if _ENTITIES_TAIL.match(source, at) else None
 
 
 def cut_issue(source: str, at: int, kept: int) -> Issue:
