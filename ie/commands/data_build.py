@@ -104,14 +104,34 @@ _COUNT = click.IntRange(min=0)
               help="YAML with any of these options.")  # fmt: skip
 @click.option("--schema", help="Built-in name or file; default: the one meta.source names.")
 @click.option("--format", "format_", type=click.Choice(["json", "compact"]), help="Answer form.")
-@click.option("--template", callback=_names, help="Wordings such as zh-v2; several by commas.")
+@click.option(
+    "--template",
+    type=click.UNPROCESSED,
+    callback=_names,
+    help="Wordings such as zh-v2; several by commas.",
+)
 @click.option("--prompt-lang", type=click.Choice(["zh", "en"]), help="zh-v2 or en-v1.")
 @click.option("--vary-wording", is_flag=True, help="Draw one of the template's wordings each time.")
-@click.option("--tasks", callback=_tasks, help="Any of ner,re,ee; default: all of the schema.")
+@click.option(
+    "--tasks",
+    type=click.UNPROCESSED,
+    callback=_tasks,
+    help="Any of ner,re,ee; default: all of the schema.",
+)
 @click.option("--steps", type=click.IntRange(1, 2), default=1, help="2: triggers, then arguments.")
 @click.option("--rationale", is_flag=True, help="Answers begin with <think>...</think>.")
-@click.option("--window", callback=_table(int, _TASK_NAMES), help="Characters: ner=64,re=160.")
-@click.option("--types-per-prompt", callback=_table(int, _TASK_NAMES), help="As in ee=10.")
+@click.option(
+    "--window",
+    type=click.UNPROCESSED,
+    callback=_table(int, _TASK_NAMES),
+    help="Characters: ner=64,re=160.",
+)
+@click.option(
+    "--types-per-prompt",
+    type=click.UNPROCESSED,
+    callback=_table(int, _TASK_NAMES),
+    help="As in ee=10.",
+)
 @click.option("--subset", type=_RATE, default=0.0, help="Chance to ask for a part of the types.")
 @click.option("--shuffle", type=_RATE, default=0.0, help="Chance to ask in random order.")
 @click.option("--hard-negatives", type=_COUNT, help="Confusable absent types per prompt.")
@@ -121,13 +141,36 @@ _COUNT = click.IntRange(min=0)
 @click.option("--absent", type=_RATE, default=0.0, help="Chance of a prompt for absent types only.")
 @click.option("--empty-rate", type=_RATE, help="Largest share of empty answers.")
 @click.option("--shots", type=_COUNT, default=0, help="Worked examples per prompt.")
-@click.option("--shots-from", callback=_names, help="Documents for them; default: the inputs.")
+@click.option(
+    "--shots-from",
+    type=click.UNPROCESSED,
+    callback=_names,
+    help="Documents for them; default: the inputs.",
+)
 @click.option("--max-tokens", type=click.IntRange(min=1), help="For prompt and answer together.")
 @click.option("--tokenizer", help="The tokenizer.json that counts them.")
-@click.option("--allow-licence", "licences", callback=_names, help="Leave out other documents.")
-@click.option("--weights", callback=_table(float), help="Per source: duie=2,msra=0.5.")
-@click.option("--caps", callback=_table(int), help="Most records: 20000, or duie=20000.")
-@click.option("--quotas", callback=_table(int), help="Exact number of records: duie=5000.")
+@click.option(
+    "--allow-licence",
+    "licences",
+    type=click.UNPROCESSED,
+    callback=_names,
+    help="Leave out other documents.",
+)
+@click.option(
+    "--weights", type=click.UNPROCESSED, callback=_table(float), help="Per source: duie=2,msra=0.5."
+)
+@click.option(
+    "--caps",
+    type=click.UNPROCESSED,
+    callback=_table(int),
+    help="Most records: 20000, or duie=20000.",
+)
+@click.option(
+    "--quotas",
+    type=click.UNPROCESSED,
+    callback=_table(int),
+    help="Exact number of records: duie=5000.",
+)
 @click.option("--temperature", type=float, default=1.0, help="Above 1 evens out the sources.")
 @click.option("--total", type=_COUNT, help="Records of the whole mixture.")
 @click.option("--repeat", type=click.IntRange(min=1), default=1, help="Most uses of one record.")

@@ -1,0 +1,163 @@
+import json
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+from record_samples import LAYOFFS, SCHEMA, WRITERS, named
+
+from chinchilla.commands.data_audit import command
+from chinchilla.data import Document, Entity
+from chinchilla.errors import ConfigError
+from chinchilla.instructions.audit import AuditOptions, audit_files
+from chinchilla.instructions.duplicates import Index, Item, normalise
+from chinchilla.instructions.options import BuildOptions
+from chinchilla.instructions.quality import faults
+from chinchilla.instructions.records import build_records
+from chinchilla.jsonl import write_values
+
+LONG = "国家统计局周三公布的数据显示，今年前三季度全国居民人均可支配收入同比增长百分之五点九。"
+TRAIN = [
+    named("t1", LONG),
+    named("t2", "雀巢宣布裁员4000人。"),
+    named("t3", "天气很好，适合出游散步晒太阳。"),
+    named("t4", "天气很好，适合出游散步晒太阳。", ("天气", "产品")),
+]
+TEST = [
+    named("e1", LONG.replace("百分之五点九", "百分之五点八")),
+    named("e2", "雀巢 宣布裁员４０００人！"),
+    named("e3", "完全不同的一句话放在这里。"),
+]
+
+
+@pytest.fixture
+def files(tmp_path):
+    write_values(tmp_path / "train.jsonl", TRAIN)
+    write_values(tmp_path / "test.jsonl", TEST)
+    return tmp_path
+
+
+def test_planted_leaks_are_found_by_kind(files):
+    options = AuditOptions(against=(str(files / "test.jsonl"),))
+    report = audit_files([files / "train.jsonl"], options)
+    assert report.by_kind == {"near": 1, "normalised": 1}
+    assert [(found["kind"], found["id"], found["of"]["id"]) for found in report.found] == [
+        ("near", "t1", "e1"),
+        ("normalised", "t2", "e2"),
+    ]
+    # shingles of three over 41 characters: the last character is in one of 39
+    assert report.found[0]["score"] == pytest.approx(38 / 40)
+    assert report.kept == 2
+
+
+def test_without_other_files_the_inputs_are_compared_with_themselves(files):
+    report = audit_files([files / "train.jsonl"], AuditOptions())
+    assert report.by_kind == {"exact": 1}
+    assert (report.found[0]["id"], report.found[0]["of"]["id"]) == ("t4", "t3")
+    assert report.found[0]["same_answer"] is False
+    assert report.contradictions == 1
+
+
+def test_removal_keeps_the_other_lines_byte_for_byte(files):
+    options = AuditOptions(against=(str(files / "test.jsonl"),), within=True)
+    report = audit_files([files / "train.jsonl"], options, files / "clean.jsonl")
+    lines = (files / "train.jsonl").read_bytes().splitlines(keepends=True)
+    assert (files / "clean.jsonl").read_bytes() == lines[2]
+    assert (report.items, report.kept) == (4, 1)
+    again = audit_files([files / "clean.jsonl"], options)
+    assert (again.items, again.kept) == (1, 1)
+
+
+def test_kinds_may_be_chosen(files):
+    against = (str(files / "test.jsonl"),)
+    report = audit_files([files / "train.jsonl"], AuditOptions(against, kinds=("exact",)))
+    assert report.kept == 4
+    report = audit_files([files / "train.jsonl"], AuditOptions(against, near=0))
+    assert report.by_kind == {"normalised": 1}
+    with pytest.raises(ConfigError, match="unknown kind 'exakt'; did you mean 'exact'"):
+        audit_files([files / "train.jsonl"], AuditOptions(kinds=("exakt",)))
+
+
+def test_records_are_duplicates_only_if_they_ask_the_same(tmp_path):
+    records = list(build_records(WRITERS[:1] * 2, lambda _: SCHEMA, BuildOptions()))
+    write_values(tmp_path / "records.jsonl", records)
+    report = audit_files([tmp_path / "records.jsonl"], AuditOptions())
+    # three tasks on one text, then the same three again
+    assert (report.items, report.kept, report.by_kind) == (6, 3, {"exact": 3})
+    write_values(tmp_path / "test.jsonl", WRITERS[:1])
+    against = AuditOptions(against=(str(tmp_path / "test.jsonl"),))
+    assert audit_files([tmp_path / "records.jsonl"], against).kept == 0
+
+
+def test_short_texts_are_never_near_and_punctuation_is_no_text():
+    index = Index(near=0.3)
+    for number, text in enumerate(("王五走了吗", "？？？")):
+        index.add(Item(text, "f", number))
+    assert index.find(Item("王五走了呢", "f", 9)) is None
+    assert index.find(Item("！！", "f", 9)) is None
+    assert index.find(Item("？？？", "f", 9)).kind == "exact"
+
+
+def test_the_threshold_is_verified_on_the_shingles():
+    first, second = "甲乙丙丁戊己庚辛壬癸子丑", "甲乙丙丁戊己庚辛壬癸寅卯"
+    # ten shingles each, eight shared: 8 / 12
+    index = Index(near=0.66)
+    index.add(Item(first, "f", 1))
+    assert index.find(Item(second, "f", 2)).score == pytest.approx(0.6667)
+    strict = Index(near=0.67)
+    strict.add(Item(first, "f", 1))
+    assert strict.find(Item(second, "f", 2)) is None
+    with pytest.raises(ConfigError, match="near is 1.5"):
+        Index(near=1.5)
+
+
+def test_normalising_folds_width_case_blanks_and_marks():
+    assert normalise("《Ａb c》，１２！") == "abc12"
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        (LAYOFFS, []),
+        (named("a", " "), ["text too short"]),
+        (named("a", "甲" * 10_001), ["text too long"]),
+        (named("a", "公司锟斤拷裁员"), ["damaged characters"]),
+        (named("a", "å…¬å\x8f¸裁员"), ["damaged characters"]),
+        (named("a", "The company cuts 甲 jobs"), ["not Chinese"]),
+        (named("a", "甲 乙", ("甲 ", "人名")), ["blanks around a mention"]),
+        (named("a", "甲乙", ("甲", "人名"), ("甲", "人名")), ["entity given twice"]),
+        (named("a", "甲乙", ("甲", "人名"), ("甲", "地名")), ["span with two types"]),
+        (named("a", "甲乙丙", ("甲乙", "人名"), ("乙丙", "人名")), ["crossing entities"]),
+        (named("a", "甲乙丙", ("甲乙", "人各")), ["entity type outside the schema"]),
+    ],
+)
+def test_each_fault_is_named(document, expected):
+    assert faults(document, SCHEMA) == expected
+
+
+def test_faults_of_relations_and_events_are_named():
+    relation = LAYOFFS.relations[0]
+    twice = msgspec.structs.replace(LAYOFFS, relations=(relation, relation))
+    assert faults(twice, SCHEMA) == ["relation given twice"]
+    argument = msgspec.structs.replace(LAYOFFS.events[0].arguments[0], role="裁员")
+    event = msgspec.structs.replace(LAYOFFS.events[0], arguments=(argument,))
+    assert faults(msgspec.structs.replace(LAYOFFS, events=(event,)), SCHEMA) == [
+        "role outside the schema"
+    ]
+    assert faults(msgspec.structs.replace(LAYOFFS, events=(event, event))) == ["event given twice"]
+    empty = Document("d", "甲乙", (Entity("人名", "", None, None),))
+    assert faults(empty) == ["empty mention"]
+
+
+def test_the_command_reports_removes_and_checks(files):
+    arguments = [
+        str(files / "train.jsonl"), "--against", str(files / "test.jsonl"), "--report",
+        str(files / "report.json"), "--remove", "-o", str(files / "clean.jsonl"), "--quality",
+    ]  # fmt: skip
+    result = CliRunner().invoke(command, arguments)
+    assert result.exit_code == 0, result.output
+    assert result.stderr == "4 items, 2 duplicates (0 with other answers), 2 clean\n"
+    assert "       1  near: toy in train.jsonl, also toy in test.jsonl" in result.stdout
+    report = json.loads((files / "report.json").read_text(encoding="utf-8"))
+    assert report["duplicates"] == {"exact": 0, "normalised": 1, "near": 1}
+    assert len((files / "clean.jsonl").read_bytes().splitlines()) == 2
+    assert CliRunner().invoke(command, [*arguments[:1], "--remove"]).exit_code == 2
