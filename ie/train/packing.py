@@ -193,7 +193,10 @@ class PairCollator:
             ids[number, :prompt] = tokens[:prompt]
             mask[number, :prompt] = 1
             labels[number, : len(tokens) - prompt] = tokens[prompt:]
-        return _tensors(input_ids=ids, attention_mask=mask, labels=labels)
+        heard = (labels != IGNORED).astype(np.int64)
+        return _tensors(
+            input_ids=ids, attention_mask=mask, decoder_attention_mask=heard, labels=labels
+        )
 
 
 def real_tokens(batch: dict[str, Any]) -> Any:
@@ -209,8 +212,8 @@ def real_tokens(batch: dict[str, Any]) -> Any:
         following = torch.nn.functional.pad(positions[:, 1:], (0, 1))
         return ((positions != 0) | (following != 0)).sum()
     count = batch["attention_mask"].sum()
-    if batch["labels"].shape != batch["input_ids"].shape:
-        count = count + (batch["labels"] != IGNORED).sum()
+    if "decoder_attention_mask" in batch:
+        count = count + batch["decoder_attention_mask"].sum()
     return count
 
 

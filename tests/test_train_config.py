@@ -1,0 +1,100 @@
+import pytest
+import tiny_models
+import yaml
+
+from chinchilla.errors import ConfigError
+from chinchilla.train.config import TrainConfig
+from chinchilla.train.reading import config_to_yaml, read_config
+
+
+def write_config(tmp_path, **values):
+    records = tiny_models.write_records(tmp_path / "r.jsonl", tiny_models.people_records(2))
+    content = {"output": str(tmp_path / "run"), "model": {"base": "a/b"}, "data": {"train": records}}
+    for key, value in values.items():
+        section = content.setdefault(key, value)
+        if isinstance(section, dict):
+            section.update(value)
+        else:
+            content[key] = value
+    path = tmp_path / "c.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return path
+
+
+def problems_of(path, *overrides):
+    with pytest.raises(ConfigError) as caught:
+        read_config(path, overrides)
+    return str(caught.value).split("\n")
+
+
+def test_defaults_live_in_the_dataclass_alone(tmp_path):
+    config = read_config(write_config(tmp_path))
+    assert config.training == TrainConfig().training
+    assert config.method == "lora"
+
+
+def test_overrides_replace_values_and_are_read_as_yaml(tmp_path):
+    path = write_config(tmp_path, training={"epochs": 1})
+    config = read_config(path, ["training.epochs=2.5", "adapter.targets=[q_proj]", "method=dora"])
+    assert config.training.epochs == 2.5
+    assert config.adapter.targets == ("q_proj",)
+    assert config.method == "dora"
+
+
+def test_exponents_without_a_dot_are_numbers(tmp_path):
+    config = read_config(write_config(tmp_path), ["training.learning_rate=2e-5"])
+    assert config.training.learning_rate == 2e-5
+
+
+def test_resolved_configuration_reads_back_equal(tmp_path):
+    config = read_config(write_config(tmp_path))
+    again = tmp_path / "again.yaml"
+    again.write_text(config_to_yaml(config), encoding="utf-8")
+    assert read_config(again) == config
+
+
+def test_all_mistakes_are_reported_at_once_with_near_misses(tmp_path):
+    path = write_config(
+        tmp_path,
+        method="qlorra",
+        adapter={"rnk": 8, "alpha": "much"},
+        data={"dev": "missing.jsonl"},
+        training={"batch_size": 0},
+        evaluation={"metric": "f1"},
+    )
+    found = problems_of(path, "training.epoch=2")
+    text = "\n".join(found)
+    assert all(line.startswith(f"{path}: ") for line in found)
+    assert "unknown value 'qlorra'; did you mean 'qlora'?" in text
+    assert "unknown key 'rnk' in 'adapter'; did you mean 'rank'?" in text
+    assert "adapter.alpha: expected a whole number, got 'much'" in text
+    assert "data.dev: no such file 'missing.jsonl'" in text
+    assert "training.batch_size: 0 is below 1" in text
+    assert "evaluation.metric: 'f1' needs evaluation.generate above 0" in text
+    assert "unknown key 'epoch' in 'training'; did you mean 'epochs'?" in text
+    assert len(found) == 7
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["method=full", "model.quantise=nf4"], "quantised weights cannot be trained in full"),
+        (["method=qlora", "model.quantise=int8"], "means 'nf4', not 'int8'"),
+        (["method=prompt", "data.packing=true"], "rows hold one record"),
+        (["method=prefix", "training.gradient_checkpointing=true"], "fails with 'prefix'"),
+        (["evaluation.patience=2"], "nothing to validate on"),
+        (["method=adalora", "adapter.initial_rank=4"], "below the final rank 16"),
+        (["evaluation.metric=f1", "data.dev_fraction=0.1"], "needs evaluation.generate"),
+        (["training.warmup=100"], "not a fraction"),
+    ],
+)
+def test_combinations_that_cannot_work_are_refused(tmp_path, overrides, message):
+    assert message in "\n".join(problems_of(write_config(tmp_path), *overrides))
+
+
+def test_an_override_without_a_value_is_refused(tmp_path):
+    assert "expected key=value" in problems_of(write_config(tmp_path), "training.epochs")[0]
+
+
+def test_a_missing_file_is_named(tmp_path):
+    assert "no such file" in problems_of(tmp_path / "none.yaml")[0]
