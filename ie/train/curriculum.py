@@ -1,8 +1,10 @@
 """Teach a fresh causal model to copy before it learns to extract.
 
 An untrained model finds copying hard and extraction impossible without it; short strings first,
-longer ones as soon as the loss falls, take it from 8 to some 80 characters in minutes. Half of
-the characters are drawn evenly from the whole vocabulary, so that rare ones copy too.
+longer ones as soon as the loss falls, take it from 8 to 100 characters in minutes. Half of the
+characters are drawn evenly from the whole vocabulary, so that rare ones copy too. A random
+number of labels before the text moves it about: a model that only ever copied near the start
+invents triggers behind the 65 event types of a real prompt.
 """
 
 import random
@@ -10,6 +12,12 @@ from collections.abc import Sequence
 
 COPY_INSTRUCTION = "抄写"
 MARKS = ("「", "」")
+
+
+def copy_instruction(rng: random.Random, labels: Sequence[str]) -> str:
+    """Return the instruction to copy, followed by up to 70 labels without a meaning."""
+    count = rng.randint(0, min(70, len(labels))) if rng.random() < 0.7 else rng.randint(0, 8)
+    return COPY_INSTRUCTION + "".join(rng.sample(labels, min(count, len(labels))))
 
 
 def copy_example(

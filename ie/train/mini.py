@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import random
 import re
 import shutil
 from collections import Counter
@@ -21,9 +22,9 @@ from chinchilla.jsonl import read_lines, read_values, write_documents, write_val
 from chinchilla.prompt import STYLE_FILE, PromptStyle, render_prompt
 from chinchilla.schema import Schema, read_schema
 
-from .curriculum import COPY_INSTRUCTION, MARKS
+from .curriculum import COPY_INSTRUCTION, MARKS, copy_example, copy_instruction
 from .scratch import ModelShape, Scratch, ScratchConfig, Source
-from .scratch_tokenizer import build_tokenizer
+from .scratch_tokenizer import EOS, build_tokenizer
 from .silver import read_typed_texts, read_votes, trigger_lexicon
 
 
@@ -75,9 +76,12 @@ def prepare(recipe: Recipe, corpora: Path, work: Path) -> dict[str, int]:
     style = PromptStyle.from_dict(recipe.style)
     counts = {}
     for name in recipe.weights:
-        records = _records(name, trains[name], recipe, style)
-        counts[name] = write_values(work / "records" / f"{name}.jsonl", records)
+        if name != "copy":
+            records = _records(name, trains[name], recipe, style)
+            counts[name] = write_values(work / "records" / f"{name}.jsonl", records)
     _write_characters(recipe, corpora, trains, work)
+    if "copy" in recipe.weights:
+        counts["copy"] = write_values(work / "records" / "copy.jsonl", _copy_records(recipe, work))
     return counts
 
 
@@ -97,7 +101,7 @@ def train(recipe: Recipe, work: Path) -> None:
         json.dumps(dataclasses.asdict(config), ensure_ascii=False, indent=1), encoding="utf-8"
     )
     running = (work / "running.txt").read_text(encoding="utf-8")
-    Scratch(config, tokenizer, work / "run").train(running, characters)
+    Scratch(config, tokenizer, work / "run").train(running, characters, _labels(recipe))
 
 
 def export(recipe: Recipe, work: Path, output: Path) -> int:
@@ -115,12 +119,22 @@ def export(recipe: Recipe, work: Path, output: Path) -> int:
         folder = work / "run" / "snapshot"
         Scratch(config, tokenizer, work / "run").save_model(folder)
     TransformersConverter(str(folder)).convert(str(output), quantization="int8", force=True)
+    _name_tokens(output / "config.json")
     shutil.copy(folder / "tokenizer.json", output / "tokenizer.json")
     style = dataclasses.replace(PromptStyle.from_dict(recipe.style), trained=_trained(work))
     (output / STYLE_FILE).write_text(
         json.dumps(style.to_dict(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
     )
     return sum(file.stat().st_size for file in output.iterdir())
+
+
+def _name_tokens(path: Path) -> None:
+    """Give the converter's special tokens names: CTranslate2 reads no nulls, and uses only eos."""
+    value = json.loads(path.read_text(encoding="utf-8"))
+    named = {
+        key: EOS if item is None and key.endswith("_token") else item for key, item in value.items()
+    }
+    path.write_text(json.dumps(named, indent=1) + "\n", encoding="utf-8")
 
 
 def _convert(
@@ -170,15 +184,26 @@ def _records(
         yield from _trigger_records(documents, read_schema("duee"), style)
         return
     schema_of = _schema_of(name, documents, recipe)
-    for number in range(recipe.build["passes"]):
-        # The first pass asks mostly for everything, as users do; later ones for parts.
+    for number in range(len(recipe.build["subset"])):
         options = BuildOptions(
             style=style,
-            subset=recipe.build["subset"] if number else 0.0,
-            shuffle=recipe.build["shuffle"] if number else 0.0,
+            subset=recipe.build["subset"][number],
+            shuffle=recipe.build["shuffle"][number],
             seed=recipe.seed + number,
         )
         yield from build_records(documents, lambda _: schema_of, options)
+
+
+def _copy_records(recipe: Recipe, work: Path) -> Iterator[Record]:
+    """Copying among the records, so that it is not forgotten while meaning is learnt."""
+    rng = random.Random(f"{recipe.seed}/copy-records")
+    characters = json.loads((work / "characters.json").read_text(encoding="utf-8"))
+    running = (work / "running.txt").read_text(encoding="utf-8")
+    labels = _labels(recipe)
+    for number in range(recipe.build["copies"]):
+        text, answer = copy_example(rng, rng.randint(10, 200), characters, running)
+        instruction = copy_instruction(rng, labels)
+        yield Record(instruction, text, answer, f"copy-{number}", "copy", "copy", (), "zh")
 
 
 def _schema_of(name: str, documents: list[Document], recipe: Recipe) -> Schema:
@@ -232,7 +257,8 @@ def _trained(work: Path) -> dict[str, list[str]]:
     labels: dict[str, set[str]] = {}
     for path in sorted((work / "records").glob("*.jsonl")):
         for _, row in read_values(path, Record):
-            labels.setdefault(row.task, set()).update(row.schema)
+            if row.schema:
+                labels.setdefault(row.task, set()).update(row.schema)
     return {task: sorted(names) for task, names in sorted(labels.items())}
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from chinchilla.errors import ConfigError, InputError
 from chinchilla.jsonl import read_values
 
-from .curriculum import COPY_INSTRUCTION, copy_example
+from .curriculum import copy_example, copy_instruction
 from .scratch_tokenizer import EOS
 
 
@@ -57,7 +57,7 @@ class ScratchConfig:
     warmup: int = 100
     decay: float = 0.3
     weight_decay: float = 0.01
-    text_loss: float = 0.2
+    text_loss: float = 0.0
     text_share: float = 0.3
     copy_steps: int = 800
     copy_lr: float = 2e-3
@@ -93,10 +93,10 @@ class Scratch:
         self.copy_step, self.step, self.length = 0, 0, 8.0
         self._load()
 
-    def train(self, running: str, alphabet: Sequence[str]) -> None:
+    def train(self, running: str, alphabet: Sequence[str], labels: Sequence[str]) -> None:
         """Run what is left of the curriculum and of the steps on records, logging as it goes."""
         if self.copy_step < self.config.copy_steps:
-            self._run_copying(running, alphabet)
+            self._run_copying(running, alphabet, labels)
         if self.step < self.config.steps:
             self._run_records()
         self.save_model(self.folder / "model")
@@ -108,17 +108,19 @@ class Scratch:
         self.model.save_pretrained(folder)
         save_tokenizer(self.tokenizer, str(folder))
 
-    def _run_copying(self, running: str, alphabet: Sequence[str]) -> None:
+    def _run_copying(self, running: str, alphabet: Sequence[str], labels: Sequence[str]) -> None:
         config = self.config
         rng = random.Random(f"{config.seed}/copy/{self.copy_step}")
         losses: list[float] = []
         clock = _Clock(config.save_minutes)
         while self.copy_step < config.copy_steps:
-            length = int(self.length)
+            # Lengths below the present one are kept in: positions once learnt stay learnt.
+            length = max(8, int(self.length * rng.uniform(0.4, 1.0)))
             # Short strings in small batches: many updates early are what starts the copying.
-            count = max(8, int(min(config.tokens, 2048) / (length * 1.9 + 8)))
-            texts = [copy_example(rng, length, alphabet, running) for _ in range(count)]
-            batch = [self._ids(COPY_INSTRUCTION, text, answer) for text, answer in texts]
+            budget = min(config.tokens, 2048 if self.length < 100 else 3072)
+            count = max(8, int(budget / (length * 1.9 + 40)))
+            pairs = [copy_example(rng, length, alphabet, running) for _ in range(count)]
+            batch = [self._ids(copy_instruction(rng, labels), *pair) for pair in pairs]
             losses.append(
                 self._update(batch, config.copy_lr * min(1.0, (self.copy_step + 1) / 50), 0.0)[0]
             )
@@ -127,7 +129,7 @@ class Scratch:
                 mean = sum(losses) / len(losses)
                 if mean < 0.8 and self.length < config.copy_length:
                     self.length = min(config.copy_length, self.length * 1.3)
-                self._log(stage="copy", step=self.copy_step, length=length, loss=mean)
+                self._log(stage="copy", step=self.copy_step, length=int(self.length), loss=mean)
                 losses = []
             if clock.is_due():
                 self._save()

@@ -1,0 +1,31 @@
+"""Backends without a model, for tests of what stands around one."""
+
+from chinchilla.backend import Completion
+from chinchilla.engines import Engine
+from chinchilla.prompt import PromptStyle
+
+
+class ScriptedBackend:
+    """Answers each prompt by a function of it; keeps the prompts it was asked."""
+
+    def __init__(self, answer):
+        self.answer = answer
+        self.asked = []
+
+    def generate(self, prompts, *, max_tokens=512, **_):
+        for prompt in prompts:
+            self.asked.append(prompt)
+            said = self.answer(prompt)
+            yield said if isinstance(said, Completion) else Completion(said)
+
+    def count_tokens(self, text):
+        return len(text)
+
+    def close(self):
+        pass
+
+
+def scripted_engine(answer, **style):
+    """An engine for `Extractor`, asked in the compact form unless `style` says otherwise."""
+    options = {"template": "compact-v1", "format": "compact", **style}
+    return Engine("scripted", ScriptedBackend(answer), PromptStyle(**options))

@@ -1,0 +1,124 @@
+"""`chinchilla extract` with the embedded model: output, summary, warnings, errors, exit codes."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from chinchilla import Document, extract
+from chinchilla.cli import cli
+from chinchilla.data import check_offsets, iter_mentions
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def run(*arguments, text=None):
+    return CliRunner().invoke(cli, ["extract", *map(str, arguments)], input=text)
+
+
+def main(*arguments):
+    """Run the installed program, whose shell turns errors into messages."""
+    return subprocess.run(
+        [sys.executable, "-c", "from chinchilla.cli import main; main()", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.txt")), ids=lambda path: path.stem)
+def test_examples_give_grounded_documents(path):
+    result = run(path)
+    assert result.exit_code == 0, result.stderr
+    document = Document.from_dict(json.loads(result.stdout))
+    assert document.id == path.stem
+    assert document.text == path.read_text(encoding="utf-8")
+    assert document.entities
+    check_offsets(document)
+    ungrounded = [where for where, mention in iter_mentions(document) if mention.span is None]
+    assert len([i for i in document.issues if i.kind == "ungrounded"]) >= len(ungrounded)
+
+
+def test_the_last_line_of_stderr_sums_up_and_quiet_says_nothing():
+    result = run(EXAMPLES / "news.txt")
+    last = result.stderr.splitlines()[-1]
+    assert re.match(r"1 documents, \d+ entities, \d+ relations, \d+ events; issues: .*; \d+\.\d s", last)
+    assert run(EXAMPLES / "news.txt", "--quiet").stderr == ""
+
+
+def test_several_inputs_and_standard_input_keep_their_order():
+    result = run(EXAMPLES / "news.txt", "-", EXAMPLES / "record.txt", "--tasks", "ner", text="北京")
+    ids = [json.loads(line)["id"] for line in result.stdout.splitlines()]
+    assert ids == ["news", "stdin", "record"]
+
+
+def test_table_shows_mentions_with_their_places(tmp_path):
+    path = tmp_path / "out.txt"
+    assert run(EXAMPLES / "news.txt", "--format", "table", "-o", path).exit_code == 0
+    assert re.search(r"entity +mention +place", path.read_text(encoding="utf-8"))
+    assert re.search(r"\d+:\d+$", path.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_python_and_command_agree():
+    text = (EXAMPLES / "record.txt").read_text(encoding="utf-8")
+    document = json.loads(run(EXAMPLES / "record.txt").stdout)
+    for key in ("id", "text", "meta"):
+        document.pop(key, None)
+    assert extract(text).to_dict() == document
+    assert [e.to_dict() for e in extract([text, text])] == [document, document]
+
+
+def test_types_the_embedded_model_never_met_are_told(tmp_path):
+    path = tmp_path / "s.yaml"
+    path.write_text("{name: s, entities: [人名, 菜名]}", encoding="utf-8")
+    result = run(EXAMPLES / "news.txt", "--schema", path)
+    assert result.exit_code == 0
+    assert "warning: mini was not trained on 1 of 2 types asked for (ner: 菜名)" in result.stderr
+    assert "--model" in result.stderr
+
+
+def test_an_existing_output_is_kept_without_force(tmp_path):
+    path = tmp_path / "out.jsonl"
+    path.write_text("old", encoding="utf-8")
+    failed = main("extract", EXAMPLES / "news.txt", "-o", path)
+    assert failed.returncode == 1
+    assert "pass --force" in failed.stderr
+    assert path.read_text(encoding="utf-8") == "old"
+    assert run(EXAMPLES / "news.txt", "-o", path, "--force").exit_code == 0
+
+
+BAD = {
+    "missing": (["none.txt"], 1, "none.txt: no such file or folder"),
+    "empty": (["empty.txt"], 1, "empty.txt: is empty"),
+    "gb18030": (["gb.txt"], 1, "gb.txt: not UTF-8 at byte 0.*--encoding gb18030"),
+    "json": (["broken.jsonl"], 1, "broken.jsonl:2: not valid JSON"),
+    "schema": (["good.txt", "--schema", "newz"], 1, "'newz' is neither.*did you mean 'news'"),
+    "task": (["good.txt", "--tasks", "nre"], 2, "'nre' is none of ner, re, ee"),
+    "task of schema": (
+        ["good.txt", "--schema", "msra", "--tasks", "ee"],
+        1,
+        "declares nothing for task 'ee'",
+    ),
+    "model": (["good.txt", "--model", "."], 1, "holds no model.*expected model.bin"),
+    "model name": (["good.txt", "--model", "minni"], 1, "no such model; did you mean 'mini'"),
+    "usage": ([], 2, "Missing argument"),
+    "option": (["good.txt", "--shema", "x"], 2, "No such option.*--schema"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_gives_a_message_and_no_traceback(case, tmp_path, monkeypatch):
+    (tmp_path / "good.txt").write_text("北京", encoding="utf-8")
+    (tmp_path / "empty.txt").write_text("", encoding="utf-8")
+    (tmp_path / "gb.txt").write_bytes("北京".encode("gb18030"))
+    (tmp_path / "broken.jsonl").write_text('{"text": "北京"}\n{"text": \n', encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    arguments, code, message = BAD[case]
+    result = main("extract", *arguments)
+    assert result.returncode == code
+    assert re.search(message, result.stderr, re.DOTALL), result.stderr
+    assert "Traceback" not in result.stderr

@@ -1,0 +1,133 @@
+"""From texts to extractions: windows, questions, order, laziness, offsets in the whole text."""
+
+import re
+
+import pytest
+from fakes import scripted_engine
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chinchilla import Document, Extractor
+from chinchilla.backend import Completion
+from chinchilla.data import check_offsets
+from chinchilla.errors import SchemaError
+
+SCHEMA = {
+    "name": "test",
+    "entities": ["人名", "地名"],
+    "relations": ["丈夫"],
+    "events": [{"name": "会见", "roles": ["主体"]}],
+}
+
+
+def name_every_capital(prompt):
+    """Say each capital letter of the text as a 人名, in order."""
+    return "".join(f"{letter}⟦人名⟧" for letter in re.findall("[A-Z]", prompt.input)) or "⟦⟧"
+
+
+def test_each_task_is_asked_with_the_types_of_the_schema():
+    engine = scripted_engine(lambda prompt: "⟦⟧")
+    Extractor(engine, SCHEMA).extract("甲会见了乙")
+    assert [p.instruction for p in engine.backend.asked] == [
+        "实体⟦人名⟧⟦地名⟧",
+        "关系⟦丈夫⟧",
+        "事件⟦会见⟧",
+    ]
+
+
+def test_answers_become_one_extraction_with_offsets():
+    said = {
+        "实": "甲⟦人名⟧",
+        "关": "乙⟦丈夫⟧甲⟦⟧",
+        "事": "会见⟦会见⟧甲⟦主体⟧",
+    }
+    engine = scripted_engine(lambda prompt: said[prompt.instruction[0]])
+    result = Extractor(engine, SCHEMA).extract("甲会见了乙")
+    assert result.to_dict() == {
+        "entities": [{"type": "人名", "text": "甲", "start": 0, "end": 1}],
+        "relations": [
+            {
+                "type": "丈夫",
+                "subject": {"type": None, "text": "乙", "start": 4, "end": 5},
+                "object": {"type": None, "text": "甲", "start": 0, "end": 1},
+            }
+        ],
+        "events": [
+            {
+                "type": "会见",
+                "trigger": {"text": "会见", "start": 1, "end": 3},
+                "arguments": [{"role": "主体", "text": "甲", "start": 0, "end": 1}],
+            }
+        ],
+    }
+
+
+@given(st.text(alphabet="甲乙，。AB\u2028\r\n😀Ｃ《》 ", max_size=120), st.integers(4, 40))
+def test_windows_lose_and_invent_nothing(text, size):
+    engine = scripted_engine(name_every_capital, window={"ner": size})
+    whole = scripted_engine(name_every_capital)
+    (document,) = Extractor(engine, SCHEMA, ["ner"]).stream([Document("d", text)])
+    check_offsets(document)
+    assert document.entities == Extractor(whole, SCHEMA, ["ner"]).extract(text).entities
+
+
+def test_types_are_split_over_prompts_and_their_answers_united():
+    engine = scripted_engine(
+        lambda prompt: "甲⟦人名⟧" if "人名" in prompt.instruction else "京⟦地名⟧",
+        types_per_prompt={"ner": 1},
+    )
+    result = Extractor(engine, SCHEMA, ["ner"]).extract("甲在京")
+    assert [(e.type, e.start) for e in result.entities] == [("人名", 0), ("地名", 2)]
+
+
+def test_two_step_events_ask_for_the_arguments_of_each_trigger():
+    def answer(prompt):
+        if prompt.instruction.startswith("论元"):
+            return "会见⟦会见⟧甲⟦主体⟧"
+        return "会见⟦会见⟧"
+
+    engine = scripted_engine(answer, template="compact-v2", steps=2)
+    result = Extractor(engine, SCHEMA, ["ee"]).extract("甲会见了乙")
+    assert len(engine.backend.asked) == 2
+    assert [(a.role, a.start) for a in result.events[0].arguments] == [("主体", 0)]
+
+
+def test_stream_is_lazy_and_keeps_order_ids_and_meta():
+    taken = []
+
+    def documents():
+        for i in range(1000):
+            taken.append(i)
+            yield Document(str(i), "A" * 500, meta={"n": i})
+
+    stream = Extractor(scripted_engine(name_every_capital), SCHEMA, ["ner"]).stream(documents())
+    first = next(stream)
+    assert (first.id, first.meta, len(first.entities)) == ("0", {"n": 0}, 500)
+    assert len(taken) < 1000
+    assert [document.id for document in stream] == [str(i) for i in range(1, 1000)]
+
+
+def test_a_cut_completion_is_an_issue_and_what_it_said_is_kept():
+    engine = scripted_engine(lambda prompt: Completion("甲⟦人名⟧乙⟦人", "length"))
+    result = Extractor(engine, SCHEMA, ["ner"]).extract("甲和乙")
+    assert [entity.text for entity in result.entities] == ["甲"]
+    assert "truncated" in [issue.kind for issue in result.issues]
+
+
+def test_text_of_blanks_asks_nothing():
+    engine = scripted_engine(name_every_capital)
+    assert Extractor(engine, SCHEMA).extract(" \n\u3000").to_dict() == {}
+    assert engine.backend.asked == []
+
+
+def test_types_the_model_never_met_are_named():
+    engine = scripted_engine(name_every_capital, trained={"ner": ["人名"], "re": ["丈夫"]})
+    assert Extractor(engine, SCHEMA).untrained() == {"ner": ["地名"], "ee": ["会见"]}
+
+
+def test_a_task_the_schema_does_not_declare_is_refused():
+    engine = scripted_engine(name_every_capital)
+    with pytest.raises(SchemaError, match="'msra' declares nothing for task 'ee'; it declares ner"):
+        Extractor(engine, "msra", ["ee"])
+    with pytest.raises(SchemaError, match="unknown task 'rel'; tasks are ner, re, ee"):
+        Extractor(engine, "msra", ["rel"])
