@@ -59,7 +59,10 @@ def _print_table(entries: list[dict[str, Any]]) -> None:
     for entry in entries:
         cells = [", ".join(v) if isinstance(v, list) else v for v in (entry[k] for k in keys)]
         table.add_row(*cells)
+    plural = "" if len(entries) == 1 else "s"
     # A pipe gets lines as long as they need be.
     console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 400)
     console.print(table)
-    click.echo(f"{len(entries)} data sets; name one for its source, format and terms", err=True)
+    click.echo(
+        f"{len(entries)} data set{plural}; name one for its source, format and terms", err=True
+    )
