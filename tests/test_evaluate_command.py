@@ -1,0 +1,194 @@
+import json
+import sys
+from types import ModuleType
+
+import pytest
+from click.testing import CliRunner
+from scoring_samples import bare, document, entities, event, mention
+
+from chinchilla.commands.evaluate import command
+from chinchilla.errors import InputError
+from chinchilla.jsonl import read_documents, write_documents
+
+GOLD = [
+    entities(("人名", "鲁迅", 0), ("作品", "呐喊", 5)),
+    entities(("人名", "甲", 0), identifier="d2", text="甲来了"),
+]
+FOUND = [
+    entities(("人名", "鲁迅", 0)),
+    entities(("人名", "甲", 0), identifier="d2", text="甲来了"),
+]
+
+
+@pytest.fixture
+def files(tmp_path):
+    def write(**documents):
+        for name, content in documents.items():
+            write_documents(tmp_path / f"{name}.jsonl", content)
+        return [str(tmp_path / f"{name}.jsonl") for name in documents]
+
+    return write
+
+
+def run(*arguments):
+    return CliRunner().invoke(command, [str(a) for a in arguments], catch_exceptions=False)
+
+
+def test_the_table_is_aligned_with_hanzi_as_two_columns(files):
+    done = run(*files(gold=GOLD, found=FOUND), "--samples", 0)
+    assert done.exit_code == 0
+    # Entities: 3 gold, 2 predicted, both right: P = 1, R = 2/3, F1 = 4/5.
+    assert done.stdout.split("\n\n")[0] == "\n".join(
+        [
+            "strict, 2 documents",
+            "section   type                gold  predicted  correct       P       R      F1",
+            "entities                         3          2        2  1.0000  0.6667  0.8000",
+            "entities  macro over 2 types                            0.5000  0.5000  0.5000",
+            "entities  人名                   2          2        2  1.0000  1.0000  1.0000",
+            "entities  作品                   1          0        0  0.0000  0.0000  0.0000",
+            "all                              3          2        2  1.0000  0.6667  0.8000",
+        ]
+    )
+    assert done.stderr == ""
+
+
+def test_json_has_every_figure_unrounded(files, tmp_path):
+    out = tmp_path / "out.json"
+    done = run(*files(gold=GOLD, found=FOUND), "--scorer", "all", "--json", out, "--quiet")
+    assert done.stdout == ""
+    report = json.loads(out.read_text(encoding="utf-8"))
+    found = report["predictions"][0]
+    assert found["scorers"]["strict"]["sections"]["entities"]["micro"]["recall"] == 2 / 3
+    assert set(found["scorers"]) >= {"strict", "string", "seqeval", "cluener", "iepile"}
+    assert "duie" not in found["scorers"]  # there is no relation in gold
+    assert set(found) >= {"intervals", "rates", "parts", "mistakes", "calibration"}
+    assert found["mistakes"] == {"entities": {"missing": 1}}
+
+
+def test_several_predictions_are_compared_with_the_first(files, tmp_path):
+    out = tmp_path / "out.json"
+    paths = files(gold=GOLD, found=FOUND, best=GOLD)
+    done = run(*paths, "--samples", 20, "--json", out)
+    assert "(first) against" in done.stdout
+    comparison = json.loads(out.read_text(encoding="utf-8"))["comparisons"][paths[2]]["all"]
+    assert comparison["first"] == pytest.approx(0.8)
+    assert comparison["difference"] == pytest.approx(0.2)
+    assert comparison["p_value"] == pytest.approx(1)  # one document differs: 2 of 2 swaps
+
+
+def test_seeds_are_summarised(files, tmp_path):
+    out = tmp_path / "out.json"
+    paths = files(gold=GOLD, found=FOUND, best=GOLD)
+    run(*paths, "--seeds", "--samples", 0, "--json", out)
+    assert json.loads(out.read_text(encoding="utf-8"))["spread"]["all"]["f1"]["mean"] == 0.9
+
+
+def test_training_documents_divide_seen_from_unseen(files, tmp_path):
+    out = tmp_path / "out.json"
+    gold, found, train = files(gold=GOLD, found=FOUND, train=FOUND[:1])
+    done = run(gold, found, "--train", train, "--json", out)
+    assert "strict by mention in training" in done.stdout
+    parts = json.loads(out.read_text(encoding="utf-8"))["predictions"][0]["parts"]
+    assert parts["mention in training"]["seen"]["all"]["gold"] == 1
+    assert parts["type in training"]["unseen"]["all"]["gold"] == 1
+
+
+def test_aliases_reach_the_duie_scorer(files, tmp_path):
+    aliases = tmp_path / "aliases.txt"
+    aliases.write_text("大甲\t小甲\n小甲\t大甲\n", encoding="utf-8")
+    gold, found = files(
+        gold=[document(relations=[bare("丈夫", "小甲", "乙")])],
+        found=[document(relations=[bare("丈夫", "大甲", "乙")])],
+    )
+    common = (gold, found, "--scorer", "duie", "--samples", 0)
+    assert " 0.0000" in run(*common).stdout.split("\n\n")[0]
+    assert " 0.0000" not in run(*common, "--aliases", aliases).stdout.split("\n\n")[0]
+
+
+def test_a_schema_resolves_aliases_of_types(files, tmp_path):
+    schema = tmp_path / "schema.yaml"
+    schema.write_text("entities: [{name: 人名, aliases: [PER]}]\n", encoding="utf-8")
+    gold, found = files(gold=[entities(("人名", "鲁迅", 0))], found=[entities(("PER", "鲁迅", 0))])
+    out = tmp_path / "out.json"
+    run(gold, found, "--schema", schema, "--json", out, "--quiet")
+    found = json.loads(out.read_text(encoding="utf-8"))["predictions"][0]
+    assert found["scorers"]["strict"]["all"]["f1"] == 1
+    assert found["rates"]["undeclared_items"] == 0
+
+
+def test_calibrate_writes_a_temperature(files, tmp_path):
+    out = tmp_path / "t.json"
+    scored = [document(entities=[mention("鲁迅", 0, type="人名", score=0.9)]), FOUND[1]]
+    done = run(*files(gold=GOLD, found=scored), "--calibrate", out)
+    assert "calibration of 1 scores" in done.stdout
+    assert json.loads(out.read_text(encoding="utf-8"))["temperature"] > 0
+
+
+def test_calibrate_without_scores_says_so(files, tmp_path):
+    with pytest.raises(InputError, match="no prediction has a score to calibrate"):
+        run(*files(gold=GOLD, found=FOUND), "--calibrate", tmp_path / "t.json")
+
+
+def test_html_is_written(files, tmp_path):
+    out = tmp_path / "page.html"
+    run(*files(gold=GOLD, found=FOUND), "--html", out, "--quiet")
+    assert out.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+def test_existing_files_are_refused_before_any_work(files, tmp_path):
+    out = tmp_path / "out.json"
+    out.write_text("mine", encoding="utf-8")
+    with pytest.raises(InputError, match="exists; pass --force"):
+        run("missing.jsonl", "missing.jsonl", "--json", out)
+    run(*files(gold=GOLD, found=FOUND), "--json", out, "--force", "--quiet")
+    assert out.read_text(encoding="utf-8") != "mine"
+
+
+def test_wrong_pairs_name_the_files_and_ids(files):
+    gold, found = files(gold=GOLD, found=FOUND[:1])
+    with pytest.raises(InputError, match=r"found\.jsonl: lacks 1 of 2 gold ids: 'd2'"):
+        run(gold, found)
+
+
+def test_an_empty_file_is_an_error(files):
+    gold, found = files(gold=GOLD, found=[])
+    with pytest.raises(InputError, match=r"found\.jsonl: holds no document"):
+        run(gold, found)
+
+
+@pytest.mark.parametrize("more", [[], ["found.jsonl", "--model", "mini"]])
+def test_predictions_or_a_model_must_be_named_and_not_both(more):
+    done = run("gold.jsonl", *more)
+    assert done.exit_code == 2
+    assert "--model, and not both" in done.stderr
+
+
+def test_a_model_sees_the_texts_and_not_the_gold(files, monkeypatch, tmp_path):
+    asked = {}
+
+    class Extractor:
+        def __init__(self, **options):
+            asked.update(options)
+
+        def stream(self, documents):
+            for item in documents:
+                assert not item.entities
+                yield entities(("人名", "鲁迅", 0)) if item.id == "d1" else item
+
+    module = ModuleType("chinchilla.pipeline")
+    module.Extractor = Extractor
+    monkeypatch.setitem(sys.modules, "chinchilla.pipeline", module)
+    out = tmp_path / "out.json"
+    (gold,) = files(gold=GOLD)
+    options = ("--model", "some/model", "--schema", "msra", "--tasks", "ner")
+    monkeypatch.setattr("chinchilla.schema.read_schema", lambda name: None)
+    run(gold, *options, "--json", out, "--quiet")
+    assert asked == {"model": "some/model", "schema": "msra", "tasks": ["ner"]}
+    score = json.loads(out.read_text(encoding="utf-8"))["predictions"][0]["scorers"]["strict"]
+    assert (score["all"]["gold"], score["all"]["correct"]) == (3, 1)
+
+
+def test_documents_read_back_score_as_those_in_memory(files):
+    events = [document(events=[event("出版", ("写", 2), ("作者", "鲁迅", 0))])]
+    (path,) = files(gold=events)
+    assert list(read_documents(path)) == events

@@ -1,0 +1,78 @@
+import math
+
+import numpy as np
+import pytest
+from scoring_samples import document, event, mention, relation
+
+from chinchilla.scoring.calibration import calibrate, fit_temperature, scored_items, tempered
+
+
+def test_expected_error_is_the_weighted_gap_of_score_and_share_right():
+    items = [(0.95, True), (0.95, True), (0.95, False), (0.25, False)]
+    found = calibrate(items)
+    # Bin [0.9, 1): 3 items, score 0.95, right 2/3, gap 0.28333; bin [0.2, 0.3): 1 item, gap 0.25.
+    assert found.error == pytest.approx((3 * (0.95 - 2 / 3) + 0.25) / 4, abs=1e-12)
+    # Brier: (0.0025 + 0.0025 + 0.9025 + 0.0625) / 4
+    assert found.brier == pytest.approx(0.97 / 4, abs=1e-12)
+    assert found.log_loss == pytest.approx(
+        -(2 * math.log(0.95) + math.log(0.05) + math.log(0.75)) / 4, abs=1e-9
+    )
+    assert [part.count for part in found.bins] == [0, 0, 1, 0, 0, 0, 0, 0, 0, 3]
+
+
+def test_a_score_of_one_belongs_to_the_last_bin():
+    assert calibrate([(1.0, True), (0.0, False)]).error == pytest.approx(0, abs=1e-9)
+
+
+def test_temperature_makes_over_confident_scores_modest():
+    # All scores 0.9, 60 % right: the best constant is sigmoid(logit(0.9) / T) = 0.6, so
+    # T = logit(0.9) / logit(0.6) = ln 9 / ln 1.5 = 5.419.
+    items = [(0.9, True)] * 6 + [(0.9, False)] * 4
+    found = calibrate(items)
+    assert found.temperature == pytest.approx(math.log(9) / math.log(1.5), rel=1e-4)
+    assert found.error == pytest.approx(0.3, abs=1e-12)
+    assert found.error_after == pytest.approx(0, abs=1e-4)
+    assert found.log_loss_after < found.log_loss
+
+
+def test_temperature_recovers_the_one_that_scores_were_drawn_with():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, 20_000)
+    right = (rng.random(20_000) < 1 / (1 + np.exp(-logits))).astype(float)
+    stated = 1 / (1 + np.exp(-logits * 2))
+    assert fit_temperature(stated, right) == pytest.approx(2, abs=0.1)
+    assert tempered(stated, 2) == pytest.approx(1 / (1 + np.exp(-logits)), abs=1e-3)
+
+
+def test_nothing_scored_gives_no_calibration():
+    assert calibrate([]) is None
+
+
+def test_scores_are_paired_with_being_right_by_the_strict_rule():
+    gold = document(
+        entities=[mention("鲁迅", 0, type="人名")],
+        relations=[relation()],
+        events=[event("出版", ("写", 2), ("作者", "鲁迅", 0))],
+    )
+    predicted = document(
+        entities=[
+            mention("鲁迅", 0, type="人名", score=0.9),
+            mention("鲁迅", 9, type="人名", score=0.8),
+            mention("呐喊", 5, type="作品"),
+        ],
+        relations=[{**relation(), "score": 0.7}],
+        events=[
+            {
+                **event("出版", ("写", 2)),
+                "arguments": [mention("鲁迅", 0, role="作者", score=0.5)],
+                "score": 0.6,
+            }
+        ],
+    )
+    assert scored_items([(gold, predicted)]) == [
+        (0.9, True),
+        (0.8, False),
+        (0.7, True),
+        (0.6, True),
+        (0.5, True),
+    ]
