@@ -35,7 +35,8 @@ def copy_example(
         text = "".join(rng.choices(alphabet, k=length))
     else:
         start = rng.randrange(max(1, len(running) - length))
-        text = running[start : start + length].replace(MARKS[0], "").replace(MARKS[1], "")
+        text = running[start : start + length]
+    text = text.replace(MARKS[0], "").replace(MARKS[1], "") or alphabet[0]
     spans = _spans(rng, len(text))
     pieces, answer, last = [], [], 0
     for start, end in spans:
