@@ -20,8 +20,8 @@ def read_compact(
 ) -> tuple[list[Item], list[Issue]]:
     """Return the items of a completion in the compact form, and what could not be read."""
     if OPEN not in source:
-        said = source.strip().strip("。.").lower()
-        if not said:
+        said = source.strip().strip("。.\"'`[]{}").lower()
+        if not source.strip():
             return [], [Issue("unparsable", "the completion is empty")]
         return [], [] if said in EMPTY_ANSWERS else [_noise(source)]
     reader = _Reader(tasks, schema)

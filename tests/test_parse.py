@@ -1,0 +1,197 @@
+"""Parsing: parse is the inverse of serialise, and undoes what the issues of others report."""
+
+import pytest
+from chinchilla.formats import FORMATS, Item, serialise
+from chinchilla.parse import parse
+from chinchilla.parse_json import read_json
+from chinchilla.scan import MAX_DEPTH, Array, Object, scan
+from chinchilla.schema import Schema
+from hypothesis import given
+from hypothesis import strategies as st
+
+SCHEMA = Schema.from_dict(
+    {
+        "name": "test",
+        "entities": ["人名", "机构名"],
+        "relations": ["作者", {"name": "歌手", "qualifiers": {"inWork": "影视作品"}}],
+        "events": [{"name": "裁员", "roles": ["裁员方", "人数"]}],
+    }
+)
+TASKS = ("ner", "re", "ee")
+MENTIONS = st.text("雀a1 ，。“\"'《⟦⟧\\{}[]:/#n\n\r\t\u2028𠮷</think>`", min_size=1, max_size=8)
+
+
+def said(completion: str, format: str = "json", tasks: tuple[str, ...] = TASKS) -> list[object]:
+    items = parse(completion, format, tasks, SCHEMA).items
+    return [(item.label, item.head, *item.slots) for item in items]
+
+
+def kinds(completion: str, format: str = "json", tasks: tuple[str, ...] = TASKS) -> list[str]:
+    return [issue.kind for issue in parse(completion, format, tasks, SCHEMA).issues]
+
+
+@st.composite
+def items(draw: st.DrawFn) -> list[Item]:
+    entity = st.builds(Item, st.just("ner"), st.sampled_from(["人名", "机构名"]), MENTIONS)
+    simple = st.builds(
+        lambda head, tail: Item("re", "作者", head, (("", tail),)), MENTIONS, MENTIONS
+    )
+    full = st.builds(
+        lambda head, tail, work: Item("re", "歌手", head, (("", tail), ("inWork", work))),
+        MENTIONS,
+        MENTIONS,
+        MENTIONS,
+    )
+    slots = st.lists(st.tuples(st.sampled_from(["裁员方", "人数"]), MENTIONS), max_size=3)
+    event = st.builds(
+        lambda head, slots: Item("ee", "裁员", head, tuple(slots)), st.none() | MENTIONS, slots
+    )
+    return [
+        *draw(st.lists(entity, max_size=4)),
+        *draw(st.lists(simple | full, max_size=3)),
+        *draw(st.lists(event, max_size=3)),
+    ]
+
+
+@given(items(), st.sampled_from(FORMATS))
+def test_parse_of_serialise_gives_the_items(items: list[Item], format: str) -> None:
+    answer = parse(serialise(items, format, TASKS), format, TASKS, SCHEMA)
+    assert [(i.task, i.label, i.head, i.slots) for i in answer.items] == [
+        (i.task, i.label, i.head, i.slots) for i in items
+    ]
+    assert answer.issues == ()
+
+
+@given(st.lists(st.builds(Item, st.just("ner"), st.just("人名"), MENTIONS), max_size=4))
+def test_the_quick_way_for_entities_reads_what_the_scanner_reads(items: list[Item]) -> None:
+    clean = serialise(items, "json", ("ner",))
+    quick, _ = read_json(clean, ("ner",), SCHEMA)
+    # A letter before the answer sends it the long way round.
+    slow, _ = read_json("x" + clean, ("ner",), SCHEMA)
+    moved = [
+        Item(i.task, i.label, i.head, i.slots, tuple((a - 1, b - 1) for a, b in i.at)) for i in slow
+    ]
+    assert quick == moved
+
+
+@given(items(), st.sampled_from(FORMATS), st.data())
+def test_a_cut_keeps_complete_items_and_invents_none(
+    items: list[Item], format: str, data: st.DataObject
+) -> None:
+    whole = serialise(items, format, TASKS)
+    cut = whole[: data.draw(st.integers(0, len(whole)))]
+    found = parse(cut, format, TASKS, SCHEMA).items
+    complete = [(i.label, i.head, i.slots) for i in items]
+    for item in found[:-1]:
+        assert (item.label, item.head, item.slots) in complete
+
+
+def test_each_cut_of_an_answer_says_that_it_broke_off() -> None:
+    answer = '{"entities":[{"type":"人名","text":"王芳"},{"type":"机构名","text":"雀巢"}]}'
+    for at in range(1, len(answer)):
+        assert kinds(answer[:at]) == ["truncated"]
+    assert said(answer[:40]) == [("人名", "王芳")]
+
+
+@pytest.mark.parametrize(
+    ("completion", "expected"),
+    [
+        ('{"人名": ["王芳", "NAN"], "机构名": "NAN"}', [("人名", "王芳")]),
+        ('{"作者": [{"subject": "边城", "object": "沈从文"}]}', [("作者", "边城", ("", "沈从文"))]),
+        (
+            '{"裁员": [{"trigger": "裁员", "arguments": {"裁员方": ["甲", "乙"], "人数": "NAN"}}]}',
+            [("裁员", "裁员", ("裁员方", "甲"), ("裁员方", "乙"))],
+        ),
+        ('{"裁员": [{"裁员方": "雀巢"}]}', [("裁员", None, ("裁员方", "雀巢"))]),
+        ('{"裁员": ["裁员", "裁减"]}', [("裁员", "裁员"), ("裁员", "裁减")]),
+        ('{"雀巢": "机构名"}', [("机构名", "雀巢")]),
+        ('[["雀巢", "机构名"], ["人名", "王芳"]]', [("机构名", "雀巢"), ("人名", "王芳")]),
+        ('[("雀巢", "机构名")]', [("机构名", "雀巢")]),
+        ('[["边城", "作者", "沈从文"]]', [("作者", "边城", ("", "沈从文"))]),
+        (
+            '{"spo_list": [{"predicate": "歌手", "subject": "雪", "object": '
+            '{"@value": "白鹿", "inWork": "北方"}}]}',
+            [("歌手", "雪", ("", "白鹿"), ("inWork", "北方"))],
+        ),
+        ('{"entities": [{"type": "人名", "text": ["王芳", "李四海"]}]}',
+         [("人名", "王芳"), ("人名", "李四海")]),
+        ('{"entities": [{"type": "人名", "text": 1984}]}', [("人名", "1984")]),
+        ('{"entities": [{"type": "人名", "text": "王芳", "text": "李四海"}]}', [("人名", "李四海")]),
+    ],
+)  # fmt: skip
+def test_other_layouts_are_read(completion: str, expected: list[object]) -> None:
+    assert said(completion) == expected
+
+
+@pytest.mark.parametrize("empty", ["NAN", "无", "[]", "{}", "null", "⟦⟧", '{"entities": []}'])
+def test_an_explicit_empty_answer_is_no_problem(empty: str) -> None:
+    for format in FORMATS:
+        assert said(empty, format) == []
+        assert kinds(empty, format) == []
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_silence_and_prose_are_unparsable(format: str) -> None:
+    assert kinds("", format) == ["unparsable"]
+    assert kinds("抱歉，我无法回答这个问题。", format) == ["unparsable"]
+
+
+def test_an_item_that_lacks_its_mention_is_reported() -> None:
+    answer = parse('{"entities": [{"type": "人名"}, {"type": "人名", "text": "王芳"}]}', "json", TASKS, SCHEMA)  # fmt: skip
+    assert [issue.detail for issue in answer.issues] == ["an item has only '人名'"]
+    assert len(answer.items) == 1
+
+
+def test_reasoning_without_an_answer_is_truncated() -> None:
+    assert kinds('<think>{"entities": [{"type": "人名", "text": "王芳"}]') == ["truncated"]
+
+
+def test_of_a_loop_one_round_is_kept() -> None:
+    loop = '{"entities": [{"type": "机构名", "text": "雀巢"}' + ', {"type": "人名", "text": "王芳"}' * 90
+    answer = parse(loop, "json", TASKS, SCHEMA)
+    assert said(loop) == [("机构名", "雀巢"), ("人名", "王芳")]
+    assert answer.issues[-1].detail == "the last 1 items were repeated 89 times; kept once"
+    compact = "雀巢⟦机构名⟧" + "王芳⟦人名⟧李四海⟦人名⟧" * 40 + "王芳⟦人"
+    assert said(compact, "compact") == [("机构名", "雀巢"), ("人名", "王芳"), ("人名", "李四海")]
+
+
+def test_a_missing_line_end_does_not_glue_items_together() -> None:
+    assert said("边城⟦作者⟧沈从文⟦⟧雪⟦歌手⟧白鹿⟦⟧北方⟦inWork⟧", "compact", ("re",)) == [
+        ("作者", "边城", ("", "沈从文")),
+        ("歌手", "雪", ("", "白鹿"), ("inWork", "北方")),
+    ]
+    assert said("裁员⟦裁员⟧雀巢⟦裁员方⟧裁减⟦裁员⟧", "compact", ("ee",)) == [
+        ("裁员", "裁员", ("裁员方", "雀巢")),
+        ("裁员", "裁减"),
+    ]
+
+
+def test_sections_are_told_apart_when_one_is_missing() -> None:
+    assert said("边城⟦作者⟧沈从文⟦⟧\n\n裁员⟦裁员⟧", "compact") == [
+        ("作者", "边城", ("", "沈从文")),
+        ("裁员", "裁员"),
+    ]
+
+
+def test_ranges_are_those_of_the_completion() -> None:
+    completion = '好的：{"events": [{"type": "裁员", "trigger": "裁", "arguments": [{"role": "人数", "text": "千"}]}]}'
+    (item,) = parse(completion, "json", TASKS, SCHEMA).items
+    assert [completion[a:b] for a, b in item.at] == ["裁员", "裁", "千"]
+    escaped = r'"{\"entities\": [{\"type\": \"人名\", \"text\": \"王芳\"}]}"'
+    (item,) = parse(escaped, "json", TASKS, SCHEMA).items
+    assert [escaped[a:b] for a, b in item.at] == ["人名", "王芳"]
+
+
+def test_nesting_without_end_is_neither_followed_nor_fatal() -> None:
+    deep = scan("[" * 100_000 + "{" * 100_000 + "}" * 7)
+    depth, node = 0, deep.values[0]
+    while isinstance(node, Array | Object):
+        depth += 1
+        inner = node.values if isinstance(node, Array) else [value for _, value in node.pairs]
+        node = inner[0] if inner else None
+    assert depth == MAX_DEPTH
+
+
+def test_an_unknown_format_is_the_callers_mistake() -> None:
+    with pytest.raises(ValueError, match="unknown format 'xml'; formats are json, compact"):
+        parse("", "xml", TASKS, SCHEMA)
