@@ -1,13 +1,14 @@
 """The structured decoder as a whole: encode and decode are inverse, no completion raises."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from chinchilla import Document, Entity, encode, read_schema
 from chinchilla.data import Argument, Event, Extraction, Mention, Relation, iter_mentions
 from chinchilla.decoder import check, decode
 from chinchilla.formats import FORMATS, Item
 from chinchilla.schema import Schema
-from hypothesis import given
-from hypothesis import strategies as st
 
 SCHEMA = Schema.from_dict(
     {

@@ -1,13 +1,14 @@
 """Parsing: parse is the inverse of serialise, and undoes what the issues of others report."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from chinchilla.formats import FORMATS, Item, serialise
 from chinchilla.parse import parse
 from chinchilla.parse_json import read_json
 from chinchilla.scan import MAX_DEPTH, Array, Object, scan
 from chinchilla.schema import Schema
-from hypothesis import given
-from hypothesis import strategies as st
 
 SCHEMA = Schema.from_dict(
     {
@@ -147,7 +148,10 @@ def test_reasoning_without_an_answer_is_truncated() -> None:
 
 
 def test_of_a_loop_one_round_is_kept() -> None:
-    loop = '{"entities": [{"type": "机构名", "text": "雀巢"}' + ', {"type": "人名", "text": "王芳"}' * 90
+    loop = (
+        '{"entities": [{"type": "机构名", "text": "雀巢"}'
+        + ', {"type": "人名", "text": "王芳"}' * 90
+    )
     answer = parse(loop, "json", TASKS, SCHEMA)
     assert said(loop) == [("机构名", "雀巢"), ("人名", "王芳")]
     assert answer.issues[-1].detail == "the last 1 items were repeated 89 times; kept once"

@@ -3,10 +3,11 @@
 from collections import Counter
 
 import pytest
+from damaged_outputs import Case, cases, schema
+
 from chinchilla.decoder import decode
 from chinchilla.formats import Item
 from chinchilla.parse import parse
-from damaged_outputs import Case, cases, schema
 
 SCHEMA = schema()
 CASES = list(cases())

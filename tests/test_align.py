@@ -1,0 +1,214 @@
+"""Alignment: which occurrence a listing takes, and what is said about one that has none."""
+
+import time
+
+import pytest
+
+from chinchilla.align import align
+from chinchilla.chain import cheapest_chain
+from chinchilla.data import Entity, Extraction
+from chinchilla.formats import Item
+from chinchilla.occurrences import Covers, Found, Occurrences
+from chinchilla.schema import Schema
+
+SCHEMA = Schema.from_dict(
+    {
+        "name": "test",
+        "entities": ["人名", "机构名", "地名", "图书", "人物"],
+        "relations": [{"name": "作者", "subject": "图书", "object": "人物"}],
+        "events": [
+            {"name": "裁员", "roles": ["裁员方", "人数", {"name": "环节", "values": ["完成"]}]}
+        ],
+    }
+)
+
+
+def entities(text: str, *listed: tuple[str, str]) -> Extraction:
+    return align([Item("ner", label, head) for head, label in listed], text, SCHEMA)
+
+
+def spans(result: Extraction) -> list[tuple[int, int] | None]:
+    return [entity.span for entity in result.entities]
+
+
+def test_the_second_listing_takes_the_second_occurrence() -> None:
+    result = entities("雀巢说雀巢要裁员", ("雀巢", "机构名"), ("雀巢", "机构名"))
+    assert spans(result) == [(0, 2), (3, 5)]
+    assert result.issues == ()
+
+
+def test_order_decides_between_occurrences() -> None:
+    # Listed after 王芳, 雀巢 is the one after 王芳.
+    assert spans(entities("雀巢和王芳和雀巢", ("王芳", "人名"), ("雀巢", "机构名"))) == [
+        (3, 5),
+        (6, 8),
+    ]
+
+
+def test_an_occurrence_inside_another_mention_is_the_last_choice() -> None:
+    result = entities("北京大学在北京", ("北京大学", "机构名"), ("北京", "地名"))
+    assert spans(result) == [(0, 4), (5, 7)]
+
+
+def test_a_nested_mention_without_other_occurrence_is_found_inside() -> None:
+    result = entities("北京大学很大", ("北京", "地名"), ("北京大学", "机构名"))
+    assert spans(result) == [(0, 2), (0, 4)]
+    assert result.issues == ()
+
+
+def test_overlapping_occurrences_are_told_apart() -> None:
+    assert spans(entities("哈哈哈", ("哈哈", "人名"), ("哈哈", "人名"))) == [(0, 2), (1, 3)]
+
+
+def test_word_boundaries_break_a_tie() -> None:
+    # 国 in 建国 is no word, 国 before 宣布 is.
+    assert spans(entities("建国后，国宣布", ("国", "机构名"))) == [(4, 5)]
+
+
+def test_two_types_share_the_only_occurrence() -> None:
+    result = entities("苹果很好", ("苹果", "机构名"), ("苹果", "地名"))
+    assert spans(result) == [(0, 2), (0, 2)]
+
+
+def test_a_listing_beyond_the_occurrences_is_a_reported_duplicate() -> None:
+    result = entities("雀巢裁员", ("雀巢", "机构名"), ("雀巢", "机构名"))
+    assert spans(result) == [(0, 2)]
+    assert [(issue.kind, issue.detail) for issue in result.issues] == [
+        ("ambiguous", "'雀巢' as '机构名' is listed more often than it occurs")
+    ]
+
+
+def test_lists_grouped_by_type_are_aligned_too() -> None:
+    text = "王芳在雀巢，李四海在蓝鲸航空，王芳走了"
+    result = entities(
+        text,
+        ("王芳", "人名"),
+        ("李四海", "人名"),
+        ("王芳", "人名"),
+        ("雀巢", "机构名"),
+        ("蓝鲸航空", "机构名"),
+    )
+    assert spans(result) == [(0, 2), (6, 9), (15, 17), (3, 5), (10, 14)]
+
+
+def test_a_mention_that_is_not_there_keeps_its_words_and_gets_an_issue() -> None:
+    result = entities("雀巢裁员", ("英伟达", "机构名"))
+    assert result.entities == (Entity("机构名", "英伟达", None, None, None, "none"),)
+    assert [(i.kind, i.where) for i in result.issues] == [("ungrounded", "entities[0]")]
+
+
+@pytest.mark.parametrize(
+    ("said", "surface"),
+    [
+        ("ABC公司", "ＡＢＣ公司"),
+        ("abc公司", "ＡＢＣ公司"),
+        ("边 城", "边城"),
+        ("《边城》", "边城"),
+        ("台湾大学", "臺灣大學"),
+        ("“小雨伞”", '"小雨伞"'),
+        ("20kg", "20㎏"),
+    ],
+)
+def test_folded_matches_give_the_words_of_the_text(said: str, surface: str) -> None:
+    text = f"他在{surface}工作"
+    (entity,) = entities(text, (said, "机构名")).entities
+    start, end = entity.span or (0, 0)
+    assert entity.status == "folded"
+    assert entity.text == text[start:end]
+    assert text[start:end].strip('《》"') == surface.strip('"')
+
+
+def test_a_near_match_is_bounded_and_marked() -> None:
+    text = "松江铝业股份有限公司发布公告"
+    result = entities(text, ("松江铝业股分有限公司", "机构名"))
+    assert result.entities == (Entity("机构名", "松江铝业股份有限公司", 0, 10, None, "fuzzy"),)
+    assert "松江铝业股分有限公司" in result.issues[0].detail
+    # Two of four characters, a short name, other digits: these are other mentions.
+    assert entities("松江铝业", ("松花铁业", "机构名")).entities[0].status == "none"
+    assert entities("张三来了", ("张四", "人名")).entities[0].status == "none"
+    assert entities("裁员约4000多人", ("裁员约5000多人", "机构名")).entities[0].status == "none"
+
+
+def test_a_discontinuous_mention_is_described_not_mangled() -> None:
+    result = entities("上海、北京分公司开业", ("上海分公司", "机构名"))
+    assert result.entities[0].span is None
+    assert result.issues[0].detail == (
+        "'上海分公司' is not in the text as one piece; "
+        "it may be discontinuous: '上海' at [0, 2) and '分公司' at [5, 8)"
+    )
+
+
+def test_subject_and_object_are_the_closest_pair() -> None:
+    text = "沈从文生于凤凰。《边城》出版多年，《边城》是沈从文的代表作。"
+    result = align([Item("re", "作者", "边城", (("", "沈从文"),))], text, SCHEMA)
+    (relation,) = result.relations
+    assert relation.subject.span == (18, 20)
+    assert relation.object.span == (22, 25)
+    assert (relation.subject.type, relation.object.type) == ("图书", "人物")
+
+
+def test_equal_relations_are_one() -> None:
+    item = Item("re", "作者", "边城", (("", "沈从文"),))
+    result = align([item, item], "《边城》是沈从文写的", SCHEMA)
+    assert len(result.relations) == 1
+    assert [issue.kind for issue in result.issues] == ["ambiguous"]
+
+
+def test_arguments_stand_by_their_own_trigger() -> None:
+    text = "雀巢裁员100人。此前蓝鲸航空也裁员，雀巢裁员300人。"
+    items = [
+        Item("ee", "裁员", "裁员", (("裁员方", "雀巢"), ("人数", "100人"))),
+        Item("ee", "裁员", "裁员", (("裁员方", "蓝鲸航空"),)),
+        Item("ee", "裁员", "裁员", (("裁员方", "雀巢"), ("人数", "300人"))),
+    ]
+    result = align(items, text, SCHEMA)
+    assert [event.trigger and event.trigger.start for event in result.events] == [2, 16, 21]
+    assert [[a.start for a in event.arguments] for event in result.events] == [
+        [0, 4],
+        [11],
+        [19, 23],
+    ]
+
+
+def test_an_event_without_trigger_still_has_its_arguments_placed() -> None:
+    item = Item("ee", "裁员", None, (("裁员方", "雀巢"), ("环节", "完成")))
+    result = align([item], "雀巢", SCHEMA)
+    assert result.events[0].trigger is None
+    assert [a.span for a in result.events[0].arguments] == [(0, 2), None]
+    assert result.issues == ()
+
+
+def test_a_chain_goes_back_only_where_it_must() -> None:
+    assert cheapest_chain([[5], [0, 9], [3]], [[0.0], [0.0, 0.0], [0.0]])[0] == [0, 0, 0]
+    assert cheapest_chain([[5], [0, 9], [], [9]], [[0.0], [0.0, 0.0], [], [0.0]])[0] == [
+        0,
+        1,
+        -1,
+        0,
+    ]
+
+
+def test_covers_tell_longer_ranges_from_equal_ones() -> None:
+    covers = Covers([Found([0, 2], [2, 6], "exact")])
+    assert [covers.hold(*span) for span in [(0, 2), (0, 1), (3, 6), (2, 6), (1, 3)]] == [
+        False, True, True, False, False,
+    ]  # fmt: skip
+
+
+def test_every_occurrence_is_found_once() -> None:
+    assert Occurrences("哈哈哈").find("哈哈") == Found([0, 1], [2, 3], "exact")
+    assert Occurrences("一一").find("") == Found([], [], "none")
+
+
+def test_cost_is_linear_in_the_text() -> None:
+    items = [Item("ner", "人名", "王芳"), Item("ner", "机构名", "雀巢")] * 200
+
+    def seconds(times: int) -> float:
+        text = "王芳说雀巢要裁员，没有别的消息。" * times
+        start = time.process_time()
+        align(items, text, SCHEMA)
+        return time.process_time() - start
+
+    seconds(300)
+    # Eight times the text: far less than the 64 times of a quadratic cost.
+    assert min(seconds(8_000) for _ in range(3)) < 30 * max(seconds(1_000), 0.001)

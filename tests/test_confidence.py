@@ -1,0 +1,86 @@
+"""Scores are geometric means of token probabilities; calibration makes them honest."""
+
+import math
+import random
+
+import pytest
+
+from chinchilla.confidence import (
+    Calibration,
+    TokenScores,
+    calibration_error,
+    fit_calibration,
+    item_scores,
+)
+from chinchilla.formats import Item
+
+
+def logs(*probabilities: float) -> list[float]:
+    return [math.log(p) for p in probabilities]
+
+
+def test_a_score_is_the_geometric_mean_over_the_tokens_that_touch_the_ranges() -> None:
+    # Tokens end at 2, 3, 5, 9; [1, 4) touches the first three: (0.5 * 0.2 * 0.8) ** (1/3).
+    tokens = TokenScores((2, 3, 5, 9), logs(0.5, 0.2, 0.8, 0.1))
+    assert tokens.score([(1, 4)]) == pytest.approx(0.08 ** (1 / 3))
+    assert tokens.score([(0, 2)]) == pytest.approx(0.5)
+    # Two ranges, one token each: sqrt(0.5 * 0.1).
+    assert tokens.score([(0, 1), (6, 7)]) == pytest.approx(0.05**0.5)
+    assert tokens.score([(-1, -1)]) is None
+
+
+def test_the_end_token_belongs_to_no_mention() -> None:
+    tokens = TokenScores((2, 2), logs(0.5, 0.001))
+    assert tokens.score([(0, 2)]) == pytest.approx(0.5)
+
+
+def test_an_item_has_a_score_as_a_whole_for_its_head_and_for_each_slot() -> None:
+    item = Item("re", "作者", "边城", (("", "沈从文"),), ((0, 1), (1, 2), (2, 3)))
+    (scores,) = item_scores([item], (1, 2, 3), logs(0.9, 0.4, 0.1))
+    assert scores.head == pytest.approx(0.36**0.5)
+    assert scores.slots == (pytest.approx(0.1),)
+    assert scores.whole == pytest.approx(0.036 ** (1 / 3))
+
+
+def test_without_tokens_nothing_has_a_score() -> None:
+    item = Item("ner", "人名", "王芳", (), ((0, 1), (1, 2)))
+    assert item_scores([item], (), ())[0].whole is None
+
+
+def test_calibration_lowers_the_error_and_keeps_the_order() -> None:
+    rng = random.Random(7)
+    scores = [rng.random() for _ in range(3000)]
+    correct = [rng.random() < score**3 for score in scores]
+    calibration = fit_calibration(scores, correct)
+    better = [calibration.apply(score) for score in scores]
+    assert calibration_error(scores, correct) > 0.2
+    assert calibration_error(better, correct) < 0.05
+    assert sorted(range(3000), key=scores.__getitem__) == sorted(
+        range(3000), key=better.__getitem__
+    )
+
+
+def test_calibration_of_honest_scores_changes_little() -> None:
+    rng = random.Random(8)
+    scores = [rng.random() for _ in range(5000)]
+    calibration = fit_calibration(scores, [rng.random() < score for score in scores])
+    assert calibration.temperature == pytest.approx(1.0, abs=0.15)
+    assert calibration.bias == pytest.approx(0.0, abs=0.15)
+
+
+def test_one_sided_outcomes_teach_nothing() -> None:
+    assert fit_calibration([0.3, 0.9], [True, True]) == Calibration()
+    with pytest.raises(ValueError, match="1 scores but 2 outcomes"):
+        fit_calibration([0.5], [True, False])
+
+
+def test_separable_outcomes_stay_finite() -> None:
+    calibration = fit_calibration([0.1, 0.2, 0.8, 0.9], [False, False, True, True])
+    assert all(0 <= calibration.apply(score) <= 1 for score in (0.0, 0.5, 1.0))
+
+
+def test_calibration_error_is_the_gap_within_bins() -> None:
+    # One bin: mean score 0.95, accuracy 0.5; the other: 0.05 and 0. (2 * 0.45 + 1 * 0.05) / 3.
+    error = calibration_error([0.95, 0.95, 0.05], [True, False, False])
+    assert error == pytest.approx((2 * 0.45 + 0.05) / 3)
+    assert calibration_error([], []) == 0.0

@@ -1,0 +1,152 @@
+"""Merging of windows and shards, votes, and leaving out."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chinchilla.data import (
+    Argument,
+    Document,
+    Entity,
+    Event,
+    Extraction,
+    Issue,
+    Mention,
+    Relation,
+    shift,
+)
+from chinchilla.decoder import decode
+from chinchilla.formats import encode
+from chinchilla.merge import at_least, join_events, merge
+from chinchilla.schema import Schema
+from chinchilla.text import windows
+from chinchilla.vote import vote
+
+SCHEMA = Schema.from_dict({"name": "test", "entities": ["人名"]})
+
+
+def entity(start: int, end: int, kind: str = "机构名", score: float | None = None) -> Entity:
+    return Entity(kind, "雀巢咖啡公司中国分部"[start:end], start, end, score)
+
+
+def event(trigger: int | None, *arguments: tuple[str, str], kind: str = "裁员") -> Event:
+    mention = None if trigger is None else Mention("裁员", trigger, trigger + 2)
+    return Event(kind, mention, tuple(Argument(r, t, None, None) for r, t in arguments))
+
+
+def test_what_two_windows_both_see_counts_once_with_the_better_score() -> None:
+    first = Extraction((entity(0, 2, score=0.4), entity(4, 6)))
+    second = Extraction((entity(4, 6, score=0.9), entity(6, 8, "地名")))
+    assert merge([first, second]).entities == (
+        entity(0, 2, score=0.4),
+        entity(4, 6, score=0.9),
+        entity(6, 8, "地名"),
+    )
+
+
+def test_an_entity_cut_by_a_window_yields_to_the_whole_one() -> None:
+    spans = [(0, 6), (2, 10)]
+    cut, whole = entity(2, 6), entity(2, 10)
+    assert merge([Extraction((cut,)), Extraction((whole,))], spans).entities == (whole,)
+    other = entity(2, 6, "地名")
+    assert merge([Extraction((other,)), Extraction((whole,))], spans).entities == (other, whole)
+    # At the end of the text nothing was cut.
+    short, long = entity(8, 10), entity(6, 10)
+    assert merge([Extraction((short,)), Extraction((long,))], spans).entities == (long, short)
+
+
+def test_issues_follow_their_results() -> None:
+    first = Extraction((entity(4, 6),), issues=(Issue("ambiguous", "a", "entities[0]"),))
+    second = Extraction((entity(0, 2),), issues=(Issue("unparsable", "b"),))
+    assert merge([first, second]).issues == (
+        Issue("ambiguous", "a", "entities[1]"),
+        Issue("unparsable", "b"),
+    )
+
+
+def test_relations_are_equal_when_their_places_are() -> None:
+    relation = Relation("作者", entity(0, 2), entity(4, 6))
+    elsewhere = Relation("作者", entity(0, 2), entity(6, 8))
+    merged = merge([Extraction(relations=(relation,)), Extraction(relations=(relation, elsewhere))])
+    assert merged.relations == (relation, elsewhere)
+
+
+def test_one_event_seen_from_two_windows_is_joined() -> None:
+    first = event(2, ("裁员方", "雀巢"))
+    second = event(2, ("裁员方", "雀巢"), ("人数", "4000"))
+    (joined,) = merge([Extraction(events=(first,)), Extraction(events=(second,))]).events
+    assert [(a.role, a.text) for a in joined.arguments] == [("裁员方", "雀巢"), ("人数", "4000")]
+
+
+def test_document_events_join_by_compatible_arguments() -> None:
+    first = event(None, ("公司", "雀巢"), ("日期", "5月"))
+    second = event(None, ("公司", "雀巢"), ("金额", "1亿"))
+    conflict = event(None, ("公司", "雀巢"), ("日期", "6月"))
+    stranger = event(None, ("金额", "2亿"))
+    merged = merge([Extraction(events=(e,)) for e in (first, second, conflict, stranger)])
+    facts = [[(a.role, a.text) for a in e.arguments] for e in merged.events]
+    assert sorted(facts) == [
+        [("公司", "雀巢"), ("日期", "5月"), ("金额", "1亿")],
+        [("公司", "雀巢"), ("日期", "6月")],
+        [("金额", "2亿")],
+    ]
+
+
+def test_events_of_one_answer_or_with_other_triggers_stay_apart() -> None:
+    twice = Extraction(events=(event(2, ("人数", "1")), event(2, ("人数", "1"))))
+    assert len(merge([twice, Extraction()]).events) == 2
+    apart = [Extraction(events=(event(at, ("人数", "1")),)) for at in (2, 9)]
+    assert len(merge(apart).events) == 2
+
+
+def test_joining_prefers_the_argument_that_is_in_the_text() -> None:
+    placed = Event("裁员", None, (Argument("裁员方", "雀巢", 0, 2),))
+    assert join_events(event(None, ("裁员方", "雀巢")), placed).arguments == placed.arguments
+
+
+def test_votes_become_scores_and_minorities_leave() -> None:
+    sure, unsure = entity(0, 2), entity(4, 6)
+    answers = [
+        Extraction((sure, unsure), events=(event(2, ("裁员方", "雀巢"), ("人数", "1")),)),
+        Extraction((sure,), events=(event(2, ("裁员方", "雀巢")),)),
+        Extraction((sure,)),
+    ]
+    result = vote(answers, 0.5)
+    assert [(e.span, e.score) for e in result.entities] == [((0, 2), 1.0)]
+    (voted,) = result.events
+    assert voted.score == pytest.approx(2 / 3)
+    assert [(a.text, a.score) for a in voted.arguments] == [("雀巢", pytest.approx(2 / 3))]
+    assert len(vote(answers, 1 / 3).entities) == 2
+
+
+def test_an_answer_votes_once_for_what_it_repeats() -> None:
+    answers = [Extraction((entity(0, 2), entity(0, 2))), Extraction()]
+    assert vote(answers, 0).entities[0].score == 0.5
+
+
+def test_low_scores_leave_with_their_issues() -> None:
+    extraction = Extraction(
+        (entity(0, 2, score=0.2), entity(4, 6, score=0.8), entity(6, 8)),
+        issues=(Issue("ambiguous", "a", "entities[0]"), Issue("ambiguous", "b", "entities[1]")),
+    )
+    kept = at_least(extraction, 0.5)
+    assert [e.span for e in kept.entities] == [(4, 6), (6, 8)]
+    assert kept.issues == (Issue("ambiguous", "b", "entities[0]"),)
+
+
+NAMES = [f"{a}{b}" for a in "王李张赵钱孙" for b in "甲乙丙丁戊己庚辛"]
+
+
+@given(st.lists(st.sampled_from(NAMES), min_size=1, max_size=20, unique=True), st.integers(8, 40))
+def test_windows_then_merge_equals_no_windows(names: list[str], size: int) -> None:
+    text = "".join(f"{name}来了。" for name in names)
+    gold = tuple(Entity("人名", name, text.index(name), text.index(name) + 2) for name in names)
+    spans = windows(text, size, 5)
+    parts = []
+    for start, end in spans:
+        inside = [e for e in gold if start <= (e.start or 0) and (e.end or 0) <= end]
+        piece = Document("", text[start:end])
+        local = shift(Extraction(tuple(inside)), -start)
+        said = encode(piece.with_extraction(local), SCHEMA, "compact")
+        parts.append(shift(decode(said, piece.text, SCHEMA, "compact"), start))
+    assert merge(parts, spans).entities == gold
