@@ -24,7 +24,7 @@ from .models import (
     is_adapter,
     load_base,
     load_model,
-    quiet_imports,
+    quiet_libraries,
 )
 from .prompt import STYLE_FILE
 from .tokens import answer_text, prompt_ids
@@ -123,7 +123,7 @@ def convert(model: Path, output: Path, quantisation: str) -> None:
     """
     from ctranslate2.converters import TransformersConverter
 
-    with quiet_imports(), _patched_loaders():
+    with quiet_libraries(), _patched_loaders():
         try:
             TransformersConverter(str(model)).convert(str(output), quantization=quantisation)
         except (ValueError, KeyError, AttributeError, NotImplementedError) as error:
@@ -285,8 +285,8 @@ def _patched_loaders() -> Iterator[None]:
     """Make T5 1.1 and mT5 score right: transformers 5 moved the flag that CTranslate2 reads.
 
     `tie_word_embeddings` is always true there, and CTranslate2 4.8 takes it to mean that logits
-    are scaled, which `scale_decoder_outputs` says now. Greedy answers are right without this,
-    their probabilities are not.
+    are scaled, which `scale_decoder_outputs` says now (mT5 has none and never scales). Greedy
+    answers are right without this, their probabilities are not.
     """
     from ctranslate2.converters import transformers as converters
 
@@ -294,7 +294,7 @@ def _patched_loaders() -> Iterator[None]:
         class Patched(type(loader)):  # type: ignore[misc]
             def get_model_spec(self, model: Any) -> Any:
                 kept = model.config.tie_word_embeddings
-                scaled = getattr(model.config, "scale_decoder_outputs", kept)
+                scaled = getattr(model.config, "scale_decoder_outputs", False)
                 model.config.tie_word_embeddings = bool(scaled)
                 try:
                     return super().get_model_spec(model)

@@ -151,13 +151,14 @@ def attach_adapter(model: Model, folder: str, tokenizer: Tokenizer) -> Model:
     if (Path(folder) / CONFIG_FILE).is_file():
         load_bottlenecks(model, Path(folder))
         return model
-    with quiet_imports():
+    with quiet_libraries():
         try:
             from peft import PeftModel
         except ImportError:
             raise _missing("adapters need peft") from None
     try:
-        return PeftModel.from_pretrained(model, folder)
+        with quiet_libraries():
+            return PeftModel.from_pretrained(model, folder)
     except (RuntimeError, ValueError, KeyError, OSError) as error:
         raise ModelError(f"{folder}: {_reason(error)}") from None
 
@@ -243,8 +244,11 @@ def local_device() -> Any:
 
 
 @contextmanager
-def quiet_imports() -> Iterator[None]:
-    """Keep bitsandbytes and peft from logging about kernels they do not find."""
+def quiet_libraries() -> Iterator[None]:
+    """Silence what bitsandbytes and peft say of themselves.
+
+    They log of kernels that they do not find, and peft takes AdaLoRA's rank pattern for LoRA's.
+    """
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -259,7 +263,7 @@ def _quantisation(kind: str) -> Any:
     import torch
     from transformers import BitsAndBytesConfig
 
-    with quiet_imports():
+    with quiet_libraries():
         try:
             import bitsandbytes  # noqa: F401
         except ImportError:

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from ..errors import ConfigError, ModelError
-from ..models import BaseModel, has_bfloat16, load_base, load_config, quiet_imports
+from ..models import BaseModel, has_bfloat16, load_base, load_config, quiet_libraries
 from ..tokens import load_tokenizer
 from .card import write_card, write_plot
 from .checks import check_model
@@ -56,7 +56,7 @@ def train(
     """
     main = os.environ.get("RANK", "0") == "0"
     say: Report = report if report is not None and main else _silent
-    with quiet_imports():
+    with quiet_libraries():
         import peft  # noqa: F401
         import transformers
     transformers.utils.logging.set_verbosity_error()

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..bottleneck import add_bottlenecks, save_bottlenecks
 from ..errors import ConfigError
-from ..models import Model, quiet_imports
+from ..models import Model, quiet_libraries
 from .config import BOTTLENECK_METHODS, LOW_RANK_METHODS, AdapterOptions, TrainConfig
 
 # Names of key and value projections and of the last feed-forward layer, which IA3 rescales.
@@ -28,7 +28,7 @@ def attach(
     if config.method in BOTTLENECK_METHODS:
         add_bottlenecks(model, config.method, config.adapter.bottleneck)
         return model
-    with quiet_imports():
+    with quiet_libraries():
         import peft
     settings = _peft_config(peft, model, config, total_steps)
     if new_tokens:

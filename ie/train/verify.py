@@ -5,6 +5,7 @@ from typing import Any
 
 from ..bottleneck import load_bottlenecks, remove_bottlenecks
 from ..errors import ModelError
+from ..models import quiet_libraries
 from .config import BOTTLENECK_METHODS, TrainConfig
 
 # Greatest difference of logits that rounding alone can make, by far.
@@ -60,7 +61,8 @@ def _reloaded(model: Any, config: TrainConfig, folder: Path) -> Any:
 
     is_tuner = hasattr(model.base_model, "unload")
     base = model.unload() if is_tuner else model.get_base_model()
-    return PeftModel.from_pretrained(base, folder)
+    with quiet_libraries():
+        return PeftModel.from_pretrained(base, folder)
 
 
 def _logits(model: Any, ids: list[int]) -> Any:
