@@ -51,16 +51,18 @@ class CTranslate2Backend:
         except (RuntimeError, ValueError) as error:
             raise ModelError(f"{folder}: CTranslate2 cannot load it ({error})") from None
 
-    def generate(self, prompts: Sequence[Prompt], *, max_tokens: int = 512) -> Iterator[Completion]:
+    def generate(
+        self, prompts: Sequence[Prompt], *, max_tokens: int = 512, scores: bool = False
+    ) -> Iterator[Completion]:
         """Complete every prompt greedily, yielding in the order of the prompts.
 
         `max_tokens` bounds an answer; a shorter bound, twice the prompt's own length and 64
-        more, stops endless repetition on short texts.
+        more, stops endless repetition on short texts. Token probabilities (`scores`) take a
+        second pass over prompt and answer; encoder-decoder models do not give them.
         """
         for start in range(0, len(prompts), _WINDOW):
-            yield from self._window(
-                [self.encode(p) for p in prompts[start : start + _WINDOW]], max_tokens
-            )
+            tokens = [self.encode(prompt) for prompt in prompts[start : start + _WINDOW]]
+            yield from self._window(tokens, max_tokens, scores and not self.is_seq2seq)
 
     def count_tokens(self, text: str) -> int:
         """Return how many tokens the model's tokenizer makes of a text."""
@@ -70,17 +72,29 @@ class CTranslate2Backend:
         """Free the model."""
         self.model.unload_model()
 
-    def _window(self, prompts: list[list[str]], max_tokens: int) -> list[Completion]:
+    def _window(self, prompts: list[list[str]], max_tokens: int, scores: bool) -> list[Completion]:
         order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
-        results: list[Completion | None] = [None] * len(prompts)
+        answers: list[list[str]] = [[] for _ in prompts]
         running = [
             (batch, self._start([prompts[i] for i in batch], max_tokens))
             for batch in _batches(order, [len(p) for p in prompts])
         ]
         for batch, futures in running:
             for i, future in zip(batch, futures, strict=True):
-                results[i] = self._completion(future.result())
-        return [result for result in results if result is not None]
+                result = future.result()
+                answers[i] = result.hypotheses[0] if self.is_seq2seq else result.sequences[0]
+        log_probs = self._score(prompts, answers) if scores else [()] * len(prompts)
+        return [self._completion(*pair) for pair in zip(answers, log_probs, strict=True)]
+
+    def _score(self, prompts: list[list[str]], answers: list[list[str]]) -> list[tuple[float, ...]]:
+        """Return the natural-log probability of each answer token given what stands before."""
+        rows = [prompt + answer for prompt, answer in zip(prompts, answers, strict=True)]
+        # `offset` would only shorten the output; the first token of a row has no probability.
+        results = self.model.score_batch(rows, max_batch_size=_BATCH_TOKENS, batch_type="tokens")
+        return [
+            tuple(result.log_probs[len(prompt) - 1 :])
+            for prompt, result in zip(prompts, results, strict=True)
+        ]
 
     def _start(self, batch: list[list[str]], max_tokens: int) -> Any:
         limit = min(max_tokens, 2 * max(map(len, batch)) + 64)
@@ -107,10 +121,26 @@ class CTranslate2Backend:
             **options,
         )
 
-    def _completion(self, result: Any) -> Completion:
-        tokens = result.hypotheses[0] if self.is_seq2seq else result.sequences[0]
+    def _completion(self, tokens: list[str], log_probs: tuple[float, ...]) -> Completion:
         text, stopped = self.decode(tokens)
-        return Completion(text, "stop" if stopped else "length")
+        reason = "stop" if stopped else "length"
+        if not log_probs:
+            return Completion(text, reason)
+        ends = _token_ends(self.decode, tokens, text)
+        return Completion(text, reason, ends, log_probs)
+
+
+def _token_ends(decode: Any, tokens: list[str], text: str) -> tuple[int, ...]:
+    """Return the end of each token in the text; inside a character, the end of the one before."""
+    ends: list[int] = []
+    done, start = 0, 0
+    for i in range(len(tokens)):
+        piece = decode(tokens[start : i + 1])[0]
+        if not piece.endswith("\ufffd"):
+            done = min(len(text), done + len(piece))
+            start = i + 1
+        ends.append(done)
+    return tuple(ends)
 
 
 def _batches(order: Sequence[int], lengths: Sequence[int]) -> Iterator[list[int]]:

@@ -9,10 +9,11 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
+from .data import Extraction, map_mentions
 from .formats import Item
 
 Range = tuple[int, int]
@@ -90,6 +91,20 @@ class Calibration(msgspec.Struct, frozen=True):
     def apply(self, score: float) -> float:
         """Return the calibrated score, between 0 and 1; the order of scores stays."""
         return _sigmoid(_logit(score) / self.temperature + self.bias)
+
+
+def calibrate(extraction: Extraction, calibration: Calibration) -> Extraction:
+    """Return the extraction with every score of a mention or fact calibrated."""
+
+    def changed(value: Any) -> Any:
+        if value.score is None:
+            return value
+        return msgspec.structs.replace(value, score=calibration.apply(value.score))
+
+    found = map_mentions(extraction, changed)
+    relations = tuple(changed(relation) for relation in found.relations)
+    events = tuple(changed(event) for event in found.events)
+    return Extraction(found.entities, relations, events, found.issues)
 
 
 def fit_calibration(scores: Sequence[float], correct: Sequence[bool]) -> Calibration:

@@ -6,19 +6,25 @@ from importlib import resources
 from pathlib import Path
 
 from .backend import Backend
+from .confidence import Calibration
 from .errors import ModelError, near_miss
 from .prompt import STYLE_FILE, PromptStyle
 
 MINI = "mini"
+CALIBRATION_FILE = "calibration.json"
 
 
 @dataclass(frozen=True)
 class Engine:
-    """A backend with a loaded model, how it is to be asked, and its name for messages."""
+    """A backend with a loaded model, how it is to be asked, and its name for messages.
+
+    `calibration` is that of `calibration.json` beside the model, if there is one.
+    """
 
     name: str
     backend: Backend
     style: PromptStyle
+    calibration: Calibration | None = None
 
 
 def open_engine(
@@ -56,7 +62,7 @@ def open_engine(
     backend = TransformersBackend(
         name, quantisation=quantisation, trust_remote_code=trust_remote_code
     )
-    return Engine(name, backend, style)
+    return Engine(name, backend, style, _calibration(folder))
 
 
 def read_style(folder: Path) -> PromptStyle:
@@ -76,11 +82,31 @@ def read_style(folder: Path) -> PromptStyle:
     return PromptStyle.from_dict(value, str(path))
 
 
+def read_calibration(path: Path) -> Calibration:
+    """Read what `chinchilla evaluate --calibrate` wrote.
+
+    Raises:
+        ModelError: the file is missing or is no calibration.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        return Calibration(float(value["temperature"]), float(value.get("bias", 0.0)))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"{path}: no calibration ({error}); make one with chinchilla evaluate --calibrate"
+        ) from None
+
+
+def _calibration(folder: Path) -> Calibration | None:
+    path = folder / CALIBRATION_FILE
+    return read_calibration(path) if path.is_file() else None
+
+
 def _open_converted(name: str, folder: Path) -> Engine:
     from .backend_ct2 import CTranslate2Backend
 
     style = read_style(folder)
-    return Engine(name, CTranslate2Backend(folder), style)
+    return Engine(name, CTranslate2Backend(folder), style, _calibration(folder))
 
 
 def _check_folder(name: str, folder: Path) -> None:

@@ -5,22 +5,26 @@
 Everything is lazy and in order; memory is bounded by one batch of documents.
 """
 
+import random
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
 from typing import Any, overload
 
 from .backend import Completion, Prompt
+from .confidence import Calibration, calibrate
 from .data import Document, Extraction, shift
 from .decoder import decode
 from .engines import Engine, open_engine
 from .errors import SchemaError
-from .merge import merge
+from .lexicon import Lexicon
+from .merge import at_least, merge
 from .prompt import occurrence_of, render_arguments, render_prompt, split_schema
 from .schema import TASKS, Schema, read_schema
 from .text import windows
+from .vote import vote
 
 DEFAULT_SCHEMA = "news"
 # Characters in one prompt for models whose style does not say.
@@ -31,10 +35,45 @@ _MAX_TOKENS = 1024
 
 
 @dataclass(frozen=True)
+class ExtractOptions:
+    """How to ask and what to make of the answers.
+
+    Args:
+        types_per_prompt: split larger schemas over several prompts and unite their answers;
+            None leaves it to the model's style.
+        orders: ask with the types in so many orders, the first as declared; what at least
+            `agreement` of the answers say is kept, with its share of them as its score.
+        agreement: see `orders`.
+        scores: ask the engine for token probabilities, from which every mention and fact gets
+            its `score`; costs a second pass with CTranslate2.
+        min_score: leave out what scores less; implies `scores`.
+        calibration: turns scores into probabilities of being right, before `min_score`; None
+            is the one that comes with the model, if any.
+        near_miss: read an undeclared type or role as the declared one that it resembles.
+        lexicon: entities to add, force or forbid; see `lexicon.read_lexicon`.
+    """
+
+    types_per_prompt: int | None = None
+    orders: int = 1
+    agreement: float = 0.5
+    scores: bool = False
+    min_score: float | None = None
+    calibration: Calibration | None = None
+    near_miss: bool = False
+    lexicon: Lexicon | None = None
+
+    @property
+    def wants_scores(self) -> bool:
+        """Whether token probabilities are needed."""
+        return self.orders == 1 and (self.scores or self.min_score is not None)
+
+
+@dataclass(frozen=True)
 class _Question:
-    """One prompt: which document and window it is about, and what it asks."""
+    """One prompt: which document, type order and window it is about, and what it asks."""
 
     document: int
+    order: int
     task: str
     start: int
     text: str
@@ -51,6 +90,7 @@ class Extractor:
         schema: Schema | str | Path | dict[str, Any] | None = None,
         tasks: Sequence[str] | None = None,
         *,
+        options: ExtractOptions | None = None,
         quantisation: str = "none",
         trust_remote_code: bool = False,
     ) -> None:
@@ -60,6 +100,7 @@ class Extractor:
             model: see `engines.open_engine`; None is the embedded model.
             schema: an object, a built-in name, a path or a mapping; None is `news`.
             tasks: some of `ner`, `re`, `ee`; None is all that the schema declares.
+            options: see `ExtractOptions`; None is its defaults.
             quantisation: `none`, `nf4` or `int8`, for transformers models.
             trust_remote_code: let code that comes with a transformers model run.
 
@@ -69,6 +110,7 @@ class Extractor:
         """
         self.schema = read_schema(DEFAULT_SCHEMA if schema is None else schema)
         self.tasks = _chosen_tasks(self.schema, tasks)
+        self.options = options or ExtractOptions()
         self.engine = (
             model
             if isinstance(model, Engine)
@@ -103,18 +145,30 @@ class Extractor:
         for batch in _gather(documents):
             parts = self._ask(batch)
             for document, part in zip(batch, parts, strict=True):
-                yield document.with_extraction(part)
+                yield document.with_extraction(self._finished(document.text, part))
 
     def _ask(self, batch: Sequence[Document]) -> list[Extraction]:
         questions = [q for i, document in enumerate(batch) for q in self._questions(i, document)]
         answers = self._answer(questions)
         if self.engine.style.steps == 2:
             questions, answers = self._ask_arguments(questions, answers)
-        return _gathered(len(batch), questions, answers)
+        return _gathered(len(batch), questions, answers, self.options.agreement)
+
+    def _finished(self, text: str, extraction: Extraction) -> Extraction:
+        options = self.options
+        calibration = options.calibration or self.engine.calibration
+        if calibration is not None and options.wants_scores:
+            extraction = calibrate(extraction, calibration)
+        if options.min_score is not None:
+            extraction = at_least(extraction, options.min_score)
+        # Last: what the user's lexicon says is not weighed against scores.
+        return options.lexicon.apply(text, extraction) if options.lexicon else extraction
 
     def _answer(self, questions: Sequence[_Question]) -> list[Extraction]:
         completions = self.engine.backend.generate(
-            [question.prompt for question in questions], max_tokens=_MAX_TOKENS
+            [question.prompt for question in questions],
+            max_tokens=_MAX_TOKENS,
+            scores=self.options.wants_scores,
         )
         return [
             self._decode(question, completion)
@@ -129,6 +183,9 @@ class Extractor:
             self.engine.style.format,
             (question.task,),
             finish_reason=completion.finish_reason,
+            token_ends=completion.token_ends if self.options.wants_scores else (),
+            log_probs=completion.log_probs if self.options.wants_scores else (),
+            near_miss=self.options.near_miss,
         )
 
     def _questions(self, number: int, document: Document) -> Iterator[_Question]:
@@ -141,9 +198,21 @@ class Extractor:
             overlap = 0 if task == "ner" else size // 5
             for start, end in windows(document.text, size, overlap):
                 text = document.text[start:end]
-                for schema in split_schema(self.schema, task, style.types_per_prompt.get(task)):
+                for order, schema in self._shards(task):
                     prompt = render_prompt(task, schema, text, style)
-                    yield _Question(number, task, start, text, schema, prompt)
+                    yield _Question(number, order, task, start, text, schema, prompt)
+
+    def _shards(self, task: str) -> list[tuple[int, Schema]]:
+        """Return the schemas to ask for, each with the number of its type order."""
+        limit = self.options.types_per_prompt or self.engine.style.types_per_prompt.get(task)
+        shards = []
+        for order in range(self.options.orders):
+            labels = [item.label for item in self.schema.types(task)]
+            if order:
+                random.Random(order).shuffle(labels)
+            ordered = self.schema.select(task, labels)
+            shards += [(order, schema) for schema in split_schema(ordered, task, limit)]
+        return shards
 
     def _ask_arguments(
         self, questions: Sequence[_Question], answers: Sequence[Extraction]
@@ -166,7 +235,7 @@ class Extractor:
         start = event.trigger.start if event.trigger else None
         place = occurrence_of(question.text, trigger, start) if trigger else 0
         prompt = render_arguments(schema, trigger, question.text, self.engine.style, place)
-        return _Question(question.document, "ee", question.start, question.text, schema, prompt)
+        return replace(question, schema=schema, prompt=prompt)
 
 
 @overload
@@ -246,13 +315,26 @@ def _gather(documents: Iterable[Document]) -> Iterator[list[Document]]:
 
 
 def _gathered(
-    documents: int, questions: Sequence[_Question], answers: Sequence[Extraction]
+    documents: int,
+    questions: Sequence[_Question],
+    answers: Sequence[Extraction],
+    agreement: float,
 ) -> list[Extraction]:
-    """Bring the answers of each document together, its windows and shards merged per task."""
-    grouped: list[dict[str, list[tuple[_Question, Extraction]]]] = [{} for _ in range(documents)]
+    """Bring the answers of each document together: windows and shards merged, orders voted."""
+    grouped: list[_Grouped] = [{} for _ in range(documents)]
     for question, answer in zip(questions, answers, strict=True):
-        grouped[question.document].setdefault(question.task, []).append((question, answer))
-    return [_united([_merged(parts) for parts in tasks.values()]) for tasks in grouped]
+        orders = grouped[question.document].setdefault(question.task, {})
+        orders.setdefault(question.order, []).append((question, answer))
+    return [_united([_voted(orders, agreement) for orders in tasks.values()]) for tasks in grouped]
+
+
+_Parts = list[tuple[_Question, Extraction]]
+_Grouped = dict[str, dict[int, _Parts]]
+
+
+def _voted(orders: dict[int, _Parts], agreement: float) -> Extraction:
+    answers = [_merged(parts) for parts in orders.values()]
+    return answers[0] if len(answers) == 1 else vote(answers, agreement)
 
 
 def _merged(parts: Sequence[tuple[_Question, Extraction]]) -> Extraction:

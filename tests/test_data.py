@@ -45,8 +45,14 @@ def test_unknown_keys_are_kept_in_meta():
 
 
 def test_offsets_that_do_not_give_the_mention_are_refused_with_both_strings():
-    value = {"id": "d", "text": "甲乙", "entities": [{"type": "t", "text": "甲", "start": 1, "end": 2}]}
-    with pytest.raises(InputError, match=r"'d': entities\[0\] is '甲' but the text at \[1, 2\) is '乙'"):
+    value = {
+        "id": "d",
+        "text": "甲乙",
+        "entities": [{"type": "t", "text": "甲", "start": 1, "end": 2}],
+    }
+    with pytest.raises(
+        InputError, match=r"'d': entities\[0\] is '甲' but the text at \[1, 2\) is '乙'"
+    ):
         Document.from_dict(value)
 
 
@@ -99,7 +105,9 @@ def test_shift_moves_grounded_mentions_only():
     assert moved["events[0].trigger"].span == (12, 14)
 
 
-TEXTS = st.text(alphabet="甲乙丙 «“”，。《》12ＡbA\u2028\u0085\r\n😀𠮷\t\"\\", min_size=1, max_size=30)
+TEXTS = st.text(
+    alphabet='甲乙丙 «“”，。《》12ＡbA\u2028\u0085\r\n😀𠮷\t"\\', min_size=1, max_size=30
+)
 
 
 @given(TEXTS, st.data())

@@ -46,7 +46,9 @@ def test_examples_give_grounded_documents(path):
 def test_the_last_line_of_stderr_sums_up_and_quiet_says_nothing():
     result = run(EXAMPLES / "news.txt")
     last = result.stderr.splitlines()[-1]
-    assert re.match(r"1 documents, \d+ entities, \d+ relations, \d+ events; issues: .*; \d+\.\d s", last)
+    assert re.match(
+        r"1 documents, \d+ entities, \d+ relations, \d+ events; issues: .*; \d+\.\d s", last
+    )
     assert run(EXAMPLES / "news.txt", "--quiet").stderr == ""
 
 

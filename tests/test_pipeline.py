@@ -11,6 +11,8 @@ from chinchilla import Document, Extractor
 from chinchilla.backend import Completion
 from chinchilla.data import check_offsets
 from chinchilla.errors import SchemaError
+from chinchilla.lexicon import read_lexicon
+from chinchilla.pipeline import ExtractOptions
 
 SCHEMA = {
     "name": "test",
@@ -131,3 +133,40 @@ def test_a_task_the_schema_does_not_declare_is_refused():
         Extractor(engine, "msra", ["ee"])
     with pytest.raises(SchemaError, match="unknown task 'rel'; tasks are ner, re, ee"):
         Extractor(engine, "msra", ["rel"])
+
+
+def test_type_orders_are_voted_on_and_agreement_is_the_score():
+    # Declared order says 甲 and 乙, the other two orders say 甲 alone: 3/3 and 1/3.
+    def answer(prompt):
+        declared = prompt.instruction == "实体⟦人名⟧⟦地名⟧⟦机构名⟧"
+        return "甲⟦人名⟧乙⟦人名⟧" if declared else "甲⟦人名⟧"
+
+    schema = {"name": "s", "entities": ["人名", "地名", "机构名"]}
+    options = ExtractOptions(orders=3, agreement=0.3)
+    result = Extractor(scripted_engine(answer), schema, options=options).extract("甲和乙")
+    scores = {entity.text: entity.score for entity in result.entities}
+    assert scores["甲"] == 1.0
+    assert scores["乙"] == pytest.approx(1 / 3)
+
+
+def test_scores_come_from_token_probabilities_and_filter():
+    # 甲⟦人名⟧ has log-probabilities 0 and 0: score 1. 乙⟦人名⟧ has -2 and 0: exp(-1) = 0.368.
+    said = Completion("甲⟦人名⟧乙⟦人名⟧", "stop", (1, 5, 6, 10, 10), (0.0, 0.0, -2.0, 0.0, 0.0))
+    engine = scripted_engine(lambda prompt: said)
+    plain = Extractor(engine, SCHEMA, ["ner"]).extract("甲和乙")
+    assert [entity.score for entity in plain.entities] == [None, None]
+    scored = Extractor(engine, SCHEMA, ["ner"], options=ExtractOptions(scores=True))
+    assert [e.score for e in scored.extract("甲和乙").entities] == pytest.approx(
+        [1.0, 0.3679], abs=1e-4
+    )
+    strict = Extractor(engine, SCHEMA, ["ner"], options=ExtractOptions(min_score=0.5))
+    assert [entity.text for entity in strict.extract("甲和乙").entities] == ["甲"]
+
+
+def test_a_lexicon_adds_to_what_the_model_says(tmp_path):
+    path = tmp_path / "words.txt"
+    path.write_text("丙 10 人名\n", encoding="utf-8")
+    engine = scripted_engine(lambda prompt: "甲⟦人名⟧")
+    options = ExtractOptions(lexicon=read_lexicon(path))
+    result = Extractor(engine, SCHEMA, ["ner"], options=options).extract("甲和丙")
+    assert [(e.text, e.status) for e in result.entities] == [("甲", "exact"), ("丙", "lexicon")]

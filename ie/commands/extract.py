@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
+from pathlib import Path
 from typing import IO, Any
 
 import click
@@ -42,6 +43,19 @@ _LARGER = "name a larger model with --model, such as --model Qwen/Qwen2.5-7B-Ins
     help="How to load a transformers model.",
 )
 @click.option("--trust-remote-code", is_flag=True, help="Run code that comes with the model.")
+@click.option("--scores", is_flag=True, help="Score every mention and fact from 0 to 1.")
+@click.option("--min-score", type=click.FloatRange(0, 1), help="Leave out what scores less.")
+@click.option("--calibration", help="File of evaluate --calibrate.  [default: the model's own]")
+@click.option("--lexicon", help="Words and patterns to add, force (!) or forbid (-).")
+@click.option("--types-per-prompt", type=click.IntRange(1), help="Split larger schemas.")
+@click.option(
+    "--orders",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Ask in so many type orders and vote; shares become scores.",
+)
+@click.option("--near-miss", is_flag=True, help="Read a mistyped type as the one it resembles.")
 @click.option("--force", is_flag=True, help="Overwrite the output.")
 @click.option("--quiet", is_flag=True, help="Print errors only.")
 @click.option("--verbose", is_flag=True, help="Print timings too.")
@@ -60,6 +74,7 @@ def command(
     force: bool,
     quiet: bool,
     verbose: bool,
+    **asking: Any,
 ) -> None:
     """Extract entities, relations and events from each INPUT.
 
@@ -73,7 +88,12 @@ def command(
 
     chosen = _tasks(tasks)
     extractor = Extractor(
-        model, schema, chosen, quantisation=quantisation, trust_remote_code=trust_remote_code
+        model,
+        schema,
+        chosen,
+        options=_options(**asking),
+        quantisation=quantisation,
+        trust_remote_code=trust_remote_code,
     )
     loaded = time.perf_counter()
     if not quiet:
@@ -89,6 +109,18 @@ def command(
         _print_summary(counts, time.perf_counter() - begin)
     if verbose and not quiet:
         click.echo(f"model loaded in {loaded - begin:.2f} s", err=True)
+
+
+def _options(*, lexicon: str | None, calibration: str | None, **rest: Any) -> Any:
+    from ..engines import read_calibration
+    from ..lexicon import read_lexicon
+    from ..pipeline import ExtractOptions
+
+    return ExtractOptions(
+        lexicon=read_lexicon(lexicon) if lexicon else None,
+        calibration=read_calibration(Path(calibration)) if calibration else None,
+        **rest,
+    )
 
 
 def _tasks(tasks: str | None) -> tuple[str, ...] | None:
