@@ -110,7 +110,7 @@ def load_config(source: BaseModel) -> Any:
 def load_base(source: BaseModel, *, sharded: bool = False) -> Model:
     """Load base weights; quantised ones are placed on this process's device.
 
-    `sharded` stores 4-bit weights so that FSDP can cut them.
+    `sharded` leaves the placing to FSDP.
 
     Raises:
         ModelError: a package or file is missing, or the model type is not known.
@@ -128,7 +128,8 @@ def load_base(source: BaseModel, *, sharded: bool = False) -> Model:
         options["attn_implementation"] = source.attention
     if source.quantisation != "none":
         options["quantization_config"] = _quantisation(source.quantisation)
-        options["device_map"] = {"": "cpu" if sharded else local_device()}
+        if not sharded:
+            options["device_map"] = {"": local_device()}
     try:
         # safetensors alone: pickled weights can run code.
         model = kind.from_pretrained(source.base, use_safetensors=True, **options)

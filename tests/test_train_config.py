@@ -1,3 +1,6 @@
+import json
+from pathlib import Path
+
 import pytest
 import tiny_models
 import yaml
@@ -98,3 +101,39 @@ def test_an_override_without_a_value_is_refused(tmp_path):
 
 def test_a_missing_file_is_named(tmp_path):
     assert "no such file" in problems_of(tmp_path / "none.yaml")[0]
+
+
+CONFIGS = sorted((Path(__file__).parents[1] / "configs" / "train").glob("*.yaml"))
+
+
+def test_there_are_49_training_files():
+    assert len(CONFIGS) == 49
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_training_file_loads_and_says_how_to_run_it(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(path.parents[2])
+    records = tiny_models.write_records(tmp_path / "r.jsonl", tiny_models.people_records(2))
+    config = read_config(path, [f"data.train={records}"])
+    assert config.output == f"runs/{path.stem}"
+    head = path.read_text(encoding="utf-8").split("output:")[0]
+    assert f"chinchilla train configs/train/{path.name} data.train=records/train.jsonl" in head
+    assert "Memory:" in head
+    assert "not measured" in head
+    assert config.distributed == type(config.distributed)() or "torchrun --nproc_per_node" in head
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_distributed_files_are_accepted_by_transformers(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    folder = CONFIGS[0].parent / "distributed"
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == ["deepspeed-zero3.json", "fsdp-qlora.yaml", "fsdp.yaml"]
+    for path in folder.glob("*.yaml"):
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+        arguments = transformers.TrainingArguments(
+            output_dir=str(tmp_path), use_cpu=True, fsdp=True, fsdp_config=settings, report_to=[]
+        )
+        assert arguments.fsdp_plugin_args["fsdp_version"] == 2
+    stage = json.loads((folder / "deepspeed-zero3.json").read_text(encoding="utf-8"))
+    assert stage["zero_optimization"]["stage"] == 3

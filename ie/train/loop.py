@@ -78,17 +78,19 @@ def train(
         counted = {"counts": data.counts(), "sources": dict(sorted(data.sources.items()))}
         manifest = write_manifest(config, counted, resume=resume)
     say(_data_line(data))
+    total = total_steps(config, len(data.train), int(os.environ.get("WORLD_SIZE", "1")))
+    # Before the weights: FSDP and DeepSpeed change how they are loaded. From here on every
+    # process has waited for the first one.
+    arguments = _arguments(config, total, has_dev=data.dev is not None)
     transformers.set_seed(config.training.seed)
     model = load_base(source, sharded=bool(config.distributed.fsdp))
     if new.ids:
         start_embeddings(model, tokenizer, new)
-    total = total_steps(config, len(data.train), int(os.environ.get("WORLD_SIZE", "1")))
     model = attach(model, config, total_steps=total, new_tokens=new.ids)
     if config.training.gradient_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     say(_model_line(model, total))
-    trainer = _trainer(config, model, tokenizer, data, total, say)
-    # Only now: building the trainer has made every process wait for the first one.
+    trainer = _trainer(config, model, tokenizer, data, arguments, say)
     checkpoint = last_checkpoint(Path(config.output)) if resume else None
     if checkpoint:
         say(f"resuming from {checkpoint}")
@@ -121,7 +123,7 @@ def total_steps(config: TrainConfig, rows: int, processes: int) -> int:
 
 
 def _trainer(
-    config: TrainConfig, model: Any, tokenizer: Any, data: RunData, total: int, say: Report
+    config: TrainConfig, model: Any, tokenizer: Any, data: RunData, arguments: Any, say: Report
 ) -> Any:
     from transformers import EarlyStoppingCallback, PrinterCallback
 
@@ -155,7 +157,7 @@ def _trainer(
     trainer = ExtractionTrainer(
         options=options,
         model=model,
-        args=_arguments(config, total, has_dev=data.dev is not None),
+        args=arguments,
         train_dataset=data.train,
         eval_dataset=data.dev,
         data_collator=data.collator(data.train),

@@ -55,6 +55,7 @@ class ExtractionTrainer(Trainer):  # type: ignore[misc]
     ) -> tuple[list[Batch], Any]:
         """Fetch the batches of a step, counting tokens and the time that fetching takes."""
         start = time.perf_counter()
+        self.speed.begin(start)
         batches, items = super().get_batch_samples(epoch_iterator, num_batches, device)
         self.speed.loading += time.perf_counter() - start
         for batch in batches:
@@ -196,7 +197,11 @@ class Speed:
         self.total_tokens = 0
         self.total_seconds = 0.0
         self.total_loading = 0.0
-        self.start = time.perf_counter()
+        self.start = 0.0
+
+    def begin(self, now: float) -> None:
+        """Start the clock at the first step; later calls change nothing."""
+        self.start = self.start or now
 
     def since_last(self, processes: int) -> dict[str, float]:
         """Return figures since the last call; `loading` is a share of time in [0, 1]."""

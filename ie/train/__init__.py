@@ -1,0 +1,1 @@
+"""Training: adapters on general models, and small models from scratch."""
