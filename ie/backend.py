@@ -1,8 +1,8 @@
 """What every engine gives: prompts in, completions out, in the same order."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +29,33 @@ class Prompt:
     input: str
 
 
+class Constraint(Protocol):
+    """The answers that a prompt may get; made by `constrain.AnswerConstraint`."""
+
+    def automaton(self, can_write: Callable[[str], bool]) -> Any:
+        """Return the answers as an automaton over the characters that a model can write."""
+        ...
+
+    def json_schema(self) -> dict[str, Any] | None:
+        """Return the answers as a JSON Schema, or None if they are not JSON."""
+        ...
+
+
 class Backend(Protocol):
     """An engine with a loaded model. It sees strings only: no schema, no document."""
 
-    def generate(self, prompts: Sequence[Prompt], *, max_tokens: int = 512) -> Iterator[Completion]:
-        """Complete every prompt greedily, yielding in the order of the prompts."""
+    def generate(
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        max_tokens: int = 512,
+        scores: bool = False,
+        constraints: Sequence[Constraint] | None = None,
+    ) -> Iterator[Completion]:
+        """Complete every prompt greedily, yielding in the order of the prompts.
+
+        `constraints` holds one constraint for each prompt, to which its answer is held.
+        """
         ...
 
     def count_tokens(self, text: str) -> int:

@@ -7,7 +7,10 @@ thing twice.
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .backend import Completion, Prompt
+from .backend import Completion, Constraint, Prompt
+from .constrain.processor import ConstraintProcessor
+from .constrain.vocabulary import Vocabulary, tokenizer_vocabulary
+from .constrain.walker import Walker
 from .models import load_model
 from .tokens import pad_id, prompt_ids
 
@@ -31,20 +34,31 @@ class TransformersBackend:
         loaded = load_model(model, quantisation=quantisation, trust_remote_code=trust_remote_code)
         self.model, self.tokenizer = loaded.model, loaded.tokenizer
         self.is_seq2seq = loaded.seq2seq
+        self._vocabulary: Vocabulary | None = None
         if not getattr(self.model, "hf_device_map", None):
             import torch
 
             if torch.cuda.is_available():
                 self.model.to("cuda")
 
-    def generate(self, prompts: Sequence[Prompt], *, max_tokens: int = 512) -> Iterator[Completion]:
-        """Complete every prompt greedily, yielding in the order of the prompts."""
+    def generate(
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        max_tokens: int = 512,
+        scores: bool = False,
+        constraints: Sequence[Constraint] | None = None,
+    ) -> Iterator[Completion]:
+        """Complete every prompt greedily, yielding in the order of the prompts.
+
+        Raises:
+            ModelError: the model's tokenizer cannot be constrained.
+        """
         for start in range(0, len(prompts), _WINDOW):
-            ids = [
-                prompt_ids(self.tokenizer, prompt, seq2seq=self.is_seq2seq)
-                for prompt in prompts[start : start + _WINDOW]
-            ]
-            yield from self._window(ids, max_tokens)
+            chosen = prompts[start : start + _WINDOW]
+            ids = [prompt_ids(self.tokenizer, p, seq2seq=self.is_seq2seq) for p in chosen]
+            held = None if constraints is None else constraints[start : start + _WINDOW]
+            yield from self._window(ids, max_tokens, held)
 
     def count_tokens(self, text: str) -> int:
         """Return how many tokens the model's tokenizer makes of a text."""
@@ -54,17 +68,27 @@ class TransformersBackend:
         """Free the model."""
         self.model = None
 
-    def _window(self, prompts: list[list[int]], max_tokens: int) -> list[Completion]:
+    def _window(
+        self, prompts: list[list[int]], max_tokens: int, constraints: Sequence[Constraint] | None
+    ) -> list[Completion]:
         order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
         results: dict[int, Completion] = {}
         while order:
             count = max(1, _BATCH_TOKENS // (len(prompts[order[-1]]) + 64))
             batch, order = order[-count:], order[:-count]
-            answers = self._batch([prompts[i] for i in batch], max_tokens)
+            walkers = None if constraints is None else [self._walker(constraints[i]) for i in batch]
+            answers = self._batch([prompts[i] for i in batch], max_tokens, walkers)
             results.update(zip(batch, answers, strict=True))
         return [results[i] for i in range(len(prompts))]
 
-    def _batch(self, prompts: list[list[int]], max_tokens: int) -> list[Completion]:
+    def _walker(self, constraint: Constraint) -> Walker:
+        if self._vocabulary is None:
+            self._vocabulary = tokenizer_vocabulary(self.tokenizer)
+        return Walker(constraint.automaton(self._vocabulary.can_write), self._vocabulary)
+
+    def _batch(
+        self, prompts: list[list[int]], max_tokens: int, walkers: Sequence[Walker] | None
+    ) -> list[Completion]:
         import torch
 
         width, fill = max(map(len, prompts)), pad_id(self.tokenizer)
@@ -75,14 +99,18 @@ class TransformersBackend:
             before, after = (0, gap) if self.is_seq2seq else (gap, 0)
             rows.append([fill] * before + ids + [fill] * after)
             masks.append([0] * before + [1] * len(ids) + [0] * after)
+        start = 1 if self.is_seq2seq else width
         device = self.model.get_input_embeddings().weight.device
         with torch.inference_mode():
             output = self.model.generate(
                 input_ids=torch.tensor(rows, device=device),
                 attention_mask=torch.tensor(masks, device=device),
                 generation_config=self._settings(fill, max_tokens),
+                logits_processor=(
+                    [ConstraintProcessor(walkers, start, max_tokens)] if walkers else None
+                ),
             )
-        new = output.sequences[:, 1 if self.is_seq2seq else width :]
+        new = output.sequences[:, start:]
         chosen = [
             torch.log_softmax(step.float(), -1).gather(1, new[:, i : i + 1])
             for i, step in enumerate(output.logits)

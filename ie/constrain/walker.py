@@ -1,0 +1,172 @@
+"""Which tokens an automaton lets through: a walk along the automaton and the tree of tokens.
+
+A position is a state of the automaton and the bytes of a character begun but not finished.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from .automaton import AnswerAutomaton, State
+from .vocabulary import TokenNode, Vocabulary
+
+# Positions whose tokens are remembered; only the last few are asked for again.
+_KEPT = 64
+
+
+class Position(NamedTuple):
+    """Where a token sequence stands; `begun` are bytes of the next character."""
+
+    state: State
+    begun: bytes = b""
+
+
+class Walker:
+    """Follows one answer token by token.
+
+    Every position it lets a sequence reach has a way to the end that fits into the tokens left.
+    """
+
+    def __init__(self, automaton: AnswerAutomaton, vocabulary: Vocabulary) -> None:
+        self.automaton = automaton
+        self.vocabulary = vocabulary
+        self.start = Position(automaton.start)
+        self._known: dict[Position, dict[int, Position]] = {}
+
+    def least_tokens(self) -> int:
+        """Return how many tokens the shortest answer known may need, its end included."""
+        return self.automaton.distance(self.automaton.start) + 1
+
+    def allowed(self, position: Position, left: int) -> list[int]:
+        """Return the tokens that may come next when `left` more may be written, ascending.
+
+        Tokens that end the answer are among them where it may end. Never empty if `left` is at
+        least `least_tokens()` at the start and every token written was allowed.
+        """
+        after = self.following(position)
+        if left <= self.automaton.reach(position.state) + 4:
+            # One more token for the end of the sequence.
+            tokens = [t for t, to in after.items() if self._distance(to) + 2 <= left]
+        else:
+            tokens = list(after)
+        if self.accepts(position):
+            tokens += self.vocabulary.ends
+        return sorted(tokens)
+
+    def accepts(self, position: Position) -> bool:
+        """Say whether the answer may end at a position."""
+        return not position.begun and self.automaton.accepts(position.state)
+
+    def advance(self, position: Position, token: int) -> Position | None:
+        """Return the position after a token, or None if it was not allowed."""
+        return self.following(position).get(token)
+
+    def following(self, position: Position) -> dict[int, Position]:
+        """Return where each token leads from a position, however many may still be written."""
+        result = self._known.get(position)
+        if result is None:
+            result = {}
+            self._gather(position, result)
+            if len(self._known) >= _KEPT:
+                self._known.clear()
+            self._known[position] = result
+        return result
+
+    def forced(self, position: Position) -> tuple[str, Position]:
+        """Return the characters that must come next, up to the first choice."""
+        written: list[str] = []
+        state, begun = position
+        while not self.automaton.accepts(state):
+            ways = self._ways(state, begun)
+            if len(ways) != 1:
+                break
+            after = self.automaton.step(state, ways[0])
+            assert after is not None
+            written.append(ways[0])
+            state, begun = after, b""
+        return "".join(written), Position(state, begun)
+
+    def follow(self, position: Position, tokens: Sequence[int]) -> list[Position]:
+        """Return the positions along tokens, as far as they are let through."""
+        result: list[Position] = []
+        for token in tokens:
+            after = self.advance(position, token)
+            if after is None:
+                break
+            result.append(after)
+            position = after
+        return result
+
+    def _distance(self, position: Position) -> int:
+        state, begun = position
+        if not begun:
+            return self.automaton.distance(state)
+        best = None
+        for character in self._ways(state, begun):
+            after = self.automaton.step(state, character)
+            if after is not None:
+                size = len(character.encode()) - len(begun) + self.automaton.distance(after)
+                best = size if best is None else min(best, size)
+        assert best is not None
+        return best
+
+    def _ways(self, state: State, begun: bytes) -> list[str]:
+        """Return the characters that may come next and begin with these bytes."""
+        ways = self.automaton.ways(state)
+        if not begun:
+            return ways
+        can_spell = self.vocabulary.can_spell
+        return [c for c in ways if c.encode().startswith(begun) and can_spell(c)]
+
+    def _gather(self, position: Position, result: dict[int, Position]) -> None:
+        state, begun = position
+        if not begun:
+            self._walk(state, self.vocabulary.roots[b""], result)
+            return
+        for character in self._ways(state, begun):
+            rest = character.encode()[len(begun) :]
+            for size in range(1, len(rest) + 1):
+                root = self.vocabulary.roots.get(rest[:size])
+                if root is None:
+                    continue
+                if size < len(rest):
+                    # Of tokens with this lead, those without more stop inside the character.
+                    to = Position(state, begun + rest[:size])
+                    result.update(dict.fromkeys(root.ids, to))
+                else:
+                    after = self.automaton.step(state, character)
+                    if after is not None:
+                        self._walk(after, root, result, ends_here=True)
+
+    def _walk(
+        self, state: State, root: TokenNode, result: dict[int, Position], *, ends_here: bool = False
+    ) -> None:
+        step, ways = self.automaton.step, self.automaton.ways
+        waiting = [(state, root, ends_here)]
+        while waiting:
+            state, node, ends = waiting.pop()
+            if ends and node.ids:
+                result.update(dict.fromkeys(node.ids, Position(state)))
+            children = node.children
+            if not (children or node.tails):
+                continue
+            next_ones = ways(state)
+            if node.tails:
+                for begun in self._beginnings(next_ones):
+                    tokens = node.tails.get(begun)
+                    if tokens:
+                        result.update(dict.fromkeys(tokens, Position(state, begun)))
+            for character in next_ones:
+                child = children.get(character)
+                if child is not None:
+                    after = step(state, character)
+                    if after is not None:
+                        waiting.append((after, child, True))
+
+    def _beginnings(self, characters: Sequence[str]) -> set[bytes]:
+        """Return the bytes with which a token may break off inside one of these characters."""
+        result = set()
+        for character in characters:
+            if character > "\x7f" and self.vocabulary.can_spell(character):
+                written = character.encode()
+                result.update(written[:size] for size in range(1, len(written)))
+        return result
