@@ -268,9 +268,12 @@ def _closest_pair(heads: Found, tails: Found, before: int) -> tuple[int, int]:
         start = heads.starts[head]
         near = nearest(tails.starts, start)
         for tail in range(max(near - 1, 0), min(near + 2, len(tails.starts))):
-            inside = covers.hold(start, heads.ends[head])
-            inside += covers.hold(tails.starts[tail], tails.ends[tail])
+            nested = (
+                covers.hold(start, heads.ends[head]),
+                covers.hold(tails.starts[tail], tails.ends[tail]),
+            )
             cost = _APART * abs(tails.starts[tail] - start) + _LATER_SUBJECT * (head - first)
-            if cost + _INSIDE * inside < best:
-                best, choice = cost + _INSIDE * inside, (head, tail)
+            cost += _INSIDE * sum(nested)
+            if cost < best:
+                best, choice = cost, (head, tail)
     return choice

@@ -1,7 +1,7 @@
 """From the compact form to items: `mention⟦label⟧` pairs, an item a line (see `formats`)."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from .data import Issue
 from .formats import CLOSE, OBJECT_SLOT, OPEN, Item
@@ -103,7 +103,7 @@ class _Reader:
     def _task(self, label: str) -> str:
         if len(self.tasks) == 1:
             return self.tasks[0]
-        tables = {
+        tables: dict[str, Mapping[str, object]] = {
             "ner": self.schema.entity_by_label,
             "re": self.schema.relation_by_label,
             "ee": self.schema.event_by_label,

@@ -9,7 +9,7 @@ field names (see `layouts`), JSON inside a JSON string, and the mappings of IEPi
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from .data import Issue
 from .formats import OBJECT_SLOT, Item
@@ -79,7 +79,7 @@ class _Reader:
     def __init__(self, source: str, tasks: Sequence[str], schema: Schema) -> None:
         self.source = source
         self.tasks = tasks
-        self.labels = {
+        self.labels: dict[str, Mapping[str, object]] = {
             "ner": schema.entity_by_label,
             "re": schema.relation_by_label,
             "ee": schema.event_by_label,
