@@ -60,9 +60,10 @@ def test_overlapping_occurrences_are_told_apart() -> None:
     assert spans(entities("哈哈哈", ("哈哈", "人名"), ("哈哈", "人名"))) == [(0, 2), (1, 3)]
 
 
-def test_word_boundaries_break_a_tie() -> None:
-    # 国 in 建国 is no word, 国 before 宣布 is.
-    assert spans(entities("建国后，国宣布", ("国", "机构名"))) == [(4, 5)]
+def test_a_trigger_is_rather_a_word_than_part_of_one() -> None:
+    # 裁员 in 总裁员工 is no word.
+    result = align([Item("ee", "裁员", "裁员", ())], "总裁员工大会宣布裁员", SCHEMA)
+    assert [event.trigger and event.trigger.span for event in result.events] == [(8, 10)]
 
 
 def test_two_types_share_the_only_occurrence() -> None:
