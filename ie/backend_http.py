@@ -77,6 +77,7 @@ class HttpBackend:
         prompts: Sequence[Prompt],
         *,
         max_tokens: int = 512,
+        scores: bool = False,
         constraints: Sequence[Constraint] | None = None,
     ) -> Iterator[Completion]:
         """Complete every prompt greedily, yielding in the order of the prompts.
@@ -98,7 +99,8 @@ class HttpBackend:
             running: deque[Future[Completion]] = deque()
             try:
                 for prompt, schema in zip(prompts, schemas, strict=True):
-                    running.append(pool.submit(self._complete, prompt, max_tokens, schema))
+                    body = self._body(prompt, max_tokens, scores)
+                    running.append(pool.submit(self._complete, body, schema))
                     if len(running) >= 2 * self._parallel:
                         yield running.popleft().result()
                 while running:
@@ -118,27 +120,27 @@ class HttpBackend:
         """Close the connections."""
         self._client.close()
 
-    def _complete(
-        self, prompt: Prompt, max_tokens: int, schema: dict[str, Any] | None
-    ) -> Completion:
-        body: dict[str, Any] = {
+    def _body(self, prompt: Prompt, max_tokens: int, scores: bool) -> dict[str, Any]:
+        return {
             "model": self.model,
             "messages": [{"role": "user", "content": plain_prompt(prompt).rstrip("\n")}],
             "max_tokens": max_tokens,
             "temperature": 0,
-            "logprobs": True,
+            **({"logprobs": True} if scores else {}),
         }
+
+    def _complete(self, body: dict[str, Any], schema: dict[str, Any] | None) -> Completion:
         while True:
             way = self._schema_way() if schema else None
             optional = {} if way is None or schema is None else _schema_fields(way, schema)
             sent = {key: value for key, value in body.items() if key not in self._refused}
             if "max_tokens" in self._refused:
-                sent["max_completion_tokens"] = max_tokens
+                sent["max_completion_tokens"] = body["max_tokens"]
             status, value, text = self._request("POST", "/chat/completions", {**sent, **optional})
             if status == 200:
                 return _completion(value, self.address)
             refused = self._unsupported(status, text, way)
-            if refused is None or refused in self._refused and refused != way:
+            if refused is None or (refused in self._refused and refused not in (way, *sent)):
                 raise self._refusal(status, text)
             with self._lock:
                 self._refused.add(refused)

@@ -15,10 +15,11 @@ from typing import Any, overload
 
 from .backend import Completion, Prompt
 from .confidence import Calibration, calibrate
+from .constrain import AnswerConstraint, without_roles
 from .data import Document, Extraction, shift
 from .decoder import decode
 from .engines import Engine, open_engine
-from .errors import SchemaError
+from .errors import ConfigError, SchemaError
 from .lexicon import Lexicon
 from .merge import at_least, merge
 from .prompt import occurrence_of, render_arguments, render_prompt, split_schema
@@ -51,6 +52,8 @@ class ExtractOptions:
             is the one that comes with the model, if any.
         near_miss: read an undeclared type or role as the declared one that it resembles.
         lexicon: entities to add, force or forbid; see `lexicon.read_lexicon`.
+        constrain: let the model write only answers that parse, with labels of the schema and
+            mentions of the text.
     """
 
     types_per_prompt: int | None = None
@@ -61,6 +64,7 @@ class ExtractOptions:
     calibration: Calibration | None = None
     near_miss: bool = False
     lexicon: Lexicon | None = None
+    constrain: bool = False
 
     @property
     def wants_scores(self) -> bool:
@@ -70,7 +74,10 @@ class ExtractOptions:
 
 @dataclass(frozen=True)
 class _Question:
-    """One prompt: which document, type order and window it is about, and what it asks."""
+    """One prompt: which document, type order and window it is about, and what it asks.
+
+    `asks_arguments` marks the second of two steps in which events may be asked.
+    """
 
     document: int
     order: int
@@ -79,6 +86,7 @@ class _Question:
     text: str
     schema: Schema
     prompt: Prompt
+    asks_arguments: bool = False
 
 
 class Extractor:
@@ -107,6 +115,7 @@ class Extractor:
         Raises:
             SchemaError: the schema is wrong, or declares no type for a task asked for.
             ModelError: the model cannot be loaded.
+            ConfigError: the model reasons before it answers, which cannot be constrained.
         """
         self.schema = read_schema(DEFAULT_SCHEMA if schema is None else schema)
         self.tasks = _chosen_tasks(self.schema, tasks)
@@ -116,6 +125,11 @@ class Extractor:
             if isinstance(model, Engine)
             else open_engine(model, quantisation=quantisation, trust_remote_code=trust_remote_code)
         )
+        if self.options.constrain and self.engine.style.rationale:
+            raise ConfigError(
+                f"{self.engine.name}: was taught to reason before it answers, which a constraint "
+                "would forbid; run without constraint"
+            )
 
     def untrained(self) -> dict[str, list[str]]:
         """Return, per task, the labels asked for that the model never saw in training.
@@ -169,11 +183,19 @@ class Extractor:
             [question.prompt for question in questions],
             max_tokens=_MAX_TOKENS,
             scores=self.options.wants_scores,
+            constraints=[self._constraint(q) for q in questions]
+            if self.options.constrain
+            else None,
         )
         return [
             self._decode(question, completion)
             for question, completion in zip(questions, completions, strict=True)
         ]
+
+    def _constraint(self, question: _Question) -> AnswerConstraint:
+        is_first_step = self.engine.style.steps == 2 and not question.asks_arguments
+        schema = without_roles(question.schema) if is_first_step else question.schema
+        return AnswerConstraint(schema, question.task, question.text, self.engine.style.format)
 
     def _decode(self, question: _Question, completion: Completion) -> Extraction:
         return decode(
@@ -235,7 +257,7 @@ class Extractor:
         start = event.trigger.start if event.trigger else None
         place = occurrence_of(question.text, trigger, start) if trigger else 0
         prompt = render_arguments(schema, trigger, question.text, self.engine.style, place)
-        return replace(question, schema=schema, prompt=prompt)
+        return replace(question, schema=schema, prompt=prompt, asks_arguments=True)
 
 
 @overload

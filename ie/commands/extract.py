@@ -56,6 +56,11 @@ _LARGER = "name a larger model with --model, such as --model Qwen/Qwen2.5-7B-Ins
     help="Ask in so many type orders and vote; shares become scores.",
 )
 @click.option("--near-miss", is_flag=True, help="Read a mistyped type as the one it resembles.")
+@click.option(
+    "--constrain/--no-constrain",
+    default=False,
+    help="Let the model write only what parses, with types of the schema and words of the text.",
+)
 @click.option("--force", is_flag=True, help="Overwrite the output.")
 @click.option("--quiet", is_flag=True, help="Print errors only.")
 @click.option("--verbose", is_flag=True, help="Print timings too.")

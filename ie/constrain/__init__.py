@@ -11,6 +11,6 @@ stretch      a decoding loop for one prompt that skips what is certain
 resume       exact constrained decoding by engines that give no access to their logits
 """
 
-from .constraint import AnswerConstraint
+from .constraint import AnswerConstraint, without_roles
 
-__all__ = ["AnswerConstraint"]
+__all__ = ["AnswerConstraint", "without_roles"]

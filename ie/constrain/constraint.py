@@ -66,6 +66,11 @@ class AnswerConstraint:
         return to_json_schema(self.schema, self.task) if self.format == "json" else None
 
 
+def without_roles(schema: Schema) -> Schema:
+    """Return the schema with events that take no arguments, for asking for triggers alone."""
+    return replace(schema, events=tuple(replace(event, roles=()) for event in schema.events))
+
+
 def _writable(schema: Schema, fits: Callable[[str], bool]) -> Schema:
     """Return the schema without the labels, slots and values that do not fit."""
     return replace(
