@@ -191,7 +191,14 @@ def _records(
             shuffle=recipe.build["shuffle"][number],
             seed=recipe.seed + number,
         )
-        yield from build_records(documents, lambda _: schema_of, options)
+        built = build_records(documents, lambda _: schema_of, options)
+        yield from _fewer_empty(built, recipe.build["empty_kept"], recipe.seed + number)
+
+
+def _fewer_empty(records: Iterable[Record], kept: float, seed: int) -> Iterator[Record]:
+    """Keep a share of the records with an empty answer: most teach nothing that others do not."""
+    rng = random.Random(f"{seed}/empty")
+    return (record for record in records if record.output != EMPTY or rng.random() < kept)
 
 
 def _copy_records(recipe: Recipe, work: Path) -> Iterator[Record]:
