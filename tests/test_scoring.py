@@ -4,7 +4,7 @@ from scoring_samples import document, document_pairs, entities, event, figures, 
 
 from chinchilla.errors import ConfigError, InputError
 from chinchilla.schema import Schema
-from chinchilla.scoring import SCORERS, pair_documents, score_documents
+from chinchilla.scoring import SCORERS, find_scorers, pair_documents, score_documents
 from chinchilla.scoring.canonical import canonical_document
 
 GOLD = entities(("人名", "鲁迅", 0), ("作品", "呐喊", 5), ("人名", "鲁迅", 9), ("作品", "彷徨", 15))
@@ -144,6 +144,12 @@ def test_pairing_names_five_ids_and_counts_the_rest():
 def test_an_unknown_scorer_is_named_with_its_near_miss():
     with pytest.raises(ConfigError, match="unknown scorer 'strickt'; did you mean 'strict'"):
         score_documents([(GOLD, GOLD)], "strickt")
+
+
+@pytest.mark.parametrize(("names", "why"), [([], "no scorer is named"), (["all"], "no annotation")])
+def test_nothing_to_score_by_is_an_error(names, why):
+    with pytest.raises(ConfigError, match=why):
+        find_scorers(names, [document()])
 
 
 def test_canonical_documents_resolve_aliases_and_inverse_relations():

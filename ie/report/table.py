@@ -31,7 +31,7 @@ def evaluation_tables(evaluation: Evaluation, *, named: bool = False) -> list[Ta
     tables = [Table(title, *_score_rows(leading, evaluation.intervals))]
     if others:
         rows = [row for result in evaluation.results for row in _short_rows(result)]
-        header = ("scorer", "section", *_COUNTS, *_RATIOS, "macro F1")
+        header: Row = ("scorer", "section", *_COUNTS, *_RATIOS, "macro F1")
         tables.append(Table(f"{place}all scorers", header, rows))
     for name, parts in evaluation.parts.items():
         if len(parts) > 1:
@@ -48,7 +48,7 @@ def extra_tables(extra: Mapping[str, Any], first: str) -> list[Table]:
     """Return the tables over several prediction files: comparisons, or a spread over seeds."""
     tables = []
     for name, comparisons in extra.get("comparisons", {}).items():
-        rows = [
+        compared: list[Row] = [
             (
                 section,
                 format_ratio(c.first),
@@ -59,10 +59,10 @@ def extra_tables(extra: Mapping[str, Any], first: str) -> list[Table]:
             )
             for section, c in comparisons.items()
         ]
-        header = ("section", "F1 first", "F1 second", "difference", "95 % interval", "p")
-        tables.append(Table(f"{first} (first) against {name} (second)", header, rows))
+        header: Row = ("section", "F1 first", "F1 second", "difference", "95 % interval", "p")
+        tables.append(Table(f"{first} (first) against {name} (second)", header, compared))
     if extra.get("spread"):
-        rows = [
+        runs: list[Row] = [
             (
                 section,
                 figure,
@@ -73,7 +73,7 @@ def extra_tables(extra: Mapping[str, Any], first: str) -> list[Table]:
             for figure, s in figures.items()
         ]
         header = ("section", "figure", "mean", "deviation", "lowest", "highest", "runs")
-        tables.append(Table("over seeds", header, rows))
+        tables.append(Table("over seeds", header, runs))
     return tables
 
 

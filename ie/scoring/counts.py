@@ -156,7 +156,9 @@ def summarise(scorer: str, tallies: Iterable[Tally], decimals: int | None = None
     """
     by_section: dict[str, dict[str, Score]] = {}
     for (section, name), row in sum_tallies(tallies).items():
-        by_section.setdefault(section, {})[name] = Score(*map(_whole, row), decimals)
+        gold, predicted, correct, matched = map(_whole, row)
+        score = Score(gold, predicted, correct, matched, decimals)
+        by_section.setdefault(section, {})[name] = score
     order = [name for name in SECTIONS if name in by_section]
     return Result(scorer, {name: _section(by_section[name]) for name in order})
 

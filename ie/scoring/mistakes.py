@@ -174,7 +174,10 @@ def _event_mistakes(gold: Document, predicted: Document) -> Iterator[Mistake]:
     def items(document: Document) -> Iterator[_Item]:
         for event in document.events:
             if event.trigger is not None:
-                mentions = (("trigger", event.trigger), *((a.role, a) for a in event.arguments))
+                mentions: tuple[tuple[str, Located], ...] = (
+                    ("trigger", event.trigger),
+                    *((argument.role, argument) for argument in event.arguments),
+                )
                 yield _Item(event.type, (place(event.trigger),), Marked(event.type, mentions))
 
     asked, given = _unmatched(items(gold), items(predicted))

@@ -86,7 +86,7 @@ def find_scorers(names: Sequence[str], gold: Sequence[Document]) -> list[Scorer]
     """Return the scorers of these names; `all` stands for those that apply to the gold.
 
     Raises:
-        ConfigError: a name is unknown.
+        ConfigError: a name is unknown, or nothing is named or applies.
     """
     found: dict[str, Scorer] = {}
     for name in names:
@@ -99,6 +99,9 @@ def find_scorers(names: Sequence[str], gold: Sequence[Document]) -> list[Scorer]
                 f"unknown scorer {name!r}{near_miss(name, SCORERS)}; "
                 f"scorers are {', '.join(SCORERS)}, all"
             )
+    if not found:
+        why = "the gold documents hold no annotation" if names else "no scorer is named"
+        raise ConfigError(f"nothing to score by: {why}; scorers are {', '.join(SCORERS)}, all")
     return list(found.values())
 
 
