@@ -27,7 +27,8 @@ ISSUE_KINDS = (
 )
 
 
-class _Located(msgspec.Struct, frozen=True, omit_defaults=True):
+# gc=False: strings and numbers form no cycles, and corpora hold millions of them.
+class _Located(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What Mention, Entity and Argument share: a string and where it stands."""
 
     @property
@@ -38,7 +39,7 @@ class _Located(msgspec.Struct, frozen=True, omit_defaults=True):
         return None if start is None or end is None else (start, end)
 
 
-class Mention(_Located, frozen=True, omit_defaults=True):
+class Mention(_Located, frozen=True, omit_defaults=True, gc=False):
     """A stretch of text that names something; `start` and `end` are None when ungrounded."""
 
     text: str
@@ -48,7 +49,7 @@ class Mention(_Located, frozen=True, omit_defaults=True):
     status: str = "exact"
 
 
-class Entity(_Located, frozen=True, omit_defaults=True):
+class Entity(_Located, frozen=True, omit_defaults=True, gc=False):
     """A typed mention. `type` is None only for relation ends of corpora without entity types."""
 
     type: str | None
@@ -59,7 +60,7 @@ class Entity(_Located, frozen=True, omit_defaults=True):
     status: str = "exact"
 
 
-class Argument(_Located, frozen=True, omit_defaults=True):
+class Argument(_Located, frozen=True, omit_defaults=True, gc=False):
     """A mention that fills a role of an event."""
 
     role: str

@@ -19,8 +19,8 @@ In `compact`, `⟦⟧` alone is the empty answer, sections of several tasks are 
 line in the order ner, re, ee, and `\\`, `⟦`, `⟧` and line ends inside a mention are escaped.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -34,6 +34,7 @@ OPEN, CLOSE = "⟦", "⟧"
 JSON_KEYS = {"ner": "entities", "re": "relations", "ee": "events"}
 _ESCAPES = str.maketrans({"\\": "\\\\", "⟦": "\\⟦", "⟧": "\\⟧", "\n": "\\n", "\r": "\\r"})
 _encoder = msgspec.json.Encoder()
+_T = TypeVar("_T")
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -77,8 +78,11 @@ def serialise(items: Iterable[Item], format: str, tasks: Sequence[str]) -> str:
         ValueError: unknown format.
     """
     grouped: dict[str, list[Item]] = {task: [] for task in tasks}
-    for item in items:
-        grouped[item.task].append(item)
+    if len(tasks) == 1:
+        grouped[tasks[0]] = list(items)
+    else:
+        for item in items:
+            grouped[item.task].append(item)
     if format == "json":
         value = {JSON_KEYS[t]: [_json_item(item) for item in grouped[t]] for t in tasks}
         return _encoder.encode(value).decode()
@@ -91,19 +95,22 @@ def extraction_items(extraction: Extraction, schema: Schema, tasks: Sequence[str
     """Return the annotations as items in text order, labelled as the schema labels them."""
     items: list[Item] = []
     if "ner" in tasks:
-        items += [_entity_item(e, schema) for e in sorted(extraction.entities, key=_place)]
+        items += [_entity_item(e, schema) for e in _sorted(extraction.entities, _place)]
     if "re" in tasks:
-        items += [
-            _relation_item(r, schema) for r in sorted(extraction.relations, key=_relation_place)
-        ]
+        items += [_relation_item(r, schema) for r in _sorted(extraction.relations, _relation_place)]
     if "ee" in tasks:
-        items += [_event_item(e, schema) for e in sorted(extraction.events, key=_event_place)]
+        items += [_event_item(e, schema) for e in _sorted(extraction.events, _event_place)]
     return [item for item in items if item.label]
 
 
 def label_text(label: str) -> str:
     """Return a label as the compact format writes it, marks included."""
     return f"{OPEN}{label.translate(_ESCAPES)}{CLOSE}"
+
+
+def _sorted(values: Sequence[_T], key: Callable[[_T], Any]) -> Sequence[_T]:
+    # Most sentences hold one annotation or none, and this is the inner loop of record building.
+    return sorted(values, key=key) if len(values) > 1 else values
 
 
 def _place(mention: Located) -> tuple[float, float]:
@@ -136,6 +143,8 @@ def _relation_item(relation: Relation, schema: Schema) -> Item:
     if label is None:
         found = schema.relation_by_label.get(relation.type)
         label = found.label if found else ""
+    if not relation.qualifiers:
+        return Item("re", label, subject.text, ((OBJECT_SLOT, object_.text),))
     slots = [(OBJECT_SLOT, object_.text)]
     slots += [(name, entity.text) for name, entity in relation.qualifiers.items()]
     return Item("re", label, subject.text, tuple(slots))
@@ -143,7 +152,7 @@ def _relation_item(relation: Relation, schema: Schema) -> Item:
 
 def _event_item(event: Event, schema: Schema) -> Item:
     found: SchemaType | None = schema.event_by_label.get(event.type)
-    arguments = sorted(event.arguments, key=_place)
+    arguments = _sorted(event.arguments, _place)
     slots = tuple((argument.role, argument.text) for argument in arguments)
     head = event.trigger.text if event.trigger else None
     return Item("ee", found.label if found else "", head, slots)
@@ -154,6 +163,9 @@ def _json_item(item: Item) -> dict[str, Any]:
         return {"type": item.label, "text": item.head}
     if item.task == "re":
         value: dict[str, Any] = {"type": item.label, "subject": item.head}
+        if len(item.slots) == 1 and item.slots[0][0] == OBJECT_SLOT:
+            value["object"] = item.slots[0][1]
+            return value
         value["object"] = next((text for name, text in item.slots if name == OBJECT_SLOT), None)
         qualifiers = {name: text for name, text in item.slots if name != OBJECT_SLOT}
         return {**value, "qualifiers": qualifiers} if qualifiers else value

@@ -7,7 +7,7 @@ import gzip
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -51,6 +51,20 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, bytes]]:
                 if number == 1 and line.startswith(_BOM):
                     line = line[3:]
                 yield number, line.rstrip(b"\r\n")
+        except (EOFError, gzip.BadGzipFile) as error:
+            raise InputError(f"{path}: damaged gzip file ({error})") from None
+
+
+def read_batches(path: str | Path, size: int = 1 << 16) -> Iterator[tuple[int, list[bytes]]]:
+    """Yield `(number of the first line, lines with their ends)`, some `size` bytes at a time."""
+    with open_bytes(path) as file:
+        number = 1
+        try:
+            while lines := file.readlines(size):
+                if number == 1 and lines[0].startswith(_BOM):
+                    lines[0] = lines[0][3:]
+                yield number, lines
+                number += len(lines)
         except (EOFError, gzip.BadGzipFile) as error:
             raise InputError(f"{path}: damaged gzip file ({error})") from None
 
@@ -121,6 +135,28 @@ def parse_document(line: bytes, path: str | Path, number: int) -> Document:
     except ChinchillaError as error:
         raise InputError(f"{path}:{number}: {error}") from None
     return _parse_loosely(line, path, number)
+
+
+def parse_documents(lines: Sequence[bytes], path: str | Path, number: int) -> list[Document]:
+    """Return the documents of consecutive lines, blank ones left out; `number` is the first's.
+
+    Raises:
+        InputError: names file and line.
+    """
+    try:
+        documents = _documents.decode_lines(b"".join(lines))
+        for document in documents:
+            check_offsets(document)
+        if all(document.id for document in documents):
+            return documents
+    except (msgspec.DecodeError, UnicodeDecodeError, InputError):
+        # One by one they are read more leniently, and what is wrong has a line number.
+        pass
+    return [
+        parse_document(line.rstrip(b"\r\n"), path, n)
+        for n, line in enumerate(lines, number)
+        if not line.isspace()
+    ]
 
 
 def _parse_loosely(line: bytes, path: str | Path, number: int) -> Document:

@@ -136,9 +136,16 @@ class Schema:
 
         An end of type None, in the schema or in the call, fits every type.
         """
-        return next(
-            (t.label for t in self._signatures.get(name, ()) if _fits(t, subject, object)), None
-        )
+        key = (name, subject, object)
+        known = self._known_labels
+        if key not in known:
+            fitting = (t.label for t in self._signatures.get(name, ()) if _fits(t, subject, object))
+            known[key] = next(fitting, None)
+        return known[key]
+
+    @cached_property
+    def _known_labels(self) -> dict[tuple[str, str | None, str | None], str | None]:
+        return {}
 
     @cached_property
     def _signatures(self) -> dict[str, list[RelationType]]:

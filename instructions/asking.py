@@ -29,6 +29,7 @@ class Asker:
 
     def __init__(self, options: BuildOptions, tables: Mapping[str, Table]) -> None:
         self.options = options
+        self.asks_randomly = options.asks_randomly
         self.types_per_prompt = options.style.types_per_prompt
         self.tables = dict(tables)
         self._asked: dict[tuple[int, str, tuple[str, ...]], Asked] = {}
@@ -38,15 +39,14 @@ class Asker:
 
     def ask(
         self, schema: Schema, task: str, piece: Document, rng: random.Random | None
-    ) -> Iterator[Asked]:
-        """Yield the types of each prompt about one piece of text."""
-        if rng is None or not self.options.asks_randomly:
-            yield from self._all(schema, task)
-            return
+    ) -> list[Asked]:
+        """Return the types of each prompt about one piece of text."""
+        if rng is None or not self.asks_randomly:
+            return self._all(schema, task)
         labels = [item.label for item in schema.types(task)]
         present = present_labels(piece, schema, task)
-        for chosen in self._choices(schema, task, labels, present, rng):
-            yield from self._split(schema, task, chosen)
+        choices = self._choices(schema, task, labels, present, rng)
+        return [asked for chosen in choices for asked in self._split(schema, task, chosen)]
 
     def asked(self, schema: Schema, task: str, labels: tuple[str, ...]) -> Asked:
         """Return the schema cut to some labels, made once."""

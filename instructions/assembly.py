@@ -4,10 +4,10 @@ Work is cut into batches of lines of the input. Batches go to the workers in ord
 in order, and nothing in one depends on another, so the output is the same for any number of them.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from functools import cache
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
@@ -15,42 +15,75 @@ import msgspec
 
 from chinchilla.data import Document
 from chinchilla.errors import InputError, ModelError, SchemaError, near_miss
-from chinchilla.jsonl import parse_document, read_documents, read_lines
+from chinchilla.jsonl import parse_documents, read_batches, read_documents
 from chinchilla.schema import Schema, builtin_schemas, read_schema
 
 from .demonstrations import Pool
 from .negatives import Table, cooccurrence_tables, read_table
-from .records import Kind, Record, Resources, build_records, kind_of
+from .records import Kind, RecordWriter, Resources, kind_of
 
 if TYPE_CHECKING:
     from .build import BuildJob
 
 Line = tuple[bytes, Kind]
-Batch = tuple[str, list[tuple[int, bytes]]]
-_BATCH = 256
+# A file, the number of the first line, and lines with their ends.
+Batch = tuple[str, int, list[bytes]]
+_BATCH_BYTES = 1 << 18
 # Per input file: enough to fill the pool of examples without reading a large corpus twice.
 _POOL_DOCUMENTS = 2000
+_KEPT_INSTRUCTIONS = 4096
 LICENCE = "licence not allowed"
 _encoder = msgspec.json.Encoder()
 
 
 @dataclass
-class Assembly:
-    """What happened to the documents of a job."""
+class Built:
+    """The records of one batch: as single lines where these are chosen from, else joined."""
 
-    documents: int = 0
-    left_out: Counter[str] = field(default_factory=Counter)
+    documents: int
+    left_out: Counter[str]
+    lines: list[Line]
+    joined: bytes = b""
+    kinds: Counter[Kind] = field(default_factory=Counter)
 
 
-def assemble(job: "BuildJob", assembly: Assembly) -> Iterator[Line]:
-    """Yield the records of a job as JSON lines, each with its kind, and fill in the counts."""
+class _EncodedRecord(msgspec.Struct, frozen=True, gc=False):
+    """A Record whose instruction is JSON already: few are different, and all are long."""
+
+    instruction: msgspec.Raw
+    input: str
+    output: str
+    id: str
+    task: str
+    source: str
+    schema: tuple[str, ...]
+    lang: str
+    licence: str
+    template: str
+
+
+def assemble(job: "BuildJob", *, joined: bool) -> Iterator[Built]:
+    """Yield the records of a job batch by batch, in order."""
     resources = _resources(job)
-    # The schema and options are loaded once here too, so that their errors come first.
+    # Read here too, so that a wrong schema is told before any process is started.
     schema_chooser(job.schema)
-    for lines, documents, left_out in _done(job, resources):
-        assembly.documents += documents
-        assembly.left_out.update(left_out)
-        yield from lines
+    batches = _batches(job.inputs)
+    if job.workers <= 1:
+        yield from map(_Worker(job, resources, joined=joined), batches)
+        return
+    import multiprocessing
+
+    # Not fork: threads of the parent (tokenizers, pyarrow) may hold locks in the child.
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(job.workers, _start, (job, resources, joined)) as pool:
+        # imap would read all of its input ahead; a few batches a worker keep them busy.
+        waiting = deque(
+            pool.apply_async(_work, (batch,)) for batch in islice(batches, 4 * job.workers)
+        )
+        while waiting:
+            built: Built = waiting.popleft().get()
+            waiting.extend(pool.apply_async(_work, (batch,)) for batch in islice(batches, 1))
+            yield built
 
 
 def schema_chooser(schema: Schema | str | None) -> Callable[[Document], Schema]:
@@ -86,78 +119,67 @@ def _builtin(source: str) -> Schema:
     return read_schema(source)
 
 
-_Done = tuple[list[Line], int, Counter[str]]
+_workers: list["_Worker"] = []
 
 
-def _done(job: "BuildJob", resources: Resources) -> Iterator[_Done]:
-    if job.workers <= 1:
-        yield from map(_worker(job, resources), _batches(job.inputs))
-        return
-    import multiprocessing
-
-    # Not fork: threads of the parent (tokenizers, pyarrow) may hold locks in the child.
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(job.workers, _start, (job, resources)) as pool:
-        # imap reads its input without bound; a few batches a worker are enough to stay busy.
-        batches = _batches(job.inputs)
-        waiting: list[Any] = [
-            pool.apply_async(_work, (batch,)) for batch in islice(batches, 4 * job.workers)
-        ]
-        while waiting:
-            done: _Done = waiting.pop(0).get()
-            waiting += [pool.apply_async(_work, (batch,)) for batch in islice(batches, 1)]
-            yield done
+def _start(job: "BuildJob", resources: Resources, joined: bool) -> None:
+    _workers[:] = [_Worker(job, resources, joined=joined)]
 
 
-_works: list[Callable[[Batch], _Done]] = []
+def _work(batch: Batch) -> Built:
+    return _workers[0](batch)
 
 
-def _start(job: "BuildJob", resources: Resources) -> None:
-    _works[:] = [_worker(job, resources)]
+class _Worker:
+    """Builds the records of batches, keeping prompts from one to the next."""
 
+    def __init__(self, job: "BuildJob", resources: Resources, *, joined: bool) -> None:
+        if job.tokenizer is not None:
+            resources = replace(resources, count_tokens=token_counter(job.tokenizer))
+        self.licences = job.licences
+        self.joined = joined
+        self.left_out: Counter[str] = Counter()
+        # The rate of empty answers concerns all batches together; see `build_files`.
+        options = replace(job.options, empty_rate=None)
+        self.writer = RecordWriter(schema_chooser(job.schema), options, self.left_out, resources)
+        self.instructions: dict[str, msgspec.Raw] = {}
+        # Kinds are made once each: equal ones then travel between processes as one.
+        self.kinds: dict[Kind, Kind] = {}
 
-def _work(batch: Batch) -> _Done:
-    return _works[0](batch)
+    def __call__(self, batch: Batch) -> Built:
+        path, number, lines = batch
+        self.left_out.clear()
+        documents = parse_documents(lines, path, number)
+        found = len(documents)
+        if self.licences:
+            documents = [d for d in documents if d.meta.get("licence") in self.licences]
+            if len(documents) < found:
+                self.left_out[LICENCE] += found - len(documents)
+        records, make = self.writer.records, self.encoded
+        built = [record for document in documents for record in records(document, make)]
+        if self.joined:
+            kinds = Counter(map(kind_of, built))
+            return Built(found, self.left_out.copy(), [], _encoder.encode_lines(built), kinds)
+        single = [(_encoder.encode(record) + b"\n", self.kind(record)) for record in built]
+        return Built(found, self.left_out.copy(), single)
 
+    def encoded(self, instruction: str, *rest: Any) -> _EncodedRecord:
+        raw = self.instructions.get(instruction)
+        if raw is None:
+            if len(self.instructions) >= _KEPT_INSTRUCTIONS:
+                self.instructions.clear()
+            raw = self.instructions[instruction] = msgspec.Raw(_encoder.encode(instruction))
+        return _EncodedRecord(raw, *rest)
 
-def _worker(job: "BuildJob", resources: Resources) -> Callable[[Batch], _Done]:
-    if job.tokenizer is not None:
-        resources = Resources(resources.tables, resources.pool, token_counter(job.tokenizer))
-    # The rate of empty answers concerns all batches together; see `build_files`.
-    options = replace(job.options, empty_rate=None)
-    build = partial(
-        build_records, schema_of=schema_chooser(job.schema), options=options, resources=resources
-    )
-    # Kinds are made once each: equal ones then travel between processes as one.
-    return partial(_build_batch, build, job.licences, {})
-
-
-def _build_batch(
-    build: Callable[..., Iterable[Record]],
-    licences: Sequence[str],
-    kinds: dict[Kind, Kind],
-    batch: Batch,
-) -> _Done:
-    path, numbered = batch
-    left_out: Counter[str] = Counter()
-    documents = [parse_document(line, path, number) for number, line in numbered]
-    number = len(documents)
-    if licences:
-        documents = [d for d in documents if d.meta.get("licence") in licences]
-        if len(documents) < number:
-            left_out[LICENCE] += number - len(documents)
-    lines: list[Line] = []
-    for record in build(documents, counts=left_out):
+    def kind(self, record: _EncodedRecord) -> Kind:
         kind = kind_of(record)
-        lines.append((_encoder.encode(record) + b"\n", kinds.setdefault(kind, kind)))
-    return lines, number, left_out
+        return self.kinds.setdefault(kind, kind)
 
 
 def _batches(inputs: Sequence[str]) -> Iterator[Batch]:
     for path in inputs:
-        numbered = ((n, line) for n, line in read_lines(path) if line and not line.isspace())
-        while batch := list(islice(numbered, _BATCH)):
-            yield path, batch
+        for number, lines in read_batches(path, _BATCH_BYTES):
+            yield path, number, lines
 
 
 def _resources(job: "BuildJob") -> Resources:

@@ -3,7 +3,7 @@
 import tempfile
 from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 from chinchilla.errors import ConfigError
 from chinchilla.prompt import check_style
 
-from .assembly import Assembly, Line, assemble
+from .assembly import Built, Line, assemble
 from .manifest import described_file, plain, versions
 from .mixture import MixOptions, apportion, draw_mix, plan_mix, shuffled
 from .options import BuildOptions
@@ -54,13 +54,13 @@ class BuildReport:
     left_out: Counter[str] = field(default_factory=Counter)
     sha256: str = ""
 
-    def count(self, kind: Kind, number: int = 1) -> None:
-        """Count records of one kind as written."""
-        source, task, empty = kind
-        self.records += number
-        self.by_source[source] += number
-        self.by_task[task] += number
-        self.empty += number * empty
+    def count(self, kinds: Counter[Kind]) -> None:
+        """Count records as written, given how many there are of each kind."""
+        for (source, task, empty), number in kinds.items():
+            self.records += number
+            self.by_source[source] += number
+            self.by_task[task] += number
+            self.empty += number * empty
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form, keys sorted."""
@@ -74,12 +74,14 @@ class BuildReport:
         }
 
 
-def build_files(job: BuildJob, output: str | Path, *, force: bool = True) -> BuildReport:
+def build_files(
+    job: BuildJob, output: str | Path, *, force: bool = True, hashed: bool = True
+) -> BuildReport:
     """Read documents and write their records, as JSON Lines or Parquet by the output's name.
 
     The same job gives the same bytes, whatever the number of workers. Memory does not grow with
     the number of documents; with a mixture it grows by some 20 bytes a record, and the records
-    pass through a temporary file.
+    pass through a temporary file. `hashed` fills in the report's `sha256`.
 
     Raises:
         ConfigError: options that contradict each other, the templates or the sources.
@@ -88,24 +90,39 @@ def build_files(job: BuildJob, output: str | Path, *, force: bool = True) -> Bui
     """
     _check(job)
     report = BuildReport()
-    assembly = Assembly()
-    lines: Iterable[Line] = assemble(job, assembly)
-    if job.options.empty_rate is not None:
-        lines = limit_empty(lines, itemgetter(1), job.options.empty_rate, report.left_out)
-    with open_sink(output, force=force) as (sink, file):
-        if job.mix.is_active:
-            _write_mixed(lines, job, sink, report)
+    is_chosen = job.mix.is_active or job.options.empty_rate is not None
+    batches = _counted(assemble(job, joined=not is_chosen), report)
+    with open_sink(output, force=force, hashed=hashed) as (sink, file):
+        if is_chosen:
+            lines = (line for built in batches for line in built.lines)
+            _write_chosen(lines, job, sink, report)
         else:
-            kinds: Counter[Kind] = Counter()
-            for line, kind in lines:
-                sink.write(line)
-                kinds[kind] += 1
-            for kind, number in kinds.items():
-                report.count(kind, number)
-    report.documents = assembly.documents
-    report.left_out.update(assembly.left_out)
+            for built in batches:
+                sink.write(built.joined)
+                report.count(built.kinds)
     report.sha256 = file.sha256()
     return report
+
+
+def _counted(batches: Iterable[Built], report: BuildReport) -> Iterator[Built]:
+    for built in batches:
+        report.documents += built.documents
+        report.left_out.update(built.left_out)
+        yield built
+
+
+def _write_chosen(lines: Iterable[Line], job: BuildJob, sink: Sink, report: BuildReport) -> None:
+    rate = job.options.empty_rate
+    if rate is not None:
+        lines = limit_empty(lines, itemgetter(1), rate, report.left_out)
+    if job.mix.is_active:
+        _write_mixed(lines, job, sink, report)
+        return
+    kinds: Counter[Kind] = Counter()
+    for line, kind in lines:
+        sink.write(line)
+        kinds[kind] += 1
+    report.count(kinds)
 
 
 def manifest(job: BuildJob, output: str | Path, report: BuildReport) -> dict[str, Any]:
@@ -161,7 +178,7 @@ def _write_mixed(lines: Iterable[Line], job: BuildJob, sink: Sink, report: Build
         taken: array[int] = array("Q")
         for kind, numbers in draw_mix(sizes, _plan_kinds(sizes, job.mix), seed).items():
             taken.extend(places[kind][number] for number in numbers)
-            report.count(kind, len(numbers))
+            report.count(Counter({kind: len(numbers)}))
             if unused := sizes[kind] - len(set(numbers)):
                 report.left_out["not drawn for the mixture"] += unused
         for start in shuffled(taken, seed):

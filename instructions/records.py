@@ -9,7 +9,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -31,7 +31,7 @@ from .asking import Asked, Asker
 from .demonstrations import Pool
 from .negatives import Table, present_labels
 from .options import BuildOptions
-from .rationale import CLOSE_THOUGHT, with_rationale
+from .rationale import CLOSE_THOUGHT, OPEN_THOUGHT, with_rationale
 from .windowing import cut_document
 
 # (source, task, whether the answer is empty): what is counted and balanced.
@@ -46,7 +46,7 @@ _SHORTEST = 16
 _MARK_TOKENS = 2
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One training example; `schema` lists the labels asked for, in the order of the prompt.
 
     `task` is ner, re or ee, or for events in two steps ee-triggers and ee-arguments. `template`
@@ -94,16 +94,18 @@ def build_records(
         ValueError: `max_tokens` without a tokenizer in `resources`.
     """
     counts = Counter() if counts is None else counts
-    writer = _Writer(schema_of, options, counts, resources or Resources())
-    records = (record for document in documents for record in writer.records(document))
+    writer = RecordWriter(schema_of, options, counts, resources or Resources())
+    records = (record for document in documents for record in writer.records(document, Record))
     if options.empty_rate is None:
         return records
     return limit_empty(records, kind_of, options.empty_rate, counts)
 
 
-def kind_of(record: Record) -> Kind:
+def kind_of(record: Any) -> Kind:
     """Return source, task and whether the answer names nothing."""
-    answer = record.output.rpartition(CLOSE_THOUGHT + "\n")[2]
+    answer = record.output
+    if answer.startswith(OPEN_THOUGHT):
+        answer = answer.rpartition(CLOSE_THOUGHT + "\n")[2]
     return record.source, record.task, answer in _EMPTY_ANSWERS
 
 
@@ -128,17 +130,16 @@ def limit_empty(
         yield item
 
 
-@dataclass(slots=True)
-class _Draft:
+class _Draft(NamedTuple):
     """A record but for its id and provenance."""
 
-    task: str
     instruction: str
     output: str
+    task: str
     labels: tuple[str, ...]
 
 
-class _Writer:
+class RecordWriter:
     """Makes records; keeps what can be reused from one document to the next."""
 
     def __init__(
@@ -156,79 +157,97 @@ class _Writer:
         self.resources = resources
         self.styles = _styles(options)
         self.asker = Asker(options, resources.tables)
+        self.is_random = options.is_random
         self.instruction_tokens: dict[str, int] = {}
+        # Documents of a corpus come together, so the schema is nearly always the last one.
+        self.last_schema: Schema | None = None
+        self.last_tasks: tuple[str, ...] = ()
 
-    def records(self, document: Document) -> Iterator[Record]:
+    def records(self, document: Document, make: Callable[..., _T]) -> Iterator[_T]:
+        """Yield what `make` gives for the fields of each record, in the order of `Record`."""
         schema = self.schema_of(document)
-        options = self.options
         # Seeded per document: records do not change when others are added before it.
-        rng = random.Random(f"{options.seed}/{document.id}") if options.is_random else None
+        rng = random.Random(f"{self.options.seed}/{document.id}") if self.is_random else None
         meta = document.meta
         source, lang = str(meta.get("source", "")), str(meta.get("lang", "zh"))
         licence = str(meta.get("licence", ""))
         number = 0
-        for task in schema.tasks:
-            if task not in options.tasks:
-                continue
-            for piece in self.pieces(document, task, options.style.window.get(task)):
+        for task in self._tasks(schema):
+            for piece in self._pieces(document, task, self.options.style.window.get(task)):
                 for asked in self.asker.ask(schema, task, piece, rng):
-                    name, style = self.style(rng)
-                    for text, draft in self.fitted(piece, asked, style, rng, options.shots):
-                        yield Record(
-                            draft.instruction,
+                    name, style = self._style(rng)
+                    shots = self.options.shots
+                    for text, draft in self._fitted(piece, asked, style, rng, shots):
+                        instruction, output, step, labels = draft
+                        yield make(
+                            instruction,
                             text,
-                            draft.output,
+                            output,
                             f"{document.id}#{number}",
-                            draft.task,
+                            step,
                             source,
-                            draft.labels,
+                            labels,
                             lang,
                             licence,
                             name,
                         )
                         number += 1
 
-    def style(self, rng: random.Random | None) -> tuple[str, PromptStyle]:
+    def _tasks(self, schema: Schema) -> tuple[str, ...]:
+        if schema is not self.last_schema:
+            self.last_schema = schema
+            self.last_tasks = tuple(t for t in schema.tasks if t in self.options.tasks)
+        return self.last_tasks
+
+    def _style(self, rng: random.Random | None) -> tuple[str, PromptStyle]:
         if rng is None or len(self.styles) == 1:
             return self.styles[0]
         return rng.choice(self.styles)
 
-    def pieces(self, document: Document, task: str, size: int | None) -> Iterator[Document]:
+    def _pieces(self, document: Document, task: str, size: int | None) -> Iterable[Document]:
         if size is None or len(document.text) <= size:
-            yield document
-        else:
-            yield from self.cut(_of_task(document, task), size)
+            return (document,)
+        return self._cut(_of_task(document, task), size)
 
-    def cut(self, document: Document, size: int) -> Iterator[Document]:
+    def _cut(self, document: Document, size: int) -> Iterator[Document]:
         for piece, lost in cut_document(document, windows(document.text, size, 0)):
             if lost:
                 self.counts[CUT] += lost
             yield piece
 
-    def fitted(
+    def _fitted(
         self,
         piece: Document,
         asked: Asked,
         style: PromptStyle,
         rng: random.Random | None,
         shots: int,
+    ) -> Iterable[tuple[str, _Draft]]:
+        """Return texts with their drafts; what is too long loses its examples, then is cut."""
+        drafts = self._drafts(piece, asked, style, rng, shots)
+        if self.options.max_tokens is not None:
+            return self._shortened(piece, asked, style, rng, drafts, shots)
+        return [(piece.text, draft) for draft in drafts]
+
+    def _shortened(
+        self,
+        piece: Document,
+        asked: Asked,
+        style: PromptStyle,
+        rng: random.Random | None,
+        drafts: list[_Draft],
+        shots: int,
     ) -> Iterator[tuple[str, _Draft]]:
-        """Yield texts with their drafts; what is too long loses its examples, then is cut."""
-        drafts = self.drafts(piece, asked, style, rng, shots)
-        limit = self.options.max_tokens
-        if limit is None:
-            for draft in drafts:
-                yield piece.text, draft
-            return
-        lengths = [self.length(draft, piece.text) for draft in drafts]
+        limit = self.options.max_tokens or 0
+        lengths = [self._length(draft, piece.text) for draft in drafts]
         fixed, variable = max(lengths, key=sum, default=(0, 0))
         if fixed + variable > limit and shots:
-            yield from self.fitted(piece, asked, style, rng, shots - 1)
+            yield from self._fitted(piece, asked, style, rng, shots - 1)
         elif fixed + variable > limit and fixed < limit and len(piece.text) > _SHORTEST:
             parts = max(2, -(-variable // (limit - fixed)))
             size = max(_SHORTEST, -(-len(piece.text) // parts))
-            for part in self.cut(_of_task(piece, asked.task), size):
-                yield from self.fitted(part, asked, style, rng, 0)
+            for part in self._cut(_of_task(piece, asked.task), size):
+                yield from self._fitted(part, asked, style, rng, 0)
         else:
             for draft, length in zip(drafts, lengths, strict=True):
                 if sum(length) <= limit:
@@ -236,7 +255,7 @@ class _Writer:
                 else:
                     self.counts[TOO_LONG] += 1
 
-    def length(self, draft: _Draft, text: str) -> tuple[int, int]:
+    def _length(self, draft: _Draft, text: str) -> tuple[int, int]:
         """Return the tokens of the instruction and those of text and answer."""
         count = self.resources.count_tokens
         assert count is not None
@@ -248,7 +267,7 @@ class _Writer:
             self.instruction_tokens[draft.instruction] = fixed
         return fixed, count(f"{text}\n") + count(draft.output)
 
-    def drafts(
+    def _drafts(
         self,
         piece: Document,
         asked: Asked,
@@ -257,11 +276,12 @@ class _Writer:
         shots: int,
     ) -> list[_Draft]:
         if asked.task == "ee" and style.steps == 2:
-            return self.two_steps(piece, asked, style, rng, shots)
-        instruction = self.instruction(piece, asked, style, rng, shots)
-        return [_Draft(asked.task, instruction, _answer(piece, asked, style), asked.labels)]
+            return self._two_steps(piece, asked, style, rng, shots)
+        instruction = self._instruction(piece, asked, style, rng, shots)
+        answer = _answer(piece, asked, style)
+        return [_Draft(instruction, answer, asked.task, asked.labels)]
 
-    def two_steps(
+    def _two_steps(
         self,
         piece: Document,
         asked: Asked,
@@ -269,9 +289,9 @@ class _Writer:
         rng: random.Random | None,
         shots: int,
     ) -> list[_Draft]:
-        instruction = self.instruction(piece, asked, style, rng, shots)
+        instruction = self._instruction(piece, asked, style, rng, shots)
         answer = _answer(without_arguments(piece), asked, style)
-        drafts = [_Draft("ee-triggers", instruction, answer, asked.labels)]
+        drafts = [_Draft(instruction, answer, "ee-triggers", asked.labels)]
         for label, events in _by_trigger(piece, asked.schema):
             one = self.asker.asked(asked.schema, "ee", (label,))
             trigger = events[0].trigger
@@ -280,10 +300,10 @@ class _Writer:
             prompt = render_arguments(one.schema, named, piece.text, style, place)
             only = piece.with_extraction(Extraction(events=events))
             answer = _answer(only, one, style)
-            drafts.append(_Draft("ee-arguments", prompt.instruction, answer, one.labels))
+            drafts.append(_Draft(prompt.instruction, answer, "ee-arguments", one.labels))
         return drafts
 
-    def instruction(
+    def _instruction(
         self,
         piece: Document,
         asked: Asked,
@@ -310,8 +330,9 @@ class _Writer:
 
 
 def _answer(document: Document, asked: Asked, style: PromptStyle) -> str:
-    items = extraction_items(document.extraction, asked.schema, (asked.task,))
-    answer = serialise(items, style.format, (asked.task,))
+    tasks = (asked.task,)
+    items = extraction_items(document.extraction, asked.schema, tasks)
+    answer = serialise(items, style.format, tasks)
     if not style.rationale:
         return answer
     return with_rationale(answer, items, asked.task, read_template(style.template).lang)

@@ -21,17 +21,17 @@ _ROWS = 10_000
 class Sink(Protocol):
     """Takes records as JSON lines, each ending in a line end."""
 
-    def write(self, line: bytes) -> None:
-        """Write one line."""
+    def write(self, lines: bytes) -> None:
+        """Write one or more lines."""
         ...
 
 
 class HashedFile:
-    """A file for writing that knows the SHA-256 of what it was given."""
+    """A file for writing that knows the SHA-256 of what it was given, if it is to."""
 
-    def __init__(self, raw: IO[bytes]) -> None:
+    def __init__(self, raw: IO[bytes], *, hashed: bool) -> None:
         self._raw = raw
-        self._digest = hashlib.sha256()
+        self._digest = hashlib.sha256() if hashed else None
         self._waiting: list[bytes] = []
         self._size = 0
         self.closed = False
@@ -51,7 +51,8 @@ class HashedFile:
         block = b"".join(self._waiting)
         self._waiting.clear()
         self._size = 0
-        self._digest.update(block)
+        if self._digest is not None:
+            self._digest.update(block)
         self._raw.write(block)
 
     def close(self) -> None:
@@ -59,12 +60,14 @@ class HashedFile:
         self.flush()
 
     def sha256(self) -> str:
-        """Return the hash of everything flushed so far, in hex."""
-        return self._digest.hexdigest()
+        """Return the hash of everything flushed so far, in hex; empty if none was asked for."""
+        return "" if self._digest is None else self._digest.hexdigest()
 
 
 @contextmanager
-def open_sink(path: str | Path, *, force: bool = True) -> Iterator[tuple[Sink, HashedFile]]:
+def open_sink(
+    path: str | Path, *, force: bool = True, hashed: bool = True
+) -> Iterator[tuple[Sink, HashedFile]]:
     """Open a file of records: Parquet if it is named so, else JSON Lines (`-`, `.gz` too).
 
     The hash is that of the file's content (of the uncompressed content for `.gz`).
@@ -77,7 +80,7 @@ def open_sink(path: str | Path, *, force: bool = True) -> Iterator[tuple[Sink, H
     if is_parquet:
         _import_pyarrow()
     with write_bytes(path, force=force) as raw:
-        file = HashedFile(raw)
+        file = HashedFile(raw, hashed=hashed)
         if is_parquet:
             with _ParquetSink(file) as sink:
                 yield sink, file
@@ -113,8 +116,8 @@ class _ParquetSink:
             self._flush()
         self.writer.close()
 
-    def write(self, line: bytes) -> None:
-        self.rows.append(self.decoder.decode(line))
+    def write(self, lines: bytes) -> None:
+        self.rows += self.decoder.decode_lines(lines)
         if len(self.rows) >= _ROWS:
             self._flush()
 

@@ -191,7 +191,7 @@ def command(
     from ..jsonl import write_bytes
 
     job = _job(choices)
-    report = build_files(job, output, force=force)
+    report = build_files(job, output, force=force, hashed=manifest_path is not None)
     if manifest_path:
         import msgspec
 
