@@ -1,0 +1,248 @@
+"""The HTTP engine against a small server of our own on this machine."""
+
+import json
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from chinchilla.backend import Prompt
+from chinchilla.backend_http import HttpBackend
+from chinchilla.constrain import AnswerConstraint
+from chinchilla.engines import open_engine
+from chinchilla.errors import ModelError
+from chinchilla.pipeline import ExtractOptions, Extractor
+from chinchilla.schema import Schema
+
+SCHEMA = Schema.from_dict({"name": "s", "entities": ["人名"]})
+ANSWER = '{"entities":[{"type":"人名","text":"张伟"}]}'
+
+
+def chat(text, reason="stop", **further):
+    choice = {"message": {"content": text}, "finish_reason": reason, **further}
+    return 200, {"choices": [choice]}
+
+
+@contextmanager
+def server(answer):
+    """Serve `answer(body, number)` -> (status, JSON or bytes[, headers]) and note requests."""
+    asked = []
+    lock = threading.Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.reply(200, {"data": [{"id": "tiny"}]})
+
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            with lock:
+                asked.append((self.path, dict(self.headers), body))
+                number = len(asked)
+            self.reply(*answer(body, number))
+
+        def reply(self, status, value, headers=None):
+            content = value if isinstance(value, bytes) else json.dumps(value).encode()
+            self.send_response(status)
+            for name, text in (headers or {}).items():
+                self.send_header(name, text)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_):
+            pass
+
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{httpd.server_port}/v1", asked
+    finally:
+        httpd.shutdown()
+        thread.join()
+        httpd.server_close()
+
+
+@contextmanager
+def backend(address, name="#tiny", **options):
+    made = HttpBackend(address + name, backoff=0.01, **options)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_keys(monkeypatch):
+    for name in ("CHINCHILLA_API_KEY", "OPENAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def ask(answer, prompts=1, **options):
+    with server(answer) as (address, asked), backend(address) as engine:
+        given = [Prompt("找出人名", f"文本{i}") for i in range(prompts)]
+        return list(engine.generate(given, **options)), asked
+
+
+def test_a_prompt_is_asked_greedily_as_one_user_turn(monkeypatch):
+    monkeypatch.setenv("CHINCHILLA_API_KEY", "secret")
+    [answer], [(path, headers, body)] = ask(lambda *_: chat("好"), max_tokens=7)
+    assert (answer.text, answer.finish_reason) == ("好", "stop")
+    assert path == "/v1/chat/completions"
+    assert headers["Authorization"] == "Bearer secret"
+    assert body == {
+        "model": "tiny",
+        "messages": [{"role": "user", "content": "找出人名\n文本0"}],
+        "max_tokens": 7,
+        "temperature": 0,
+    }
+
+
+def test_answers_keep_the_order_of_the_prompts():
+    def answer(body, number):
+        time.sleep(0.02 * (number % 3 == 1))
+        return chat(body["messages"][0]["content"][-2:])
+
+    answers, asked = ask(answer, prompts=30)
+    assert [a.text for a in answers] == [f"文本{i}"[-2:] for i in range(30)]
+    assert len(asked) == 30
+
+
+def test_a_server_that_is_busy_is_asked_again_when_it_says_so():
+    def answer(_, number):
+        return (429, {}, {"Retry-After": "0.05"}) if number == 1 else chat("好")
+
+    begin = time.perf_counter()
+    [answer], asked = ask(answer)
+    assert answer.text == "好"
+    assert len(asked) == 2
+    assert time.perf_counter() - begin >= 0.05
+
+
+def test_a_server_that_stays_broken_is_given_up():
+    with pytest.raises(ModelError, match="gave up after 5 attempts; status 503: overloaded"):
+        ask(lambda *_: (503, {"error": {"message": "overloaded"}}))
+
+
+def test_a_cut_answer_says_so():
+    [answer], _ = ask(lambda *_: chat("半", "length"))
+    assert answer.finish_reason == "length"
+
+
+def test_token_probabilities_come_with_their_ends():
+    tokens = [
+        {"token": "\\xe5\\xbc", "bytes": [0xE5, 0xBC], "logprob": -0.5},
+        {"token": "\\xa0", "bytes": [0xA0], "logprob": -0.25},
+        {"token": "伟", "logprob": -1.0},
+    ]
+    [answer], [(_, _, body)] = ask(
+        lambda *_: chat("张伟", logprobs={"content": tokens}), scores=True
+    )
+    assert body["logprobs"] is True
+    assert answer.token_ends == (0, 1, 2)
+    assert answer.log_probs == (-0.5, -0.25, -1.0)
+
+
+def test_the_end_token_closes_the_probabilities_where_a_server_lists_it():
+    tokens = [{"token": "好", "logprob": -1.0}, {"token": "<|im_end|>", "logprob": -0.1}]
+    [answer], _ = ask(lambda *_: chat("好", logprobs={"content": tokens}), scores=True)
+    assert (answer.token_ends, answer.log_probs) == ((1, 1), (-1.0, -0.1))
+
+
+def test_probabilities_of_another_text_are_left_out():
+    tokens = [{"token": "坏", "logprob": -1.0}]
+    [answer], _ = ask(lambda *_: chat("好", logprobs={"content": tokens}), scores=True)
+    assert answer.token_ends == answer.log_probs == ()
+
+
+def test_no_server_at_an_address_is_an_error_with_the_address():
+    with server(lambda *_: chat("")) as (address, _):
+        pass
+    with backend(address) as engine, pytest.raises(ModelError, match="no server answers there"):
+        list(engine.generate([Prompt("问", "文")]))
+
+
+def test_a_wrong_key_is_an_error_that_names_the_variables():
+    with pytest.raises(ModelError, match="refuses the key .*CHINCHILLA_API_KEY or OPENAI_API_KEY"):
+        ask(lambda *_: (401, {"error": {"message": "bad key"}}))
+
+
+def test_an_unknown_model_is_an_error_that_lists_the_known():
+    with pytest.raises(ModelError, match=r"no model 'tiny' \(status 404: not here\); it has tiny"):
+        ask(lambda *_: (404, {"error": {"message": "not here"}}))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"<html>", "is not JSON"), ({"choices": []}, "answers in no form known")],
+)
+def test_an_answer_that_is_no_completion_is_an_error(content, message):
+    with pytest.raises(ModelError, match=message):
+        ask(lambda *_: (200, content))
+
+
+def test_an_address_must_be_one():
+    with pytest.raises(ModelError, match="not an address"):
+        HttpBackend("http:///v1#x")
+
+
+def test_without_a_name_the_only_model_is_asked():
+    with server(lambda *_: chat("好")) as (address, asked), backend(address, "") as engine:
+        assert next(engine.generate([Prompt("问", "文")])).text == "好"
+        assert asked[0][2]["model"] == "tiny"
+
+
+def test_a_field_that_a_server_does_not_know_is_left_out():
+    def answer(body, _):
+        if "max_tokens" in body:
+            return 400, {"error": {"message": "use max_completion_tokens, not 'max_tokens'"}}
+        return chat(str(body["max_completion_tokens"]))
+
+    answers, asked = ask(answer, prompts=2, max_tokens=9)
+    assert [a.text for a in answers] == ["9", "9"]
+    assert 3 <= len(asked) <= 4
+
+
+def test_a_constraint_is_sent_as_json_schema():
+    constraint = AnswerConstraint(SCHEMA, "ner", "张伟来了")
+    _, [(_, _, body)] = ask(lambda *_: chat(ANSWER), constraints=[constraint])
+    sent = body["response_format"]
+    assert sent["type"] == "json_schema"
+    assert sent["json_schema"]["schema"] == constraint.json_schema()
+
+
+def test_servers_without_json_schema_are_told_in_other_ways():
+    def answer(body, _):
+        if "guided_json" in body:
+            return chat(ANSWER)
+        return 400, {"error": {"message": "response_format is not supported"}}
+
+    _, asked = ask(answer, constraints=[AnswerConstraint(SCHEMA, "ner", "张伟来了")])
+    assert [sorted(body)[0] for _, _, body in asked] == ["max_tokens", "guided_json"]
+
+
+def test_a_server_that_takes_no_constraint_at_all_is_an_error():
+    constraint = AnswerConstraint(SCHEMA, "ner", "张伟来了")
+    with pytest.raises(ModelError, match="takes no JSON Schema"):
+        ask(
+            lambda *_: (400, {"error": {"message": "response_format, guided_json: unknown"}}),
+            constraints=[constraint],
+        )
+
+
+def test_the_compact_format_cannot_be_constrained_over_http():
+    constraint = AnswerConstraint(SCHEMA, "ner", "张伟来了", "compact")
+    with pytest.raises(ModelError, match="json format only"):
+        ask(lambda *_: chat(ANSWER), constraints=[constraint])
+
+
+def test_extraction_over_http_gives_offsets():
+    with server(lambda *_: chat(ANSWER)) as (address, asked):
+        engine = open_engine(address + "#tiny")
+        options = ExtractOptions(constrain=True)
+        found = Extractor(engine, SCHEMA, options=options).extract("老师张伟来了")
+        engine.backend.close()
+    assert [(e.text, e.start, e.end) for e in found.entities] == [("张伟", 2, 4)]
+    assert "人名" in asked[0][2]["messages"][0]["content"]
