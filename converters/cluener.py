@@ -20,7 +20,7 @@ from .report import Place, Report
 from .source import read_objects
 
 
-class _Record(msgspec.Struct):
+class _Record(msgspec.Struct, gc=False):
     text: str
     label: dict[str, dict[str, list[tuple[int, int]]]] = {}
     id: int | str | None = None
@@ -31,7 +31,8 @@ def read(
 ) -> Iterator[Document]:
     """Yield a document per line, entities in text order."""
     types = schema_types(name)
-    once = tuple(f'"{label}": '.encode() for label in ("text", "label", *types))
+    labels = [label for label in types if label.isascii()]
+    once = tuple(f'"{label}": '.encode() for label in ("text", "label", *labels))
     for path in map(str, paths):
         meta = document_meta(name, path)
         stem = Path(path).stem

@@ -21,20 +21,20 @@ from .report import Report
 from .source import read_objects
 
 
-class _Span(msgspec.Struct):
+class _Span(msgspec.Struct, gc=False):
     id: int | str
     label: str
     start_offset: int
     end_offset: int
 
 
-class _Link(msgspec.Struct):
+class _Link(msgspec.Struct, gc=False):
     from_id: int | str
     to_id: int | str
     type: str
 
 
-class _Record(msgspec.Struct):
+class _Record(msgspec.Struct, gc=False):
     # `data` is the name of `text` in early releases; `labels` that of `label`.
     text: str | None = None
     data: str | None = None

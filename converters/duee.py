@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from chinchilla.data import Document, Event
+from chinchilla.data import Argument, Document, Event
 
 from .catalogue import document_meta
 from .located import Locator
@@ -22,21 +22,21 @@ from .report import Report
 from .source import read_objects
 
 
-class _Argument(msgspec.Struct):
+class _Argument(msgspec.Struct, gc=False):
     role: str
     argument: str
     argument_start_index: int = -1
     alias: list[str] = []
 
 
-class _Event(msgspec.Struct):
+class _Event(msgspec.Struct, gc=False):
     event_type: str
     trigger: str = ""
     trigger_start_index: int = -1
     arguments: list[_Argument] = []
 
 
-class _Record(msgspec.Struct):
+class _Record(msgspec.Struct, gc=False):
     text: str
     id: str | int | None = None
     event_list: list[_Event] = []
@@ -81,10 +81,12 @@ def _event(event: _Event, locator: Locator, where: str) -> Event:
     if event.trigger:
         trigger = locator.mention(event.trigger, event.trigger_start_index, f"{where}.trigger")
     hint = (trigger.start or 0) if trigger else 0
-    arguments = tuple(
-        locator.argument(
-            item.role, item.argument, item.argument_start_index, f"{where}.arguments[{j}]", hint
-        )
-        for j, item in enumerate(event.arguments)
-    )
-    return Event(event.event_type, trigger, arguments)
+    arguments = []
+    for j, item in enumerate(event.arguments):
+        mention, start = item.argument, item.argument_start_index
+        if mention and locator.fits(mention, start):
+            arguments.append(Argument(item.role, mention, start, start + len(mention)))
+            continue
+        path = f"{where}.arguments[{j}]"
+        arguments.append(locator.argument(item.role, mention, start, path, hint))
+    return Event(event.event_type, trigger, tuple(arguments))

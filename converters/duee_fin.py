@@ -10,7 +10,6 @@ trigger. Choosing is the rule here, so it is counted but not repeated in each do
 value of an enum role (环节) that is not in the text keeps null offsets and is no fault.
 """
 
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -28,18 +27,18 @@ from .source import read_objects
 _REACH = 200
 
 
-class _Argument(msgspec.Struct):
+class _Argument(msgspec.Struct, gc=False):
     role: str
     argument: str
 
 
-class _Event(msgspec.Struct):
+class _Event(msgspec.Struct, gc=False):
     event_type: str
     trigger: str = ""
     arguments: list[_Argument] = []
 
 
-class _Record(msgspec.Struct):
+class _Record(msgspec.Struct, gc=False):
     text: str
     id: str | int | None = None
     title: str = ""
@@ -92,13 +91,14 @@ class _Finder:
         self.schema = schema
         self.issues: list[Issue] = []
         self._spans: dict[str, list[Span]] = {}
+        self._far: dict[tuple[str, str], list[int]] = {}
 
     def event(self, event: _Event, where: str) -> Event:
         """Locate one event; see the module for how."""
         places = [self._find(item.argument) for item in event.arguments]
         trigger, hint = None, 0
         if event.trigger:
-            span = self._trigger(self._find(event.trigger), places)
+            span = self._trigger(event)
             hint = span[0] if span else 0
             trigger = self._mention(event.trigger, span, f"{where}.trigger")
         arguments = tuple(
@@ -120,16 +120,26 @@ class _Finder:
                 self.report.note(reason, self.place, repr(mention))
         return spans
 
-    @staticmethod
-    def _trigger(spans: list[Span], places: list[list[Span]]) -> Span | None:
+    def _trigger(self, event: _Event) -> Span | None:
+        """Choose the trigger's occurrence with the least distance to the arguments in all."""
+        spans = self._find(event.trigger)
         if len(spans) < 2:
             return spans[0] if spans else None
-        starts = [[start for start, _ in found] for found in places if found]
+        columns = [self._distances(event.trigger, item.argument) for item in event.arguments]
+        sums = [sum(distances) for distances in zip(*columns, strict=True)]
+        return spans[sums.index(min(sums))] if sums else spans[0]
 
-        def distance(span: Span) -> int:
-            return sum(min(_distance(found, span[0]), _REACH) for found in starts)
-
-        return min(spans, key=distance)
+    def _distances(self, trigger: str, argument: str) -> list[int]:
+        """Return, for each occurrence of the trigger, how far the argument's nearest one is."""
+        found = self._far.get((trigger, argument))
+        if found is None:
+            spans = self._find(argument)
+            found = [
+                min(abs(nearest(spans, start)[0] - start), _REACH) if spans else 0
+                for start, _ in self._find(trigger)
+            ]
+            self._far[trigger, argument] = found
+        return found
 
     def _mention(self, mention: str, span: Span | None, where: str) -> Mention:
         if span is None:
@@ -152,8 +162,3 @@ class _Finder:
     def _missing(self, mention: str, where: str) -> None:
         self.report.note("mention not in the text", self.place, repr(mention))
         self.issues.append(Issue("ungrounded", f"{mention!r} is not in the text", where))
-
-
-def _distance(starts: list[int], place: int) -> int:
-    at = bisect_left(starts, place)
-    return min(abs(start - place) for start in starts[max(at - 1, 0) : at + 1])

@@ -10,7 +10,7 @@ where there was a choice the document says so in an issue. Documents hold relati
 entity of a text stands in a fact, so an entity list made of them would be wrong as gold.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -19,14 +19,14 @@ from chinchilla.data import Document, Entity, Issue, Relation
 from chinchilla.schema import Schema, builtin_schemas, read_schema
 
 from .catalogue import document_meta
-from .locate import Span, closest_pair, nearest, spans_of, trimmed
+from .locate import Span, closest_pair, nearest, spans_of
 from .report import Place, Report
 from .source import read_objects
 
 _VALUE = "@value"
 
 
-class _Fact(msgspec.Struct):
+class _Fact(msgspec.Struct, gc=False):
     predicate: str
     subject: str
     object: dict[str, str] | str
@@ -34,7 +34,7 @@ class _Fact(msgspec.Struct):
     object_type: dict[str, str] | str | None = None
 
 
-class _Record(msgspec.Struct):
+class _Record(msgspec.Struct, gc=False):
     text: str
     spo_list: list[_Fact] = []
     triple_list: list[tuple[str, str, str]] = []
@@ -87,42 +87,46 @@ class Facts:
         self.place = place
         self.relations: list[Relation] = []
         self.issues: list[Issue] = []
-        self._seen: set[tuple[object, ...]] = set()
-        self._spans: dict[str, tuple[list[Span], bool]] = {}
+        self._seen: dict[tuple[str, str, str], list[_Fact]] = {}
+        self._spans: dict[str, list[Span]] = {}
 
     def add(self, fact: _Fact) -> None:
         """Locate and keep one fact; a repetition is dropped and counted."""
-        slots = fact.object if isinstance(fact.object, dict) else {_VALUE: fact.object}
-        types = fact.object_type
-        kinds = types if isinstance(types, dict) else {_VALUE: types or None}
-        key = (fact.predicate, fact.subject, fact.subject_type, *slots.items(), *kinds.items())
-        if key in self._seen:
+        content, types = fact.object, fact.object_type
+        value = content if isinstance(content, str) else content.get(_VALUE, "")
+        key = (fact.predicate, fact.subject, value)
+        twins = self._seen.get(key)
+        if twins is None:
+            self._seen[key] = [fact]
+        elif fact in twins:
             self.report.drop("repeated fact", self.place, f"{fact.subject} {fact.predicate}")
             return
-        self._seen.add(key)
-        value, _ = trimmed(slots.get(_VALUE, ""), None)
-        subject, _ = trimmed(fact.subject, None)
+        else:
+            twins.append(fact)
+        subject, value = fact.subject.strip(), value.strip()
         if not value or not subject:
             self.report.drop("fact without subject or object", self.place, fact.predicate)
             return
-        self._add(fact, subject, value, slots, kinds)
+        firsts, seconds = self._find(subject), self._find(value)
+        first = firsts[0] if firsts else None
+        second = seconds[0] if seconds else None
+        if firsts and seconds:
+            first, second = closest_pair(firsts, seconds)
+        kind = types if isinstance(types, str) else types.get(_VALUE) if types else None
+        relation = Relation(
+            fact.predicate,
+            self._entity(fact.subject_type, subject, first, len(firsts), "subject"),
+            self._entity(kind, value, second, len(seconds), "object"),
+        )
+        if isinstance(content, dict) and len(content) > 1:
+            kinds = types if isinstance(types, dict) else {}
+            anchor = second or first or (0, 0)
+            relation.qualifiers.update(self._qualifiers(content, kinds, anchor))
+        self.relations.append(relation)
 
-    def _add(
-        self,
-        fact: _Fact,
-        subject: str,
-        value: str,
-        slots: dict[str, str],
-        kinds: dict[str, str] | dict[str, str | None],
-    ) -> None:
-        where = f"relations[{len(self.relations)}]"
-        subject_spans = self._find(subject)
-        object_spans = self._find(value)
-        subject_span = subject_spans[0] if subject_spans else None
-        object_span = object_spans[0] if object_spans else None
-        if subject_spans and object_spans:
-            subject_span, object_span = closest_pair(subject_spans, object_spans)
-        anchor = object_span or subject_span or (0, 0)
+    def _qualifiers(
+        self, slots: Mapping[str, str], kinds: Mapping[str, str], anchor: Span
+    ) -> dict[str, Entity]:
         qualifiers = {}
         for slot, content in slots.items():
             content = content.strip()
@@ -130,42 +134,31 @@ class Facts:
                 continue
             spans = self._find(content)
             span = nearest(spans, anchor[0]) if spans else None
-            qualifiers[slot] = self._entity(
-                kinds.get(slot), content, span, len(spans), f"{where}.qualifiers.{slot}"
-            )
-        self.relations.append(
-            Relation(
-                fact.predicate,
-                self._entity(
-                    fact.subject_type, subject, subject_span, len(subject_spans), f"{where}.subject"
-                ),
-                self._entity(
-                    kinds.get(_VALUE), value, object_span, len(object_spans), f"{where}.object"
-                ),
-                qualifiers,
-            )
-        )
+            where = f"qualifiers.{slot}"
+            qualifiers[slot] = self._entity(kinds.get(slot), content, span, len(spans), where)
+        return qualifiers
 
     def _find(self, mention: str) -> list[Span]:
         found = self._spans.get(mention)
         if found is None:
-            found = self._spans[mention] = spans_of(self.text, mention)
-            if found[1] and found[0]:
-                self.report.note("found after folding case, width or blanks", self.place, mention)
-        return found[0]
+            found, is_folded = spans_of(self.text, mention)
+            self._spans[mention] = found
+            if is_folded and found:
+                reason = "found after folding case, width or blanks"
+                self.report.note(reason, self.place, mention)
+        return found
 
     def _entity(
-        self, kind: str | None, mention: str, span: Span | None, count: int, where: str
+        self, kind: str | None, mention: str, span: Span | None, count: int, slot: str
     ) -> Entity:
+        if count == 1 and span is not None:
+            return Entity(kind, self.text[span[0] : span[1]], *span)
+        where = f"relations[{len(self.relations)}].{slot}"
         if span is None:
             self.report.note("mention not in the text", self.place, repr(mention))
             self.issues.append(Issue("ungrounded", f"{mention!r} is not in the text", where))
             return Entity(kind, mention, None, None, status="none")
-        start, end = span
-        if count > 1:
-            self.report.note("one of several occurrences chosen", self.place, repr(mention))
-            detail = (
-                f"{mention!r} occurs {count} times; the place nearest to the other end is given"
-            )
-            self.issues.append(Issue("ambiguous", detail, where))
-        return Entity(kind, self.text[start:end], start, end)
+        self.report.note("one of several occurrences chosen", self.place, repr(mention))
+        detail = f"{mention!r} occurs {count} times; the place nearest to the other end is given"
+        self.issues.append(Issue("ambiguous", detail, where))
+        return Entity(kind, self.text[span[0] : span[1]], *span)

@@ -40,18 +40,18 @@ ROLES = {
 }
 
 
-class _Mention(msgspec.Struct):
+class _Mention(msgspec.Struct, gc=False):
     word: str
     span: tuple[int, int]
     role: str
 
 
-class _Event(msgspec.Struct):
+class _Event(msgspec.Struct, gc=False):
     type: str
     mentions: list[_Mention]
 
 
-class _Record(msgspec.Struct):
+class _Record(msgspec.Struct, gc=False):
     content: str
     id: str | int | None = None
     events: list[_Event] = []

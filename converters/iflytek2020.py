@@ -26,7 +26,7 @@ ROLES = {"subject": "主体", "object": "客体", "time": "时间", "location": 
 _Place = tuple[str, int] | str
 
 
-class _Label(msgspec.Struct):
+class _Label(msgspec.Struct, gc=False):
     trigger: tuple[str, int]
     subject: _Place = ""
     object: _Place = ""
@@ -34,25 +34,25 @@ class _Label(msgspec.Struct):
     location: _Place = ""
 
 
-class _Trigger(msgspec.Struct):
+class _Trigger(msgspec.Struct, gc=False):
     text: str
     offset: int
 
 
-class _Argument(msgspec.Struct):
+class _Argument(msgspec.Struct, gc=False):
     role: str
     text: str
     offset: int
 
 
-class _Event(msgspec.Struct):
+class _Event(msgspec.Struct, gc=False):
     trigger: _Trigger
     arguments: list[_Argument] = []
     tense: str = ""
     polarity: str = ""
 
 
-class _Record(msgspec.Struct):
+class _Record(msgspec.Struct, gc=False):
     text: str | None = None
     sentence: str | None = None
     id: str | int | None = None

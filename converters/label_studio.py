@@ -23,14 +23,14 @@ from .report import Report
 from .source import read_objects
 
 
-class _Value(msgspec.Struct):
+class _Value(msgspec.Struct, gc=False):
     start: int | None = None
     end: int | None = None
     text: str | None = None
     labels: list[str] = []
 
 
-class _Result(msgspec.Struct):
+class _Result(msgspec.Struct, gc=False):
     id: str = ""
     type: str = ""
     value: _Value | None = None
@@ -39,12 +39,12 @@ class _Result(msgspec.Struct):
     labels: list[str] = []
 
 
-class _Annotation(msgspec.Struct):
+class _Annotation(msgspec.Struct, gc=False):
     result: list[_Result] = []
     was_cancelled: bool = False
 
 
-class _Task(msgspec.Struct):
+class _Task(msgspec.Struct, gc=False):
     data: dict[str, Any]
     id: int | str | None = None
     annotations: list[_Annotation] = []

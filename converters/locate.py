@@ -6,6 +6,7 @@ blanks and outer 《》 folded; a mention found so takes the wording of the text
 """
 
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -24,9 +25,12 @@ def occurrences(text: str, mention: str) -> list[int]:
 
 def spans_of(text: str, mention: str) -> tuple[list[Span], bool]:
     """Return every span of a mention and whether it was found only after folding."""
+    size = len(mention)
+    at = text.find(mention)
+    if at >= 0 and size and text.find(mention, at + 1) < 0:
+        return [(at, at + size)], False
     starts = occurrences(text, mention)
     if starts:
-        size = len(mention)
         return [(start, start + size) for start in starts], False
     return list(_folded_spans(text, mention)), True
 
@@ -43,7 +47,11 @@ def trimmed(mention: str, start: int | None) -> tuple[str, int | None]:
 
 def nearest(spans: list[Span], hint: int) -> Span:
     """Return the span whose start is closest to `hint`; the left one of two equally close."""
-    return min(spans, key=lambda span: abs(span[0] - hint))
+    if len(spans) == 1:
+        return spans[0]
+    # The two around the hint are enough: spans come left to right.
+    at = bisect_left(spans, (hint,))
+    return min(spans[max(at - 1, 0) : at + 1], key=lambda span: abs(span[0] - hint))
 
 
 def closest_pair(first: list[Span], second: list[Span]) -> tuple[Span, Span]:

@@ -19,6 +19,10 @@ class Locator:
         self.place = place
         self.issues: list[Issue] = []
 
+    def fits(self, mention: str, start: int) -> bool:
+        """Say whether the text has the mention at `start`, without blanks at its ends."""
+        return start >= 0 and self.text.startswith(mention, start) and mention == mention.strip()
+
     def mention(self, mention: str, start: int, where: str, hint: int = 0) -> Mention:
         """Return a mention; see `find` for the arguments."""
         found, span = self.find(mention, start, where, hint)

@@ -24,7 +24,7 @@ _DIGITS = [[str(i)] for i in range(len(NUMBERED))]
 _SEGMENT_TAGS = ("o", "nr", "ns", "nt")
 
 
-class _Tokens(msgspec.Struct):
+class _Tokens(msgspec.Struct, gc=False):
     tokens: list[str]
     ner_tags: list[int]
 

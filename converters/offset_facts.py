@@ -40,18 +40,18 @@ _NEGATIVE = ("None", "NA", "unknown")
 _Row = tuple[str, str, int, str, int, Place]
 
 
-class _End(msgspec.Struct):
+class _End(msgspec.Struct, gc=False):
     name: str
     pos: tuple[int, int]
 
 
-class _Fact(msgspec.Struct):
+class _Fact(msgspec.Struct, gc=False):
     h: _End
     t: _End
     relation: str
 
 
-class _Record(msgspec.Struct):
+class _Record(msgspec.Struct, gc=False):
     text: str
     spo_list: list[_Fact] = []
     ID: str | int | None = None

@@ -86,32 +86,33 @@ def read_objects(
     plain = is_utf8(encoding)
     for path in map(str, paths):
         trial = Trial(path, report, expected)
-        raw = _array(path) if _is_array(path) else _json_lines(path)
+        raw = _array(path, encoding) if _is_array(path) else _lines(path)
         for line, ordinal, data in raw:
             try:
                 value = decoder.decode(data if plain else data.decode(encoding))
                 if check is not None:
                     check(value)
-            except LookupError as error:
-                trial.fail("malformed record", line, str(error))
+            except (LookupError, msgspec.DecodeError, UnicodeDecodeError) as error:
+                # Blank lines come here too: asking each line whether it is one costs more.
+                if data and not data.isspace():
+                    reason, what = _fault(error, encoding, data)
+                    trial.fail(reason, line, what)
                 continue
-            except msgspec.ValidationError as error:
-                trial.fail("malformed record", line, str(error))
-                continue
-            except UnicodeDecodeError as error:
-                trial.fail(f"not {encoding.upper()}", line, f"at byte {error.start}")
-                continue
-            except msgspec.DecodeError as error:
-                trial.fail("not valid JSON", line, f"{error} in {_preview(data)}")
-                continue
-            if any(data.count(key) > 1 for key in once) and (
-                twice := _repeated_key(data, encoding)
-            ):
+            if once and max(map(data.count, once)) > 1 and (twice := _repeated_key(data, encoding)):
                 trial.fail("duplicate key", line, repr(twice))
                 continue
             trial.good += 1
             yield (path, line), ordinal, value
         trial.close()
+
+
+def _fault(error: Exception, encoding: str, data: bytes) -> tuple[str, str]:
+    """Return the reason and the details of a record that could not be read."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"not {encoding.upper()}", f"at byte {error.start}"
+    if isinstance(error, msgspec.DecodeError) and not isinstance(error, msgspec.ValidationError):
+        return "not valid JSON", f"{error} in {data[:60].decode('utf-8', 'replace')!r}"
+    return "malformed record", str(error)
 
 
 def _is_array(path: str) -> bool:
@@ -121,30 +122,26 @@ def _is_array(path: str) -> bool:
         return file.read(64).removeprefix(_BOM).lstrip()[:1] == b"["
 
 
-def _json_lines(path: str) -> Iterator[tuple[int, int, bytes]]:
+def _lines(path: str) -> Iterator[tuple[int, int, bytes]]:
     for line, data in read_lines(path):
-        if data and not data.isspace():
-            yield line, line, data
+        yield line, line, data
 
 
-def _array(path: str) -> Iterator[tuple[int, int, bytes]]:
+def _array(path: str, encoding: str) -> Iterator[tuple[int, int, bytes]]:
     with open_bytes(path) as file:
         data = file.read().removeprefix(_BOM)
     try:
-        items = msgspec.json.decode(data, type=list[msgspec.Raw])
+        plain = data if is_utf8(encoding) else data.decode(encoding).encode()
+        items = msgspec.json.decode(plain, type=list[msgspec.Raw])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not a JSON array ({error}); the file may be cut short") from None
     line, seen = 1, 0
     for ordinal, item in enumerate(items, 1):
         raw = bytes(item)
-        at = data.find(raw, seen)
-        line += data.count(b"\n", seen, at)
+        at = plain.find(raw, seen)
+        line += plain.count(b"\n", seen, at)
         seen = at
-        yield line, ordinal, raw
-
-
-def _preview(data: bytes) -> str:
-    return repr(data[:60].decode("utf-8", "replace"))
+        yield line, ordinal, raw if plain is data else raw.decode().encode(encoding)
 
 
 def _repeated_key(data: bytes, encoding: str) -> str | None:

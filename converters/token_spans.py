@@ -19,7 +19,7 @@ from .report import Report
 from .source import read_objects
 
 
-class _Record(msgspec.Struct):
+class _Record(msgspec.Struct, gc=False):
     tokens: list[str]
     entities: list[tuple[int, int, str]] = []
     relations: list[tuple[int, int, int, int, str]] = []

@@ -20,26 +20,26 @@ from .report import Report
 from .source import read_objects
 
 
-class _Named(msgspec.Struct):
+class _Named(msgspec.Struct, gc=False):
     name: str
     pos: list[int] = []
     type: str | None = None
     role: str = ""
 
 
-class _Relation(msgspec.Struct):
+class _Relation(msgspec.Struct, gc=False):
     type: str
     head: _Named
     tail: _Named
 
 
-class _Event(msgspec.Struct):
+class _Event(msgspec.Struct, gc=False):
     type: str
     trigger: _Named | str | None = None
     arguments: list[_Named] = []
 
 
-class _Record(msgspec.Struct):
+class _Record(msgspec.Struct, gc=False):
     sentence: str
     id: str | int | None = None
     entities: list[_Named] = []
