@@ -13,6 +13,7 @@ _FUZZY_LENGTH = 5
 _FUZZY_ERRORS = 3
 _FUZZY_HITS = 32
 _GAP = 40
+_EDGE_MARKS = "\"'.,!?:;()[]~-"
 # Longer texts are not cut into words: a tie-breaker may not cost seconds.
 _LONGEST_CUT = 20_000
 _CLAUSE_MARK = re.compile("[，,；;：:]")
@@ -58,6 +59,10 @@ class Occurrences:
             self._folded = fold(self.text)
         needle = fold(mention).text
         starts = _find_all(self._folded.text, needle)
+        if not starts:
+            # Quotes and full stops at the edges are often the model's own.
+            needle = needle.strip(_EDGE_MARKS)
+            starts = _find_all(self._folded.text, needle)
         if starts:
             return self._unfolded([(start, start + len(needle)) for start in starts], "folded")
         span = _find_nearly(self._folded.text, needle)

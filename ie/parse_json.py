@@ -303,14 +303,14 @@ def _text(node: Node) -> Text | None:
 
 def _arguments(node: Node) -> Iterator[Slot]:
     if isinstance(node, Object):
-        yield from _pairs(node)
+        yield from _filled_pairs(node)
     for value in node.values if isinstance(node, Array) else ():
         if not isinstance(value, Object):
             continue
         fields = _fields(value)
         role = fields.get("role") or (fields.get("type") if "text" in fields else None)
         if not isinstance(role, Text):
-            yield from _pairs(value)
+            yield from _filled_pairs(value)
             continue
         texts = fields.get("text")
         for one in texts.values if isinstance(texts, Array) else (texts,):
@@ -323,8 +323,13 @@ def _pairs(node: Object) -> Iterator[Slot]:
     for key, value in node.pairs:
         for one in value.values if isinstance(value, Array) else (value,):
             text = _text(one)
-            if key is not None and text is not None and not _is_null(text):
+            if key is not None and text is not None:
                 yield key, text
+
+
+def _filled_pairs(node: Object) -> Iterator[Slot]:
+    """Yield role and string of a mapping by role, which says NAN where there is none."""
+    return (pair for pair in _pairs(node) if not _is_null(pair[1]))
 
 
 def _holds_items(node: Node) -> bool:

@@ -119,6 +119,11 @@ def test_folded_matches_give_the_words_of_the_text(said: str, surface: str) -> N
     assert text[start:end].strip('《》"') == surface.strip('"')
 
 
+def test_marks_at_the_edges_are_the_models_own() -> None:
+    result = entities("同意与“塞雷卡”组建联合政府", ("“联合政府。", "机构名"))
+    assert result.entities == (Entity("机构名", "联合政府", 10, 14, None, "folded"),)
+
+
 def test_a_near_match_is_bounded_and_marked() -> None:
     text = "松江铝业股份有限公司发布公告"
     result = entities(text, ("松江铝业股分有限公司", "机构名"))
