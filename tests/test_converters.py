@@ -274,3 +274,10 @@ def test_command_leaves_nothing_behind_on_an_error(tmp_path):
     done = _run("duee", path, "-o", tmp_path / "docs.jsonl")
     assert isinstance(done.exception, InputError)
     assert [item.name for item in tmp_path.iterdir()] == ["sample.txt"]
+
+
+def test_command_says_when_a_file_holds_no_annotation(tmp_path):
+    done = _run(
+        "cluener", _file(tmp_path, '{"text": "甲", "spo_list": []}'), "-o", tmp_path / "out"
+    )
+    assert "no annotation in any record: is it a file of this corpus" in done.stderr

@@ -12,6 +12,8 @@ from .. import jsonl
 from ..data import Document
 from ..errors import ConfigError, InputError
 
+_ANNOTATIONS = ("entities", "relations", "events")
+
 
 @click.command()
 @click.argument("name")
@@ -113,9 +115,10 @@ def _print_summary(summary: dict[str, Any], seconds: float) -> None:
                 _plain(f"{example['where']}: {example['what']}"),
             )
         console.print(table)
-    counts = ", ".join(
-        f"{summary[key]:,} {key}" for key in ("documents", "entities", "relations", "events")
-    )
+    counts = ", ".join(f"{summary[key]:,} {key}" for key in ("documents", *_ANNOTATIONS))
+    if summary["documents"] and not any(summary[key] for key in _ANNOTATIONS):
+        hint = "no annotation in any record: is it a file of this corpus, or a split without gold?"
+        console.print(f"{summary['name']}: {hint}", highlight=False)
     console.print(f"{summary['name']}: {counts} in {seconds:.1f} s", highlight=False)
 
 
