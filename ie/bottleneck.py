@@ -108,7 +108,7 @@ def _hang(parent: Any, block: tuple[str, str], kind: str, width: int, hidden: in
     import torch
 
     last = getattr(parent, block[1])
-    adapter = torch.nn.Sequential(
+    adapter: Any = torch.nn.Sequential(
         torch.nn.Linear(hidden, width), torch.nn.ReLU(), torch.nn.Linear(width, hidden)
     )
     torch.nn.init.normal_(adapter[0].weight, std=0.01)

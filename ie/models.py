@@ -172,8 +172,9 @@ def keep_4bit_layout(model: Model) -> None:
     """
     import bitsandbytes
 
+    layer: Any = bitsandbytes.nn
     for module in model.modules():
-        if isinstance(module, bitsandbytes.nn.Linear4bit):
+        if isinstance(module, layer.Linear4bit):
             module.support_avx512bf16_for_cpu = False
 
 
@@ -262,7 +263,8 @@ def quiet_libraries() -> Iterator[None]:
 
 def _quantisation(kind: str) -> Any:
     import torch
-    from transformers import BitsAndBytesConfig
+
+    settings: Any = _transformers().BitsAndBytesConfig
 
     with quiet_libraries():
         try:
@@ -273,9 +275,9 @@ def _quantisation(kind: str) -> Any:
     logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", message="MatMul8bitLt: inputs will be cast")
     if kind == "int8":
-        return BitsAndBytesConfig(load_in_8bit=True)
+        return settings(load_in_8bit=True)
     half = torch.bfloat16 if has_bfloat16() or not torch.cuda.is_available() else torch.float16
-    return BitsAndBytesConfig(
+    return settings(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
@@ -286,11 +288,10 @@ def _quantisation(kind: str) -> Any:
 
 
 def _greedy_settings(model: Model, fill: int, end: int, max_tokens: int) -> Any:
-    from transformers import GenerationConfig
-
+    settings: Any = _transformers().GenerationConfig
     start = getattr(model.config, "decoder_start_token_id", None)
     # A fresh configuration: sampling and penalties of the model's own are no use here.
-    return GenerationConfig(
+    return settings(
         max_new_tokens=max_tokens,
         do_sample=False,
         use_cache=True,
@@ -314,7 +315,8 @@ def _transformers() -> Any:
         import transformers
     except ImportError:
         raise _missing("this model needs transformers") from None
-    transformers.utils.logging.disable_progress_bar()
+    logs: Any = transformers.utils.logging
+    logs.disable_progress_bar()
     return transformers
 
 

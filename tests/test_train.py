@@ -20,7 +20,6 @@ from chinchilla.train.config import (  # noqa: E402
     METHODS,
     AdapterOptions,
     DataOptions,
-    EvaluationOptions,
     ModelOptions,
     TrackingOptions,
     TrainConfig,
@@ -71,7 +70,11 @@ def configuration(place, output, family="qwen2", method="lora", **sections):
 def weights_of(folder):
     from safetensors.torch import load_file
 
-    return {k: v for path in sorted(Path(folder).glob("*.safetensors")) for k, v in load_file(path).items()}
+    return {
+        k: v
+        for path in sorted(Path(folder).glob("*.safetensors"))
+        for k, v in load_file(path).items()
+    }
 
 
 def check_method(place, output, family, method):
@@ -138,7 +141,14 @@ def test_only_the_adapter_is_trained(place):
 
 def test_linear_layers_are_found_without_the_output_layer(place):
     model = load_base(BaseModel(base(place, "glm4")))
-    assert linear_names(model) == ["down_proj", "gate_up_proj", "k_proj", "o_proj", "q_proj", "v_proj"]
+    assert linear_names(model) == [
+        "down_proj",
+        "gate_up_proj",
+        "k_proj",
+        "o_proj",
+        "q_proj",
+        "v_proj",
+    ]
 
 
 def test_unknown_targets_are_refused_with_the_names_there_are(place, tmp_path):
@@ -390,9 +400,7 @@ def test_added_tokens_are_trained_saved_and_merged(place, tmp_path):
     words = tmp_path / "tokens.txt"
     words.write_text("腾讯\n北京\n", encoding="utf-8")
     for family in ("qwen2", "llama"):
-        config = configuration(
-            place, tmp_path / family, family, model={"added_tokens": str(words)}
-        )
+        config = configuration(place, tmp_path / family, family, model={"added_tokens": str(words)})
         result = train(config)
         assert result.figures["difference after reloading"] <= 1e-5
         report = export_model(tmp_path / family, tmp_path / f"{family}-whole")
@@ -455,8 +463,8 @@ def test_two_processes_train_as_one(place, tmp_path):
         (output / "c.yaml").write_text(config_to_yaml(config), encoding="utf-8")
         command = ["-m", "chinchilla", "train", str(output / "c.yaml")]
         if processes > 1:
-            launcher = ["-m", "torch.distributed.run", "--nproc_per_node", "2"]
-            command = [*launcher, "--master_port", "0", *command]
+            launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+            command = [*launcher, *command]
         done = subprocess.run([sys.executable, *command], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-2000:]
         weights.append(weights_of(output / "run" / "model"))

@@ -12,7 +12,11 @@ from chinchilla.train.reading import config_to_yaml, read_config
 
 def write_config(tmp_path, **values):
     records = tiny_models.write_records(tmp_path / "r.jsonl", tiny_models.people_records(2))
-    content = {"output": str(tmp_path / "run"), "model": {"base": "a/b"}, "data": {"train": records}}
+    content = {
+        "output": str(tmp_path / "run"),
+        "model": {"base": "a/b"},
+        "data": {"train": records},
+    }
     for key, value in values.items():
         section = content.setdefault(key, value)
         if isinstance(section, dict):

@@ -100,14 +100,13 @@ def test_windows_divide_an_overlong_record_and_its_annotations(tokenizer, tmp_pa
     schema = tmp_path / "s.yaml"
     schema.write_text("name: p\nentities: [人名]\n", encoding="utf-8")
     text = "张伟在北京工作，李娜在上海工作了。" * 1 + "王芳在广州工作，张伟加入了腾讯公司。"
-    long = record(
-        text, "张伟⟦人名⟧李娜⟦人名⟧王芳⟦人名⟧张伟⟦人名⟧", task="ner", schema=("人名",)
-    )
+    long = record(text, "张伟⟦人名⟧李娜⟦人名⟧王芳⟦人名⟧张伟⟦人名⟧", task="ner", schema=("人名",))
     examples = encoded(
         tokenizer, [long], max_length=40, overlong="window", format="compact", schema=str(schema)
     )
     answers = [
-        tokenizer.decode(tokens[prompt:-1].tolist()) for tokens, prompt in map(examples.__getitem__, range(len(examples)))
+        tokenizer.decode(tokens[prompt:-1].tolist())
+        for tokens, prompt in map(examples.__getitem__, range(len(examples)))
     ]
     assert "".join(answers) == "张伟⟦人名⟧李娜⟦人名⟧王芳⟦人名⟧张伟⟦人名⟧"
     assert examples.counts["cut into windows"] == 1

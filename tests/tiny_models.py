@@ -13,11 +13,11 @@ CAUSAL = ("qwen2", "llama", "bloom", "gpt_neox", "opt", "glm4", "internlm3", "mi
 SEQ2SEQ = ("t5", "mt5")
 
 
-def build_tokenizer(*, chat: bool = False):
+def build_tokenizer(*, chat: bool = False, alphabet: str = ALPHABET):
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    words = [*SPECIAL, *dict.fromkeys(ALPHABET)]
+    words = [*SPECIAL, *dict.fromkeys(alphabet)]
     inner = Tokenizer(
         models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>")
     )
@@ -95,9 +95,16 @@ def build_model(family: str, vocabulary: int, *, hidden: int = 32, layers: int =
     raise ValueError(family)
 
 
-def save_model(folder: Path, family: str = "qwen2", *, chat: bool = False, **shape: int) -> str:
+def save_model(
+    folder: Path,
+    family: str = "qwen2",
+    *,
+    chat: bool = False,
+    alphabet: str = ALPHABET,
+    **shape: int,
+) -> str:
     """Save a tiny model with its tokenizer and return the folder's name."""
-    tokenizer = build_tokenizer(chat=chat)
+    tokenizer = build_tokenizer(chat=chat, alphabet=alphabet)
     build_model(family, len(tokenizer), **shape).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return str(folder)

@@ -12,7 +12,7 @@ from typing import Any
 from transformers import TrainerCallback
 
 
-class Pruning(TrainerCallback):  # type: ignore[misc]
+class Pruning(TrainerCallback):
     """AdaLoRA's schedule, which its users must call after every step while gradients exist."""
 
     def on_optimizer_step(self, args: Any, state: Any, control: Any, **places: Any) -> None:
@@ -21,7 +21,7 @@ class Pruning(TrainerCallback):  # type: ignore[misc]
         model.base_model.update_and_allocate(state.global_step)
 
 
-class Metrics(TrainerCallback):  # type: ignore[misc]
+class Metrics(TrainerCallback):
     """Appends every logged figure to `metrics.jsonl`; a resumed run drops what it repeats."""
 
     def __init__(self, path: Path) -> None:
@@ -43,7 +43,7 @@ class Metrics(TrainerCallback):  # type: ignore[misc]
                 file.write(json.dumps(figures) + "\n")
 
 
-class Progress(TrainerCallback):  # type: ignore[misc]
+class Progress(TrainerCallback):
     """Reports a line of figures at every log and validation."""
 
     def __init__(self, report: Callable[[str], None]) -> None:

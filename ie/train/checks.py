@@ -37,7 +37,7 @@ def file_problems(config: TrainConfig) -> list[str]:
         problems.append("output: missing; name the run folder")
     if not config.data.train:
         problems.append("data.train: missing; name at least one file of instruction records")
-    named = [("data.train", name) for name in config.data.train]
+    named: list[tuple[str, str | None]] = [("data.train", name) for name in config.data.train]
     named += [("data.dev", name) for name in config.data.dev]
     named += [("data.style", config.data.style), ("model.added_tokens", config.model.added_tokens)]
     named += [("distributed.fsdp", config.distributed.fsdp)]

@@ -86,7 +86,8 @@ def read_records(paths: Iterable[str]) -> Iterator[TrainingRecord]:
         InputError: names file and line of what is not a record, or has an empty answer.
     """
     for path in paths:
-        for number, record in read_values(path, TrainingRecord):
+        rows: Iterator[tuple[int, TrainingRecord]] = read_values(path, TrainingRecord)
+        for number, record in rows:
             if not record.output:
                 raise InputError(
                     f"{path}:{number}: 'output' is empty; an answer without findings is written "

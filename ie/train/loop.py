@@ -1,6 +1,5 @@
 """A training run from configuration to a checked model in its folder."""
 
-import inspect
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -59,7 +58,8 @@ def train(
     with quiet_libraries():
         import peft  # noqa: F401
         import transformers
-    transformers.utils.logging.set_verbosity_error()
+    logs: Any = transformers.utils.logging
+    logs.set_verbosity_error()
     source = base_of(config)
     architecture = load_config(source)
     seq2seq = bool(architecture.is_encoder_decoder)
@@ -148,8 +148,6 @@ def _trainer(
     options = LoopOptions(
         grouped=not data.packed,
         seed=config.training.seed,
-        answer_logits=not is_prompt
-        and "logits_to_keep" in inspect.signature(base.forward).parameters,
         own_loss=not (is_prompt and data.seq2seq),
         sharded=bool(config.distributed.fsdp or config.distributed.deepspeed),
         score=score,

@@ -5,10 +5,12 @@ Importing this module imports torch and transformers.
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch.nn.functional import cross_entropy
@@ -16,7 +18,7 @@ from torch.utils.data import DataLoader
 from transformers import Trainer
 from transformers.trainer_utils import EvalLoopOutput
 
-from .packing import IGNORED, EpochSampler, Rows, real_tokens
+from .packing import IGNORED, EpochSampler, real_tokens
 
 WEIGHTS_FILE = "trainable.safetensors"
 PRUNING_FILE = "adalora.pt"
@@ -27,20 +29,18 @@ Batch = dict[str, Any]
 class LoopOptions:
     """What `ExtractionTrainer` does otherwise than its base class.
 
-    `answer_logits`: the model can compute logits at chosen positions only. `own_loss`: its logits
-    can be aligned with the labels (else the model's own loss is used). `score` returns metrics of
-    generated answers.
+    `own_loss`: the model's logits can be aligned with the labels (else its own loss is used).
+    `score` returns metrics of generated answers.
     """
 
     grouped: bool
     seed: int
-    answer_logits: bool
     own_loss: bool
     sharded: bool
     score: Callable[[Any], dict[str, float]] | None = None
 
 
-class ExtractionTrainer(Trainer):  # type: ignore[misc]
+class ExtractionTrainer(Trainer):
     """Trains on answers only; every batch counts each answer token once, whatever its row."""
 
     def __init__(self, *, options: LoopOptions, **arguments: Any) -> None:
@@ -83,21 +83,17 @@ class ExtractionTrainer(Trainer):  # type: ignore[misc]
             count = (labels != IGNORED).sum()
             return model(**inputs).loss * count, count
         inputs = {name: value for name, value in inputs.items() if name != "labels"}
-        if self.model.config.is_encoder_decoder:
-            base = self.accelerator.unwrap_model(model)
+        targets = torch.nn.functional.pad(labels[:, 1:], (0, 1), value=IGNORED)
+        base: Any = self.accelerator.unwrap_model(model)
+        if base.config.is_encoder_decoder:
             inputs["decoder_input_ids"] = base.prepare_decoder_input_ids_from_labels(labels)
-            logits, targets = model(**inputs).logits, labels
-        else:
-            targets = torch.nn.functional.pad(labels[:, 1:], (0, 1), value=IGNORED)
-            if self.options.answer_logits:
-                # The output layer is a large share of a small model: skip it on prompts.
-                places = (targets != IGNORED).any(dim=0).nonzero().squeeze(1)
-                inputs["logits_to_keep"] = places
-                targets = targets[:, places]
-            logits = model(**inputs).logits[:, -targets.shape[1] :]
+            targets = labels
         wanted = targets != IGNORED
-        total = cross_entropy(logits[wanted].float(), targets[wanted], reduction="sum")
-        return total, wanted.sum()
+        with _answers_only(base.get_output_embeddings(), wanted):
+            logits = model(**inputs).logits
+        if logits.dim() == 3:
+            logits = logits[:, -wanted.shape[1] :][wanted]
+        return cross_entropy(logits.float(), targets[wanted], reduction="sum"), wanted.sum()
 
     def evaluation_loop(
         self,
@@ -108,7 +104,7 @@ class ExtractionTrainer(Trainer):  # type: ignore[misc]
         metric_key_prefix: str = "eval",
     ) -> EvalLoopOutput:
         """Validate by mean loss of an answer token and, where asked for, by generation."""
-        model = self.model_wrapped if self.options.sharded else self.model
+        model: Any = self.model_wrapped if self.options.sharded else self.model
         model.eval()
         sums = torch.zeros(2, dtype=torch.float64, device=self.args.device)
         with torch.no_grad():
@@ -121,7 +117,8 @@ class ExtractionTrainer(Trainer):  # type: ignore[misc]
         if self.options.score is not None:
             scores = self.options.score(self.accelerator.unwrap_model(model))
             metrics |= {f"{metric_key_prefix}_{name}": value for name, value in scores.items()}
-        return EvalLoopOutput(None, None, metrics, len(dataloader.dataset))
+        rows: Any = dataloader.dataset
+        return EvalLoopOutput(np.zeros(0), None, metrics, len(rows))
 
     def evaluate(self, *arguments: Any, **options: Any) -> dict[str, float]:
         """Validate outside of the training clock."""
@@ -138,7 +135,7 @@ class ExtractionTrainer(Trainer):  # type: ignore[misc]
         super().log(logs, start_time)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        rows: Rows = train_dataset or self.train_dataset
+        rows: Any = train_dataset or self.train_dataset
         return EpochSampler(
             rows.lengths,
             batch=self._train_batch_size * self.args.world_size,
@@ -159,15 +156,16 @@ class ExtractionTrainer(Trainer):  # type: ignore[misc]
         if self.options.sharded:
             super()._save(output_dir, state_dict)
             return
-        folder = Path(output_dir or self.args.output_dir)
+        folder = Path(str(output_dir or self.args.output_dir))
         folder.mkdir(parents=True, exist_ok=True)
+        trained: Any = self.model
         weights = {
             name: value.detach().cpu().contiguous()
-            for name, value in self.model.named_parameters()
+            for name, value in trained.named_parameters()
             if value.requires_grad
         }
         save_file(weights, folder / WEIGHTS_FILE, metadata={"format": "pt"})
-        pruning = _pruning_state(self.model)
+        pruning = _pruning_state(trained)
         if pruning is not None:
             torch.save(pruning, folder / PRUNING_FILE)
 
@@ -176,16 +174,36 @@ class ExtractionTrainer(Trainer):  # type: ignore[misc]
             super()._load_from_checkpoint(resume_from_checkpoint, model)
             return
         weights = load_file(Path(resume_from_checkpoint) / WEIGHTS_FILE)
-        self.model.load_state_dict(weights, strict=False)
+        trained: Any = self.model
+        trained.load_state_dict(weights, strict=False)
         if (Path(resume_from_checkpoint) / PRUNING_FILE).is_file():
             state = torch.load(Path(resume_from_checkpoint) / PRUNING_FILE, weights_only=True)
-            _restore_pruning(self.model, state)
+            _restore_pruning(trained, state)
 
     def _load_best_model(self) -> None:
         if self.options.sharded:
             super()._load_best_model()
         else:
-            self._load_from_checkpoint(self.state.best_model_checkpoint)
+            self._load_from_checkpoint(str(self.state.best_model_checkpoint))
+
+
+@contextmanager
+def _answers_only(output_layer: Any, wanted: Any) -> Iterator[None]:
+    """Let the output layer see the positions before answer tokens alone.
+
+    It is a large share of a small model and its logits are the largest tensor of most, while
+    prompts are most of the tokens.
+    """
+
+    def select(module: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        # Prompt methods put virtual tokens first, so positions count from the end.
+        return (inputs[0][:, -wanted.shape[1] :][wanted], *inputs[1:])
+
+    handle = output_layer.register_forward_pre_hook(select)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 class Speed:
