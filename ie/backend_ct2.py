@@ -9,7 +9,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from .backend import Completion, Prompt
+from .backend import Completion, Constraint, Prompt
+from .constrain.resume import hold_answers
+from .constrain.vocabulary import Vocabulary, read_vocabulary
+from .constrain.walker import Walker
 from .errors import ModelError
 from .prompt import plain_prompt
 
@@ -38,6 +41,8 @@ class CTranslate2Backend:
         ctranslate2.set_log_level(40)  # its notes on compute types are no news to a user
         device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
         self.encode, self.decode = _text_codec(folder)
+        self._folder = folder
+        self._vocabulary: tuple[dict[int, str], Vocabulary] | None = None
         try:
             self.is_seq2seq = _is_seq2seq(folder)
             kind = ctranslate2.Translator if self.is_seq2seq else ctranslate2.Generator
@@ -52,17 +57,30 @@ class CTranslate2Backend:
             raise ModelError(f"{folder}: CTranslate2 cannot load it ({error})") from None
 
     def generate(
-        self, prompts: Sequence[Prompt], *, max_tokens: int = 512, scores: bool = False
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        max_tokens: int = 512,
+        scores: bool = False,
+        constraints: Sequence[Constraint] | None = None,
     ) -> Iterator[Completion]:
         """Complete every prompt greedily, yielding in the order of the prompts.
 
         `max_tokens` bounds an answer; a shorter bound, twice the prompt's own length and 64
         more, stops endless repetition on short texts. Token probabilities (`scores`) take a
         second pass over prompt and answer; encoder-decoder models do not give them.
+
+        Under constraint, an answer is written anew from each token that would break it; see
+        `constrain.resume`.
         """
         for start in range(0, len(prompts), _WINDOW):
             tokens = [self.encode(prompt) for prompt in prompts[start : start + _WINDOW]]
-            yield from self._window(tokens, max_tokens, scores and not self.is_seq2seq)
+            if constraints is None:
+                answers = self._answers(tokens, max_tokens)
+            else:
+                held = constraints[start : start + _WINDOW]
+                answers = self._held_answers(tokens, max_tokens, held)
+            yield from self._completions(tokens, answers, scores and not self.is_seq2seq)
 
     def count_tokens(self, text: str) -> int:
         """Return how many tokens the model's tokenizer makes of a text."""
@@ -72,19 +90,66 @@ class CTranslate2Backend:
         """Free the model."""
         self.model.unload_model()
 
-    def _window(self, prompts: list[list[str]], max_tokens: int, scores: bool) -> list[Completion]:
-        order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
-        answers: list[list[str]] = [[] for _ in prompts]
+    def _completions(
+        self, prompts: list[list[str]], answers: list[list[str]], scores: bool
+    ) -> Iterator[Completion]:
+        log_probs = self._score(prompts, answers) if scores else [()] * len(prompts)
+        for pair in zip(answers, log_probs, strict=True):
+            yield self._completion(*pair)
+
+    def _held_answers(
+        self, prompts: list[list[str]], max_tokens: int, constraints: Sequence[Constraint]
+    ) -> list[list[str]]:
+        if self._vocabulary is None:
+            self._vocabulary = _vocabulary(self._folder)
+        names, vocabulary = self._vocabulary
+        walkers = [Walker(c.automaton(vocabulary.can_write), vocabulary) for c in constraints]
+        limits = [
+            min(max_tokens, max(_limit(prompt), walker.least_tokens()))
+            for prompt, walker in zip(prompts, walkers, strict=True)
+        ]
+        answers = hold_answers(_Rows(self, prompts, limits, names), walkers, limits)
+        return [[names[token] for token in answer] for answer in answers]
+
+    def _answers(
+        self,
+        prompts: list[list[str]],
+        max_tokens: int,
+        prefixes: list[list[str]] | None = None,
+        **options: Any,
+    ) -> list[list[str]]:
+        """Return the tokens of the answers, less the `prefixes` with which they begin."""
+        results = self._run(prompts, max_tokens, prefixes or [[]] * len(prompts), **options)
+        if not self.is_seq2seq:
+            return [result.sequences[0] for result in results]
+        if prefixes is None:
+            return [result.hypotheses[0] for result in results]
+        return [r.hypotheses[0][len(p) :] for r, p in zip(results, prefixes, strict=True)]
+
+    def _run(
+        self,
+        prompts: list[list[str]],
+        max_tokens: int,
+        prefixes: list[list[str]],
+        **options: Any,
+    ) -> list[Any]:
+        """Run prompts in batches of like length; return the results in the order asked."""
+        lengths = [len(p) + len(q) for p, q in zip(prompts, prefixes, strict=True)]
+        order = sorted(range(len(prompts)), key=lengths.__getitem__)
+        results: list[Any] = [None] * len(prompts)
         running = [
-            (batch, self._start([prompts[i] for i in batch], max_tokens))
-            for batch in _batches(order, [len(p) for p in prompts])
+            (
+                batch,
+                self._start(
+                    [prompts[i] for i in batch], max_tokens, [prefixes[i] for i in batch], options
+                ),
+            )
+            for batch in _batches(order, lengths)
         ]
         for batch, futures in running:
             for i, future in zip(batch, futures, strict=True):
-                result = future.result()
-                answers[i] = result.hypotheses[0] if self.is_seq2seq else result.sequences[0]
-        log_probs = self._score(prompts, answers) if scores else [()] * len(prompts)
-        return [self._completion(*pair) for pair in zip(answers, log_probs, strict=True)]
+                results[i] = future.result()
+        return results
 
     def _score(self, prompts: list[list[str]], answers: list[list[str]]) -> list[tuple[float, ...]]:
         """Return the natural-log probability of each answer token given what stands before."""
@@ -96,28 +161,36 @@ class CTranslate2Backend:
             for prompt, result in zip(prompts, results, strict=True)
         ]
 
-    def _start(self, batch: list[list[str]], max_tokens: int) -> Any:
-        limit = min(max_tokens, 2 * max(map(len, batch)) + 64)
+    def _start(
+        self,
+        batch: list[list[str]],
+        max_tokens: int,
+        prefixes: list[list[str]],
+        further: dict[str, Any],
+    ) -> Any:
+        limit = min(max_tokens, max(map(_limit, batch)))
         options: dict[str, Any] = {
             "beam_size": 1,
             "return_scores": True,
+            "return_end_token": True,
             "asynchronous": True,
             "max_batch_size": len(batch),
+            **further,
         }
         if self.is_seq2seq:
-            # The default of 1024 would cut longer prompts without a word.
+            # The default of 1024 would cut longer prompts without a word. Of answers, the
+            # prefix counts.
             return self.model.translate_batch(
                 batch,
+                target_prefix=prefixes if any(prefixes) else None,
                 max_input_length=0,
-                max_decoding_length=limit,
-                return_end_token=True,
+                max_decoding_length=limit + max(map(len, prefixes)),
                 **options,
             )
         return self.model.generate_batch(
-            batch,
+            [prompt + prefix for prompt, prefix in zip(batch, prefixes, strict=True)],
             include_prompt_in_result=False,
             max_length=limit,
-            return_end_token=True,
             **options,
         )
 
@@ -130,6 +203,66 @@ class CTranslate2Backend:
         return Completion(text, reason, ends, log_probs)
 
 
+class _Rows:
+    """The engine as `constrain.resume` asks of it: rows of a prompt and an answer so far."""
+
+    def __init__(
+        self,
+        backend: CTranslate2Backend,
+        prompts: list[list[str]],
+        limits: list[int],
+        names: dict[int, str],
+    ) -> None:
+        self._backend = backend
+        self._prompts = prompts
+        self._limits = limits
+        self._names = names
+        self._ids = {name: token for token, name in names.items()}
+
+    def go_on(self, rows: Sequence[tuple[int, list[int]]]) -> list[list[int]]:
+        """Return the tokens that the model adds to each answer; see `FreeEngine`."""
+        prompts, prefixes = self._split(rows)
+        left = max(self._limits[i] - len(tokens) for i, tokens in rows)
+        answers = self._backend._answers(prompts, left, prefixes)
+        return [[self._ids.get(name, -1) for name in answer] for answer in answers]
+
+    def next_scores(self, rows: Sequence[tuple[int, list[int]]]) -> list[Any]:
+        """Return the logits of the next token of each answer; see `FreeEngine`."""
+        import numpy
+
+        prompts, prefixes = self._split(rows)
+        results = self._backend._run(prompts, 1, prefixes, return_logits_vocab=True)
+        scores = []
+        for result, prefix in zip(results, prefixes, strict=True):
+            # One entry a step. A shorter row of a batch writes on while a longer is read.
+            step = len(prefix) if self._backend.is_seq2seq else -1
+            scores.append(numpy.array(result.logits[0][step]))
+        return scores
+
+    def _split(
+        self, rows: Sequence[tuple[int, list[int]]]
+    ) -> tuple[list[list[str]], list[list[str]]]:
+        prompts = [self._prompts[i] for i, _ in rows]
+        return prompts, [[self._names[token] for token in tokens] for _, tokens in rows]
+
+
+def _limit(prompt: list[str]) -> int:
+    """Return the most tokens that an answer to a prompt may sensibly have."""
+    return 2 * len(prompt) + 64
+
+
+def _vocabulary(folder: Path) -> tuple[dict[int, str], Vocabulary]:
+    """Return the tokens' names by number, and what they write."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    names = {i: name for name, i in tokenizer.get_vocab(with_added_tokens=True).items()}
+    end = tokenizer.token_to_id(_end_token(folder))
+    if end is None:
+        raise ModelError(f"{folder}: its tokenizer has no end token {_end_token(folder)!r}")
+    return names, read_vocabulary(tokenizer, [end])
+
+
 def _token_ends(decode: Any, tokens: list[str], text: str) -> tuple[int, ...]:
     """Return the end of each token in the text; inside a character, the end of the one before."""
     ends: list[int] = []
@@ -140,6 +273,9 @@ def _token_ends(decode: Any, tokens: list[str], text: str) -> tuple[int, ...]:
             done = min(len(text), done + len(piece))
             start = i + 1
         ends.append(done)
+    if ends:
+        # Bytes cut off inside a character are text too.
+        ends[-1] = len(text)
     return tuple(ends)
 
 

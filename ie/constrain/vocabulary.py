@@ -63,18 +63,21 @@ class Vocabulary:
     Attributes:
         roots: trees of tokens by their leading bytes; `roots[b""]` has most.
         ends: tokens that end the answer.
+        written: what each token writes.
     """
 
     def __init__(self, tokens: Iterable[tuple[int, bytes]], ends: Iterable[int]) -> None:
         """Sort tokens, given by what they write, into trees."""
         self.roots: dict[bytes, TokenNode] = {b"": TokenNode()}
         self.ends = tuple(ends)
+        self.written: dict[int, bytes] = {}
         self._characters: set[str] = set()
         self._bytes: set[int] = set()
         for token, written in tokens:
             split = _split(written)
             if not written or split is None:
                 continue
+            self.written[token] = written
             lead, text, tail = split
             self.roots.setdefault(lead, TokenNode()).add(text, tail, token)
             if len(written) == 1:

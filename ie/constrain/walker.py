@@ -60,6 +60,27 @@ class Walker:
         """Return the position after a token, or None if it was not allowed."""
         return self.following(position).get(token)
 
+    def step(self, position: Position, token: int, left: int) -> Position | None:
+        """Return the position after one token, or None if `allowed` would not list it.
+
+        Quicker than `advance` where other tokens are not asked for. A token that ends the answer
+        leaves the position as it is.
+        """
+        if token in self.vocabulary.ends:
+            return position if self.accepts(position) and left > 0 else None
+        written = self.vocabulary.written.get(token)
+        after = None if written is None else self._read(position, written)
+        if after is None or self._distance(after) + 2 <= left:
+            return after
+        return None
+
+    def nearest(self, position: Position) -> int:
+        """Return the token that brings the end nearest, or that ends the answer if one may."""
+        if self.accepts(position):
+            return self.vocabulary.ends[0]
+        after = self.following(position)
+        return min(after, key=lambda token: (self._distance(after[token]), token))
+
     def following(self, position: Position) -> dict[int, Position]:
         """Return where each token leads from a position, however many may still be written."""
         result = self._known.get(position)
@@ -85,16 +106,19 @@ class Walker:
             state, begun = after, b""
         return "".join(written), Position(state, begun)
 
-    def follow(self, position: Position, tokens: Sequence[int]) -> list[Position]:
-        """Return the positions along tokens, as far as they are let through."""
-        result: list[Position] = []
-        for token in tokens:
-            after = self.advance(position, token)
-            if after is None:
-                break
-            result.append(after)
-            position = after
-        return result
+    def _read(self, position: Position, written: bytes) -> Position | None:
+        """Return the position after some bytes, or None if no answer has them there."""
+        state: State | None = position.state
+        whole = position.begun + written
+        text = whole.decode("utf-8", "ignore")
+        begun = whole[len(text.encode()) :]
+        if text.encode() + begun != whole:
+            return None
+        for character in text:
+            state = self.automaton.step(state, character) if state is not None else None
+        if state is None or (begun and not self._ways(state, begun)):
+            return None
+        return Position(state, begun)
 
     def _distance(self, position: Position) -> int:
         state, begun = position

@@ -1,0 +1,130 @@
+import json
+import shutil
+
+import pytest
+from constrain_samples import CASES, SCHEMA, TEXTS, byte_fallback_tokenizer, byte_level_tokenizer
+from test_backend_hf import PROMPTS, save
+from test_constrain import assert_faultless
+
+from chinchilla.backend import Prompt
+from chinchilla.backend_ct2 import CTranslate2Backend
+from chinchilla.backend_hf import TransformersBackend
+from chinchilla.constrain import AnswerConstraint
+from chinchilla.engines import open_engine
+from chinchilla.errors import ModelError
+from chinchilla.pipeline import ExtractOptions, Extractor
+
+
+def convert(folder, tokenizer, family="llama"):
+    """Save a random model for transformers and for CTranslate2; return both folders."""
+    from ctranslate2.converters import TransformersConverter
+
+    source, target = folder / "transformers", folder / "converted"
+    save(source, tokenizer, family)
+    TransformersConverter(str(source)).convert(str(target))
+    shutil.copy(source / "tokenizer.json", target)
+    config = json.loads((target / "config.json").read_text(encoding="utf-8"))
+    # The converter writes null for tokens that the tokenizer lacks, and cannot read it back.
+    absent = {"bos_token": "</s>", "unk_token": ""}
+    config = {**absent, **{key: value for key, value in config.items() if value is not None}}
+    (target / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    return source, target
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    return convert(tmp_path_factory.mktemp("llama"), byte_level_tokenizer())
+
+
+@pytest.fixture(scope="module")
+def backend(folders):
+    backend = CTranslate2Backend(folders[1], threads=1)
+    yield backend
+    backend.close()
+
+
+def test_answers_come_in_the_order_of_the_prompts(backend):
+    prompts = [Prompt("找出", "文" * (1 + 7 * i % 11) + str(i)) for i in range(40)]
+    alone = [next(backend.generate([prompt], max_tokens=6)).text for prompt in prompts]
+    assert [answer.text for answer in backend.generate(prompts, max_tokens=6)] == alone
+    assert len(set(alone)) > 10
+
+
+def test_answers_are_those_of_the_model_before_conversion(backend, folders):
+    before = TransformersBackend(str(folders[0])).generate(PROMPTS, max_tokens=16)
+    after = backend.generate(PROMPTS, max_tokens=16)
+    assert [a.text for a in after] == [b.text for b in before]
+
+
+def test_an_answer_that_the_limit_cuts_says_so(backend):
+    [cut] = backend.generate([Prompt("找出", "雀巢")], max_tokens=1)
+    assert cut.finish_reason == "length"
+
+
+def test_an_answer_that_ends_says_so(backend):
+    constraint = AnswerConstraint(SCHEMA, "ner", " ", "compact")
+    [ended] = backend.generate([Prompt("找出", " ")], constraints=[constraint])
+    assert (ended.text, ended.finish_reason) == ("⟦⟧", "stop")
+
+
+def test_scores_are_log_probabilities_of_the_tokens(backend):
+    for answer in backend.generate(PROMPTS, max_tokens=9, scores=True):
+        assert len(answer.token_ends) == len(answer.log_probs) > 0
+        assert answer.token_ends[-1] == len(answer.text)
+        assert all(value <= 0 for value in answer.log_probs)
+
+
+@pytest.mark.parametrize(("task", "form"), CASES)
+def test_random_models_under_constraint_give_faultless_answers(backend, task, form):
+    constraints = [AnswerConstraint(SCHEMA, task, text, form) for text in TEXTS]
+    prompts = [Prompt("找出", text) for text in TEXTS]
+    answers = list(backend.generate(prompts, max_tokens=48, constraints=constraints))
+    for text, answer in zip(TEXTS, answers, strict=True):
+        assert answer.finish_reason == "stop"
+        assert_faultless(answer.text, text, task, form)
+
+
+def test_resuming_gives_what_masking_each_step_gives(backend, folders):
+    text = TEXTS[0]
+    constraint = AnswerConstraint(SCHEMA, "ner", text, "compact")
+    asked = {"max_tokens": 40, "constraints": [constraint]}
+    prompt = [Prompt("找出" * 5, text)]
+    [resumed] = backend.generate(prompt, **asked)
+    [masked] = TransformersBackend(str(folders[0])).generate(prompt, **asked)
+    assert resumed.text == masked.text
+
+
+def test_encoder_decoder_models_are_constrained_too(tmp_path):
+    _, folder = convert(tmp_path, byte_fallback_tokenizer(), "t5")
+    backend = CTranslate2Backend(folder, threads=1)
+    constraints = [AnswerConstraint(SCHEMA, "re", text, "compact") for text in TEXTS]
+    prompts = [Prompt("关系", text) for text in TEXTS]
+    answers = list(backend.generate(prompts, max_tokens=40, constraints=constraints))
+    backend.close()
+    for text, answer in zip(TEXTS, answers, strict=True):
+        assert answer.finish_reason == "stop"
+        assert_faultless(answer.text, text, "re", "compact")
+
+
+def test_extraction_under_constraint_has_no_issues(folders):
+    engine = open_engine(str(folders[1]))
+    found = Extractor(engine, SCHEMA, options=ExtractOptions(constrain=True)).extract(TEXTS[0])
+    engine.backend.close()
+    assert found.issues == ()
+
+
+def test_a_limit_below_the_shortest_answer_is_refused(backend):
+    constraint = AnswerConstraint(SCHEMA, "ner", "雀巢")
+    with pytest.raises(ValueError, match="max_tokens is 5; the shortest answer may take 16"):
+        list(backend.generate([PROMPTS[0]], max_tokens=5, constraints=[constraint]))
+
+
+def test_a_folder_without_a_model_or_tokenizer_is_named(tmp_path, folders):
+    with pytest.raises(ModelError, match="no tokenizer.json beside the model"):
+        CTranslate2Backend(tmp_path)
+    shutil.copy(folders[1] / "tokenizer.json", tmp_path)
+    with pytest.raises(ModelError, match=r"no model.bin; expected a folder converted"):
+        CTranslate2Backend(tmp_path)
+    (tmp_path / "model.bin").write_bytes(b"no model at all, but some bytes")
+    with pytest.raises(ModelError, match="CTranslate2 cannot load it"):
+        CTranslate2Backend(tmp_path)
