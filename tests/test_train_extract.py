@@ -63,9 +63,9 @@ def test_a_tiny_model_learns_64_records_and_extract_gives_their_annotations_back
         model=ModelOptions(
             base=tiny_models.save_model(tmp_path / "base", alphabet=letters, hidden=64)
         ),
-        data=DataOptions(train=(str(tmp_path / "records.jsonl"),), max_length=256),
+        data=DataOptions(train=(str(tmp_path / "records.jsonl"),), max_length=192),
         training=TrainingOptions(
-            max_steps=240, batch_size=4, accumulation=1, learning_rate=5e-3, warmup=0.05
+            max_steps=120, batch_size=4, accumulation=1, learning_rate=5e-3, warmup=0.05
         ),
         tracking=TrackingOptions(log_every=40, save_every=1000),
     )
