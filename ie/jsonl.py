@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any, TypeVar, cast
 
 import msgspec
 
@@ -33,7 +33,7 @@ def open_bytes(path: str | Path) -> IO[bytes]:
         return sys.stdin.buffer
     try:
         if str(path).endswith(".gz"):
-            return gzip.open(path, "rb")
+            return cast(IO[bytes], gzip.open(path, "rb"))
         return Path(path).open("rb")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; check the name") from None
@@ -194,6 +194,11 @@ def write_bytes(path: str | Path, *, force: bool = True) -> Iterator[IO[bytes]]:
     path = Path(path)
     if path.is_dir():
         raise InputError(f"{path}: is a folder; name a file in it")
+    if path.exists() and not path.is_file():
+        # A pipe or device such as /dev/null: a rename would put a file in its place.
+        with path.open("wb") as stream:
+            yield stream
+        return
     if path.exists() and not force:
         raise InputError(f"{path}: exists; pass --force to overwrite it")
     try:

@@ -130,7 +130,7 @@ def read_template(name: str) -> Template:
             f"unknown template {name!r}{near_miss(name, template_names())}; "
             f"templates are {', '.join(template_names())}"
         )
-    source = resources.files("chinchilla.instructions").joinpath("templates", f"{name}.yaml")
+    source = resources.files("chinchilla.instructions").joinpath("templates") / f"{name}.yaml"
     value = yaml.safe_load(source.read_text(encoding="utf-8"))
     steps = [step for step in (TRIGGERS, ARGUMENTS) if step in value]
     wordings = {task: tuple(value[task]) for task in (*TASKS, *steps)}

@@ -95,13 +95,13 @@ def audit_files(
         for item, _, _ in _items(path, None):
             audit.foreign.add(item)
     if clean is None:
-        for path in inputs:
-            for item, _, broken in _items(path, audit):
+        for name in inputs:
+            for item, _, broken in _items(name, audit):
                 audit.judge(item, broken)
         return audit.report
     with write_bytes(clean, force=force) as file:
-        for path in inputs:
-            for item, line, broken in _items(path, audit):
+        for name in inputs:
+            for item, line, broken in _items(name, audit):
                 if audit.judge(item, broken):
                     file.write(line + b"\n")
     return audit.report

@@ -26,7 +26,7 @@ def present_labels(document: Document, schema: Schema, task: str) -> set[str]:
     """Return the labels of a task that annotations of the document carry."""
     if task == "ner":
         types: Mapping[str, Any] = schema.entity_by_label
-        found = {types[e.type].label for e in document.entities if e.type in types}
+        found = {types[e.type].label for e in document.entities if e.type and e.type in types}
     elif task == "ee":
         types = schema.event_by_label
         found = {types[e.type].label for e in document.events if e.type in types}
@@ -111,7 +111,8 @@ def read_table(path: str | Path, schemas: Iterable[Schema]) -> Table:
     Raises:
         InputError: not such an object, or a label that none of the schemas declares.
     """
-    values = list(read_values(path, dict[str, dict[str, list[str]]]))
+    kind: Any = dict[str, dict[str, list[str]]]
+    values: list[tuple[int, Any]] = list(read_values(path, kind))
     if len(values) != 1:
         raise InputError(f"{path}: expected one JSON object on one line, got {len(values)}")
     table: dict[str, dict[str, list[str]]] = values[0][1]

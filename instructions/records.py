@@ -20,12 +20,12 @@ from chinchilla.prompt import (
     occurrence_of,
     read_template,
     render_arguments,
-    render_demonstrations,
     render_instruction,
     without_arguments,
 )
 from chinchilla.schema import TASKS, Schema
 from chinchilla.text import windows
+from chinchilla.wording import render_demonstrations
 
 from .asking import Asked, Asker
 from .demonstrations import Pool

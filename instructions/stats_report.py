@@ -33,7 +33,7 @@ def stats_tables(stats: Stats) -> str:
 
 def _source_table(stats: Stats) -> tuple[Row, list[Row]]:
     has_tokens = any(source.tokens.counts for source in stats.sources.values())
-    header = ("source", stats.kind or "items", "empty", "tasks", "chars mean", "p95", "max")
+    header: Row = ("source", stats.kind or "items", "empty", "tasks", "chars mean", "p95", "max")
     header += ("tokens mean", "p95", "max") if has_tokens else ()
     rows = []
     for name, source in sorted(stats.sources.items()):
@@ -65,7 +65,9 @@ def _type_table(stats: Stats, task: str) -> tuple[Row, list[Row]]:
 
 
 def _template_table(stats: Stats) -> tuple[Row, list[Row]]:
-    rows = [(name, str(n), _share(n, stats.items)) for name, n in stats.templates.most_common()]
+    rows: list[Row] = [
+        (name, str(n), _share(n, stats.items)) for name, n in stats.templates.most_common()
+    ]
     return ("template", "records", "share"), rows
 
 

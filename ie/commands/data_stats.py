@@ -27,12 +27,11 @@ def command(
     from ..jsonl import dumps, write_bytes
 
     stats = count_files(inputs, token_counter(tokenizer) if tokenizer else None)
-    for path, content in (
-        (json_path, lambda: dumps(stats.to_dict()) + "\n"),
-        (html_path, lambda: stats_page(stats)),
-    ):
-        if path:
-            with write_bytes(path, force=force) as file:
-                file.write(content().encode())
+    if json_path:
+        with write_bytes(json_path, force=force) as file:
+            file.write(dumps(stats.to_dict()).encode() + b"\n")
+    if html_path:
+        with write_bytes(html_path, force=force) as file:
+            file.write(stats_page(stats).encode())
     if json_path != "-":
         click.echo(stats_tables(stats))
