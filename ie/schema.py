@@ -232,7 +232,6 @@ class _Reader:
         events = self._types(value, "events", EventType)
         if not (entities or relations or events) and not self.problems:
             self.problems.append("declares no entities, relations or events")
-        self._check_ends(entities, relations)
         if self.problems:
             raise SchemaError("\n".join(f"{self.where}: {problem}" for problem in self.problems))
         return Schema(
@@ -301,20 +300,6 @@ class _Reader:
         if not good:
             self.problems.append(f"{where} must be {expected}, got {content!r}")
         return good, result
-
-    def _check_ends(self, entities: tuple[Any, ...], relations: tuple[Any, ...]) -> None:
-        # A schema without entity types may use end types freely: RE alone does not ask for them.
-        declared = {item.name for item in entities}
-        if not declared:
-            return
-        for relation in relations:
-            for slot in ("subject", "object"):
-                end = getattr(relation, slot)
-                if end is not None and end not in declared:
-                    self.problems.append(
-                        f"relation {relation.name!r}: {slot} type {end!r} is not declared; entity "
-                        f"types are {', '.join(sorted(declared))}{near_miss(end, declared)}"
-                    )
 
     def _unknown_keys(self, value: dict[str, Any], known: Any, where: str) -> None:
         for key in value:

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import os
 
 import pytest
 
@@ -91,3 +92,13 @@ def test_dash_is_standard_output(monkeypatch):
     monkeypatch.setattr("sys.stdout", Stdout)
     write_documents("-", [Document("1", "a")])
     assert Stdout.buffer.getvalue() == b'{"id":"1","text":"a"}\n'
+
+
+def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    write_documents(path, [Document("1", "a")])
+    assert os.read(reader, 100) == b'{"id":"1","text":"a"}\n'
+    os.close(reader)
+    assert path.is_fifo()

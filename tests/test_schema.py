@@ -58,7 +58,7 @@ def test_all_mistakes_are_told_at_once_with_near_misses():
         "name": "x",
         "entites": [],
         "entities": ["人名", "人名"],
-        "relations": [{"name": "任职", "subject": "人名", "object": "机构"}],
+        "relations": [{"name": "任职", "subject": ["人名"]}],
         "events": [{"name": "裁员", "roles": "裁员方", "triger": True}],
     }
     with pytest.raises(SchemaError) as caught:
@@ -66,10 +66,28 @@ def test_all_mistakes_are_told_at_once_with_near_misses():
     message = str(caught.value)
     assert "unknown key 'entites' in schema; did you mean 'entities'?" in message
     assert "'人名' is declared twice" in message
-    assert "object type '机构' is not declared" in message
+    assert "relations[0] (任职).subject must be a string, got ['人名']" in message
     assert "events[0] (裁员).roles must be a list" in message
     assert "unknown key 'triger' in events[0] (裁员); did you mean 'trigger'?" in message
     assert all(line.startswith("x.yaml: ") for line in message.splitlines())
+
+
+def test_relations_may_join_types_that_are_not_asked_for_as_entities():
+    value = {
+        "name": "news",
+        "entities": ["人名", {"name": "机构名", "description": "专名", "examples": ["雀巢"]}],
+        "relations": [
+            {"name": "作者", "subject": "图书作品", "object": "人物", "qualifiers": {"inWork": "影视作品"}}
+        ],
+        "events": [
+            {
+                "name": "组织关系-裁员",
+                "trigger": True,
+                "roles": ["裁员方", {"name": "环节", "values": ["筹备上市", "正式上市"]}],
+            }
+        ],
+    }
+    assert Schema.from_dict(value).relations[0].subject == "图书作品"
 
 
 def test_unknown_name_lists_the_built_in_ones_and_the_near_miss():
