@@ -10,9 +10,9 @@ from chinchilla.errors import InputError
 from chinchilla.instructions.options import BuildOptions
 from chinchilla.instructions.records import build_records
 from chinchilla.instructions.stats import Lengths, count_files
-from chinchilla.instructions.stats_report import stats_page, stats_tables
 from chinchilla.jsonl import write_values
 from chinchilla.prompt import PromptStyle
+from chinchilla.report.record_stats import stats_page, stats_tables
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ def command(
     """
     from chinchilla.instructions.assembly import token_counter
     from chinchilla.instructions.stats import count_files
-    from chinchilla.instructions.stats_report import stats_page, stats_tables
+    from chinchilla.report.record_stats import stats_page, stats_tables
 
     from ..jsonl import dumps, write_bytes
 

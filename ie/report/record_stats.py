@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from chinchilla.report.table import Row, Table, format_table
+from chinchilla.instructions.stats import Lengths, Stats, by_frequency
 
-from .stats import Lengths, Stats, by_frequency
+from .table import Row, Table, format_table
 
 _SHOWN_TYPES = 40
 _BINS = 24
