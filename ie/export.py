@@ -206,7 +206,8 @@ def _merged(source: Path, tokenizer: Any, *, trust_remote_code: bool) -> Any:
     model = load_base(base)
     if base.quantisation != "none":
         # Made float first: merging in 4 bits rounds the adapter away.
-        model = model.dequantize()
+        with quiet_libraries():
+            model = model.dequantize()
         model.config.quantization_config = None
         del model.config.quantization_config
     return attach_adapter(model, str(source), tokenizer).merge_and_unload()

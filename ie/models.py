@@ -247,7 +247,7 @@ def local_device() -> Any:
 
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Silence what bitsandbytes and peft say of themselves.
+    """Silence what bitsandbytes, peft and transformers say of themselves.
 
     They log of kernels that they do not find, and peft takes AdaLoRA's rank pattern for LoRA's.
     """

@@ -34,7 +34,8 @@ def attach(
     if new_tokens:
         settings.trainable_token_indices = _token_rows(model, new_tokens)
     try:
-        return peft.get_peft_model(model, settings)
+        with quiet_libraries():
+            return peft.get_peft_model(model, settings)
     except (ValueError, TypeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ConfigError(
