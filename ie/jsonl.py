@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, TypeVar, cast
+from typing import IO, Any, TypeVar, cast, overload
 
 import msgspec
 
@@ -82,7 +82,15 @@ def decode_line(line: bytes, where: str, encoding: str = "utf-8") -> str:
         raise InputError(f"unknown encoding {encoding!r}; try utf-8 or gb18030") from None
 
 
-def read_values(path: str | Path, kind: type[_T] | Any = Any) -> Iterator[tuple[int, _T]]:
+@overload
+def read_values(path: str | Path) -> Iterator[tuple[int, Any]]: ...
+
+
+@overload
+def read_values(path: str | Path, kind: type[_T]) -> Iterator[tuple[int, _T]]: ...
+
+
+def read_values(path: str | Path, kind: Any = Any) -> Iterator[tuple[int, Any]]:
     """Yield `(line number, value)` for each non-blank line, decoded and validated as `kind`.
 
     Raises:

@@ -109,7 +109,12 @@ class Schema:
 
     def types(self, task: str) -> tuple[SchemaType, ...]:
         """Return the types of one task: `ner`, `re` or `ee`."""
-        return {"ner": self.entities, "re": self.relations, "ee": self.events}[task]
+        table: dict[str, tuple[SchemaType, ...]] = {
+            "ner": self.entities,
+            "re": self.relations,
+            "ee": self.events,
+        }
+        return table[task]
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -156,13 +161,13 @@ class Schema:
 
     def select(self, task: str, labels: "tuple[str, ...] | list[str] | set[str]") -> "Schema":
         """Return a schema of one task with only the types of these labels, in the given order."""
-        table: dict[str, Any] = {
+        tables: dict[str, dict[str, Any]] = {
             "ner": self.entity_by_label,
             "re": self.relation_by_label,
             "ee": self.event_by_label,
-        }[task]
-        chosen = tuple(table[label] for label in labels)
-        return Schema(self.name, **{_FIELD_OF_TASK[task]: chosen})
+        }
+        chosen: dict[str, Any] = {_FIELD_OF_TASK[task]: tuple(tables[task][x] for x in labels)}
+        return Schema(self.name, **chosen)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form, without empty fields."""
@@ -354,7 +359,7 @@ def builtin_schemas() -> tuple[str, ...]:
 
 @cache
 def _read_builtin(name: str) -> Schema:
-    item = resources.files("chinchilla.configs").joinpath("schemas", f"{name}.yaml")
+    item = resources.files("chinchilla.configs").joinpath("schemas").joinpath(f"{name}.yaml")
     return Schema.from_dict(_load_yaml(item.read_text(encoding="utf-8"), f"{name}.yaml"), name)
 
 

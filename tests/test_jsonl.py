@@ -8,7 +8,14 @@ import pytest
 
 from chinchilla import Document
 from chinchilla.errors import InputError
-from chinchilla.jsonl import read_documents, read_lines, read_values, write_bytes, write_documents
+from chinchilla.jsonl import (
+    read_documents,
+    read_lines,
+    read_values,
+    write_bytes,
+    write_documents,
+    write_values,
+)
 
 
 def test_documents_come_back_with_line_separators_inside_texts(tmp_path):
@@ -63,9 +70,13 @@ def test_a_missing_file_a_folder_and_damaged_gzip_are_told(tmp_path):
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "out.jsonl"
     path.write_text("old", encoding="utf-8")
-    with pytest.raises(RuntimeError), write_bytes(path) as file:
-        file.write(b"half")
+
+    def values():
+        yield 1
         raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_values(path, values())
     assert path.read_text(encoding="utf-8") == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["out.jsonl"]
 

@@ -77,7 +77,12 @@ def test_relations_may_join_types_that_are_not_asked_for_as_entities():
         "name": "news",
         "entities": ["人名", {"name": "机构名", "description": "专名", "examples": ["雀巢"]}],
         "relations": [
-            {"name": "作者", "subject": "图书作品", "object": "人物", "qualifiers": {"inWork": "影视作品"}}
+            {
+                "name": "作者",
+                "subject": "图书作品",
+                "object": "人物",
+                "qualifiers": {"inWork": "影视作品"},
+            }
         ],
         "events": [
             {
