@@ -219,11 +219,11 @@ class _Rows:
         self._names = names
         self._ids = {name: token for token, name in names.items()}
 
-    def go_on(self, rows: Sequence[tuple[int, list[int]]]) -> list[list[int]]:
+    def go_on(self, rows: Sequence[tuple[int, list[int]]], most: int | None) -> list[list[int]]:
         """Return the tokens that the model adds to each answer; see `FreeEngine`."""
         prompts, prefixes = self._split(rows)
         left = max(self._limits[i] - len(tokens) for i, tokens in rows)
-        answers = self._backend._answers(prompts, left, prefixes)
+        answers = self._backend._answers(prompts, min(left, most or left), prefixes)
         return [[self._ids.get(name, -1) for name in answer] for answer in answers]
 
     def next_scores(self, rows: Sequence[tuple[int, list[int]]]) -> list[Any]:

@@ -9,8 +9,9 @@ from typing import Any
 
 from .backend import Completion, Constraint, Prompt
 from .constrain.processor import ConstraintProcessor
+from .constrain.stretch import decode_stretches
 from .constrain.vocabulary import Vocabulary, tokenizer_vocabulary
-from .constrain.walker import Walker
+from .constrain.walker import Walker, check_room
 from .models import load_model
 from .tokens import pad_id, prompt_ids
 
@@ -91,6 +92,8 @@ class TransformersBackend:
     ) -> list[Completion]:
         import torch
 
+        if walkers and len(prompts) == 1 and not self.is_seq2seq:
+            return [self._single(prompts[0], walkers[0], max_tokens)]
         width, fill = max(map(len, prompts)), pad_id(self.tokenizer)
         rows, masks = [], []
         for ids in prompts:
@@ -117,6 +120,19 @@ class TransformersBackend:
         ]
         log_probs = torch.cat(chosen, 1).tolist()
         return [self._completion(*pair) for pair in zip(new.tolist(), log_probs, strict=True)]
+
+    def _single(self, prompt: list[int], walker: Walker, max_tokens: int) -> Completion:
+        """Complete one prompt under constraint, in fewer passes than it has tokens."""
+        import torch
+
+        def encode(text: str) -> list[int]:
+            ids: list[int] = self.tokenizer(text, add_special_tokens=False).input_ids
+            return ids
+
+        check_room([walker], max_tokens)
+        with torch.inference_mode():
+            ids, log_probs, _ = decode_stretches(self.model, prompt, walker, encode, max_tokens)
+        return self._completion(ids, log_probs)
 
     def _settings(self, fill: int, max_tokens: int) -> Any:
         from transformers import GenerationConfig

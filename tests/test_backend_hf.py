@@ -71,20 +71,23 @@ def test_an_answer_that_the_limit_cuts_says_so(plain):
 def test_random_models_under_constraint_give_faultless_answers(byte_level, task, form):
     constraints = [AnswerConstraint(SCHEMA, task, text, form) for text in TEXTS]
     prompts = [Prompt("找出", text) for text in TEXTS]
-    together = list(byte_level.generate(prompts, max_tokens=48, constraints=constraints))
+    together = list(byte_level.generate(prompts, max_tokens=32, constraints=constraints))
     for text, answer in zip(TEXTS, together, strict=True):
         assert answer.finish_reason == "stop"
         assert_faultless(answer.text, text, task, form)
         assert len(answer.log_probs) == len(answer.token_ends)
-    alone = next(byte_level.generate(prompts[:1], max_tokens=48, constraints=constraints[:1]))
+    alone = next(byte_level.generate(prompts[:1], max_tokens=32, constraints=constraints[:1]))
+    # One prompt is read in stretches, several step by step: the answers are the same.
     assert alone.text == together[0].text
+    assert alone.token_ends == together[0].token_ends
+    assert alone.log_probs == pytest.approx(together[0].log_probs, abs=1e-3)
 
 
 def test_rows_of_a_batch_may_have_schemas_tasks_and_forms_of_their_own(byte_level):
     asked = [(task, form, TEXTS[i]) for i, (task, form) in enumerate(CASES)]
     constraints = [AnswerConstraint(SCHEMA, task, text, form) for task, form, text in asked]
     prompts = [Prompt("找出", text) for _, _, text in asked]
-    answers = byte_level.generate(prompts, max_tokens=80, constraints=constraints)
+    answers = byte_level.generate(prompts, max_tokens=40, constraints=constraints)
     for (task, form, text), answer in zip(asked, answers, strict=True):
         assert_faultless(answer.text, text, task, form)
 
@@ -93,7 +96,7 @@ def test_encoder_decoder_models_are_constrained_too(tmp_path):
     backend = TransformersBackend(save(tmp_path, byte_fallback_tokenizer(), "t5"))
     constraints = [AnswerConstraint(SCHEMA, "re", text, "compact") for text in TEXTS]
     prompts = [Prompt("关系", text) for text in TEXTS]
-    answers = backend.generate(prompts, max_tokens=70, constraints=constraints)
+    answers = backend.generate(prompts, max_tokens=40, constraints=constraints)
     for text, answer in zip(TEXTS, answers, strict=True):
         assert_faultless(answer.text, text, "re", "compact")
 
@@ -131,6 +134,21 @@ def test_prompt_lookup_drafting_gives_the_same_constrained_answer(byte_level):
             )
         answers.append(output[0, ids.shape[1] :].tolist())
     assert answers[0] == answers[1]
+
+
+def test_what_is_certain_is_read_in_one_pass(byte_level):
+    from chinchilla.constrain.stretch import guess
+
+    walker = byte_level._walker(AnswerConstraint(SCHEMA, "ner", TEXTS[0]))
+
+    def encode(text):
+        return byte_level.tokenizer(text, add_special_tokens=False).input_ids
+
+    assert byte_level.tokenizer.decode(guess(walker, walker.start, encode)) == '{"entities":'
+    position = walker.start
+    for token in encode('{"entities":[{"type":"人名","text":"宣'):
+        position = walker.advance(position, token)
+    assert byte_level.tokenizer.decode(guess(walker, position, encode)) == "布裁员400"
 
 
 def test_extraction_under_constraint_has_no_issues(byte_level, tmp_path):

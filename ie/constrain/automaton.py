@@ -45,6 +45,10 @@ class AnswerAutomaton:
         self.form = form
         self._spelt = {written: c for c, written in form.escapes.items()}
         self._parts = {w[:i] for w in self._spelt for i in range(1, len(w))}
+        self._longest_option = form.overhead + max(map(self._size, openings.names), default=0)
+        self._longest_gap = (self.text.longest_gap + 1) * max(
+            map(self._size, set(self.text.text)), default=0
+        )
         self.start = self._turn(Memo("start", Said()))
 
     def accepts(self, state: State) -> bool:
@@ -103,14 +107,18 @@ class AnswerAutomaton:
         return written
 
     def reach(self, state: State) -> int:
-        """Return a bound of the distance of any state that one token may lead to from here."""
-        longest = max(
-            (len(name.encode()) for name in self.openings.names()),
-            default=0,
-        )
-        gap = 6 * 4 * (self.text.longest_gap + 1)
-        closed = state.memo.said.size + len(state.memo.said.facts) + len(state.memo.slots)
-        return 4 * (64 + 6 * longest) + 2 * gap * (closed + 3)
+        """Return a bound of the distance of any state that one token may lead to from here.
+
+        The way to the end holds at most three options, each with one name, and two mentions;
+        each closed mention may make a mention longer by one character and a run of blanks.
+        """
+        closed = max(state.memo.said.most_closed, len(state.memo.slots)) + 3
+        return 3 * self._longest_option + 2 * self._longest_gap * closed
+
+    def _size(self, text: str) -> int:
+        """Return how many bytes a text has when it is written."""
+        written = "".join(self.form.escapes.get(c, c) for c in text)
+        return len(written.encode("utf-8", "surrogatepass"))
 
     def _turn(self, memo: Memo) -> State:
         return State(memo, self.form.options(memo), self.form.blank(memo), is_turn=True)

@@ -39,6 +39,12 @@ class Said:
         """How many heads are closed, over all labels."""
         return sum(len(heads) for heads in self.closed.values())
 
+    @cached_property
+    def most_closed(self) -> int:
+        """The most mentions that are closed to any one blank."""
+        sets = (*self.closed.values(), *self.facts.values())
+        return max(map(len, sets), default=0)
+
     def with_item(self, task: str, memo: "Memo", text: Substrings) -> "Said":
         """Return what has been said when the item of a memo is finished."""
         assert memo.label is not None
@@ -85,15 +91,16 @@ class Openings:
         self.labels = tuple(item.label for item in schema.types(task))
         self.headed = tuple(label for label in self.labels if self.has_head(label))
 
-    def names(self) -> list[str]:
-        """Return every label, slot name and listed value."""
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Every label, slot name and listed value."""
         names = [*self.labels]
         for label in self.labels:
             if self.task == "re":
                 names += self._relations[label].qualifiers
             for role in self._events[label].roles if self.task == "ee" else ():
                 names += (role.name, *role.values)
-        return names
+        return tuple(names)
 
     def has_head(self, label: str) -> bool:
         """Say whether items of this label begin with a mention."""

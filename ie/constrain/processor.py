@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from .walker import Position, Walker
+from .walker import Position, Walker, check_room
 
 
 class ConstraintProcessor:
@@ -24,9 +24,7 @@ class ConstraintProcessor:
         Raises:
             ValueError: `max_tokens` leaves no room for the shortest answer.
         """
-        least = max(walker.least_tokens() for walker in walkers)
-        if max_tokens < least:
-            raise ValueError(f"max_tokens is {max_tokens}; the shortest answer may take {least}")
+        check_room(walkers, max_tokens)
         self._walkers = walkers
         self._start = start
         self._max_tokens = max_tokens

@@ -79,9 +79,14 @@ class Blank(NamedTuple):
 
 
 class _Form:
-    """What both forms share: options are built once and kept as trees."""
+    """What both forms share: options are built once and kept as trees.
+
+    `escapes` are the written forms of characters of mentions that are not written as they are,
+    and `overhead` bounds the bytes of an option beside the name and value in it.
+    """
 
     escapes: dict[str, str]
+    overhead: int
 
     def __init__(self, openings: Openings, *, may_space: bool = True) -> None:
         self.openings = openings
@@ -105,6 +110,7 @@ class JsonForm(_Form):
     """The `json` form, minified as `encode` writes it or with blanks after `:` and `,`."""
 
     escapes = _JSON_ESCAPES
+    overhead = 80
 
     def accepts(self, memo: Memo) -> bool:
         """Say whether the answer may end at this turn."""
@@ -197,6 +203,7 @@ class CompactForm(_Form):
     """The `compact` form: a mention, then its label; an item a line, entities on one line."""
 
     escapes = _COMPACT_ESCAPES
+    overhead = 8
 
     def accepts(self, memo: Memo) -> bool:
         """Say whether the answer may end at this turn."""
@@ -243,14 +250,18 @@ class CompactForm(_Form):
         """Return what may be written after `word`, or None if the mention cannot end there."""
         if memo.at == "slot":
             names = self._names(memo, word, is_mention)
-            make = lambda name: Target("slot", name=name)  # noqa: E731
+            at, done = "slot", False
         else:
             names = self.openings.labels_of_head(memo.said, word) if is_mention else ()
             at, done = ("entities", True) if self.task == "ner" else ("slot", False)
-            make = lambda label: Target(at, done, label)  # noqa: E731
-        key = (memo.at == "slot", names)
-        options = lambda: [(label_text(name), make(name)) for name in names]  # noqa: E731
-        return self._tree(key, options) if names else None
+        is_slot = memo.at == "slot"
+
+        def options() -> Options:
+            if is_slot:
+                return [(label_text(name), Target("slot", name=name)) for name in names]
+            return [(label_text(label), Target(at, done, label)) for label in names]
+
+        return self._tree((is_slot, names), options) if names else None
 
     def _names(self, memo: Memo, word: str, is_mention: bool) -> tuple[str, ...]:
         return tuple(

@@ -43,7 +43,7 @@ class Walker:
         least `least_tokens()` at the start and every token written was allowed.
         """
         after = self.following(position)
-        if left <= self.automaton.reach(position.state) + 4:
+        if left <= self._near(position):
             # One more token for the end of the sequence.
             tokens = [t for t, to in after.items() if self._distance(to) + 2 <= left]
         else:
@@ -70,7 +70,7 @@ class Walker:
             return position if self.accepts(position) and left > 0 else None
         written = self.vocabulary.written.get(token)
         after = None if written is None else self._read(position, written)
-        if after is None or self._distance(after) + 2 <= left:
+        if after is None or left > self._near(position) or self._distance(after) + 2 <= left:
             return after
         return None
 
@@ -105,6 +105,10 @@ class Walker:
             written.append(ways[0])
             state, begun = after, b""
         return "".join(written), Position(state, begun)
+
+    def _near(self, position: Position) -> int:
+        """Return the tokens left from which on the way to the end must be looked at."""
+        return self.automaton.reach(position.state) + 8
 
     def _read(self, position: Position, written: bytes) -> Position | None:
         """Return the position after some bytes, or None if no answer has them there."""
@@ -188,9 +192,20 @@ class Walker:
 
     def _beginnings(self, characters: Sequence[str]) -> set[bytes]:
         """Return the bytes with which a token may break off inside one of these characters."""
-        result = set()
+        result: set[bytes] = set()
         for character in characters:
             if character > "\x7f" and self.vocabulary.can_spell(character):
                 written = character.encode()
                 result.update(written[:size] for size in range(1, len(written)))
         return result
+
+
+def check_room(walkers: Sequence[Walker], max_tokens: int) -> None:
+    """Check that the shortest answer of each walker fits.
+
+    Raises:
+        ValueError: it does not.
+    """
+    least = max(walker.least_tokens() for walker in walkers)
+    if max_tokens < least:
+        raise ValueError(f"max_tokens is {max_tokens}; the shortest answer may take {least}")
