@@ -138,7 +138,8 @@ class TransformersBackend:
         from transformers import GenerationConfig
 
         # A fresh configuration: sampling and penalties of the model's own are no use here.
-        return GenerationConfig(
+        settings: Any = GenerationConfig
+        return settings(
             max_new_tokens=max_tokens,
             do_sample=False,
             pad_token_id=fill,

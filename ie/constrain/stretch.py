@@ -1,0 +1,74 @@
+"""Decoding one constrained answer several tokens a forward pass.
+
+Where the answer can go on in one way only, and within a mention, which goes on as the text does,
+the next tokens are guessed, read by the model in one pass, and kept as far as each is what the
+model would have chosen. The answer is the one that a token at a time gives.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .walker import Position, Walker
+
+# Characters of the text to guess ahead within a mention: most end sooner.
+_AHEAD = 6
+# Tokens to guess at most in one pass.
+_GUESSES = 16
+
+Encode = Callable[[str], list[int]]
+
+
+def guess(walker: Walker, position: Position, encode: Encode) -> list[int]:
+    """Return tokens that are likely to come next, perhaps none."""
+    certain, _ = walker.forced(position)
+    if certain or position.begun:
+        return encode(certain)[:_GUESSES]
+    state, text = position.state, walker.automaton.text.text
+    if state.blank is None or not state.word:
+        return []
+    end = text.find(state.word) + len(state.word)
+    return encode(text[end : end + _AHEAD])[:_GUESSES]
+
+
+def decode_stretches(
+    model: Any, prompt: Sequence[int], walker: Walker, encode: Encode, max_tokens: int
+) -> tuple[list[int], list[float], int]:
+    """Continue one prompt greedily under constraint.
+
+    Returns:
+        The tokens of the answer, its end included; the natural-log probability of each; and how
+        many forward passes it took.
+    """
+    import torch
+
+    device = model.get_input_embeddings().weight.device
+    cache: Any = None
+    answer: list[int] = []
+    log_probs: list[float] = []
+    position, guesses, passes = walker.start, list[int](), 0
+    waiting = list(prompt)
+    while True:
+        output = model(
+            input_ids=torch.tensor([waiting + guesses], device=device),
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=len(guesses) + 1,
+        )
+        cache, passes, before = output.past_key_values, passes + 1, len(answer)
+        for row, guessed in zip(output.logits[0].float(), [*guesses, None], strict=True):
+            allowed = torch.tensor(walker.allowed(position, max_tokens - len(answer)))
+            token = int(allowed[row[allowed.to(device)].argmax()])
+            answer.append(token)
+            log_probs.append(float(row[token] - row.logsumexp(0)))
+            if token in walker.vocabulary.ends:
+                return answer, log_probs, passes
+            after = walker.advance(position, token)
+            assert after is not None
+            position = after
+            if token != guessed:
+                break
+        wrong = len(guesses) - (len(answer) - before - 1)
+        if wrong:
+            cache.crop(-wrong)
+        waiting = answer[-1:]
+        guesses = guess(walker, position, encode)
