@@ -1,4 +1,4 @@
-"""The written forms of an answer: what a model is taught to say and what `parse` reads back.
+r"""The written forms of an answer: what a model is taught to say and what `parse` reads back.
 
 An answer is a list of items; an item is a label with a head mention and named slots:
 

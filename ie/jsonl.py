@@ -1,6 +1,6 @@
-"""JSON Lines in and out: UTF-8, one value a line, `-` for the standard streams, `.gz` by name.
+r"""JSON Lines in and out: UTF-8, one value a line, `-` for the standard streams, `.gz` by name.
 
-Lines end at `\\n` alone (U+2028 and U+0085 occur inside texts); line numbers are physical.
+Lines end at `\n` alone (U+2028 and U+0085 occur inside texts); line numbers are physical.
 """
 
 import gzip
