@@ -16,7 +16,7 @@ and events, all entities on one line; a mention comes before its label, as it do
                  "arguments": [{"role": "裁员方", "text": "雀巢"}]}]}   裁员⟦组织关系-裁员⟧雀巢⟦裁员方⟧
 
 In `compact`, `⟦⟧` alone is the empty answer, sections of several tasks are parted by an empty
-line in the order ner, re, ee, and `\\`, `⟦`, `⟧` and line ends inside a mention are escaped.
+line in the order ner, re, ee, and `\`, `⟦`, `⟧` and line ends inside a mention are escaped.
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -86,8 +86,8 @@ def test_folders_and_globs_stand_for_their_files_in_order(tmp_path):
     names = [path.rsplit("/", 1)[-1] for path in find_inputs([str(tmp_path)])]
     assert names == ["a.txt", "b.txt", "d.jsonl"]
     assert len(find_inputs([str(tmp_path / "*.txt"), "-"])) == 3
+    (tmp_path / "news.txt").write_text("x", encoding="utf-8")
     with pytest.raises(
         InputError, match=r"new.txt: no such file or folder; did you mean 'news.txt'"
     ):
-        (tmp_path / "news.txt").write_text("x", encoding="utf-8")
         find_inputs([str(tmp_path / "new.txt")])
