@@ -260,8 +260,9 @@ class Extractor:
         return replace(question, schema=schema, prompt=prompt, asks_arguments=True)
 
 
+# A str is an Iterable[str] too; the first overload is the one that holds for it.
 @overload
-def extract(
+def extract(  # type: ignore[overload-overlap]
     text: str,
     schema: Schema | str | Path | dict[str, Any] | None = None,
     tasks: Sequence[str] | None = None,

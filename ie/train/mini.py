@@ -17,7 +17,8 @@ from chinchilla import converters
 from chinchilla.data import Document
 from chinchilla.errors import ConfigError
 from chinchilla.formats import EMPTY, extraction_items, label_text, serialise
-from chinchilla.instructions.records import BuildOptions, Record, build_records
+from chinchilla.instructions.options import BuildOptions
+from chinchilla.instructions.records import Record, build_records
 from chinchilla.jsonl import read_lines, read_values, write_documents, write_values
 from chinchilla.prompt import STYLE_FILE, PromptStyle, render_prompt
 from chinchilla.schema import Schema, read_schema

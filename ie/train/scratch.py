@@ -284,23 +284,22 @@ class _Clock:
 def _new_model(shape: ModelShape, vocabulary: int) -> Any:
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    return LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=math.ceil(vocabulary / 64) * 64,
-            hidden_size=shape.hidden,
-            intermediate_size=shape.intermediate,
-            num_hidden_layers=shape.layers,
-            num_attention_heads=shape.heads,
-            num_key_value_heads=shape.heads,
-            max_position_embeddings=4096,
-            initializer_range=shape.init_std,
-            tie_word_embeddings=True,
-            attn_implementation="eager",
-            bos_token_id=None,
-            eos_token_id=1,
-            pad_token_id=0,
-        )
-    )
+    values: dict[str, Any] = {
+        "vocab_size": math.ceil(vocabulary / 64) * 64,
+        "hidden_size": shape.hidden,
+        "intermediate_size": shape.intermediate,
+        "num_hidden_layers": shape.layers,
+        "num_attention_heads": shape.heads,
+        "num_key_value_heads": shape.heads,
+        "max_position_embeddings": 4096,
+        "initializer_range": shape.init_std,
+        "tie_word_embeddings": True,
+        "attn_implementation": "eager",
+        "bos_token_id": None,
+        "eos_token_id": 1,
+        "pad_token_id": 0,
+    }
+    return LlamaForCausalLM(LlamaConfig(**values))
 
 
 def _pad(batch: Sequence[Example], share: float, seed: int) -> tuple[Any, Any, Any]:

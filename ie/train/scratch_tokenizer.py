@@ -37,7 +37,8 @@ def save_tokenizer(tokenizer: Any, folder: str) -> None:
     """Save for transformers and for CTranslate2's converter, which read the same files."""
     from transformers import PreTrainedTokenizerFast
 
-    wrapped = PreTrainedTokenizerFast(
+    kind: Any = PreTrainedTokenizerFast
+    wrapped = kind(
         tokenizer_object=tokenizer, pad_token=PAD, eos_token=EOS, clean_up_tokenization_spaces=False
     )
     wrapped.save_pretrained(folder)
