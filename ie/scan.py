@@ -46,6 +46,7 @@ _BARE = re.compile(r"[^\s,，{}\[\]｛｝［］【】\"“”\n][^,，{}\[\]｛�
 _ESCAPE = re.compile(
     r"\\(?:u([dD][89abAB]\w\w)\\u([dD][c-fC-F]\w\w)|u([0-9a-fA-F]{4})|(.)|$)", re.S
 )
+_OPENED_JSON = re.compile(r'[{\[]\s{0,20}"')
 _ESCAPED_JSON = re.compile(r'[{\[]\s{0,20}(?:\\[nrt]\s{0,20}){0,4}\\"')
 _PLAIN_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _PLAIN_ESCAPES.update((mark, mark) for mark in "\"\\/'`\n")
@@ -95,7 +96,9 @@ class Scan:
 def scan(source: str) -> Scan:
     """Return every JSON-like array or object of a string, nested ones inside their parents."""
     strict = _is_strict(source)
-    if strict or _ESCAPED_JSON.search(source) is None:
+    escaped = None if strict else _ESCAPED_JSON.search(source)
+    # Behind an unescaped opening, [\" is but the beginning of some value.
+    if escaped is None or _OPENED_JSON.search(source, 0, escaped.start()) is not None:
         return _Scanner(source, strict).run()
     # The whole answer stands in a string, its quotes escaped.
     return scan_inside(source, 0)

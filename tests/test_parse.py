@@ -199,3 +199,9 @@ def test_nesting_without_end_is_neither_followed_nor_fatal() -> None:
 def test_an_unknown_format_is_the_callers_mistake() -> None:
     with pytest.raises(ValueError, match="unknown format 'xml'; formats are json, compact"):
         parse("", "xml", TASKS, SCHEMA)
+
+
+def test_a_cut_value_that_looks_like_escaped_json_does_not_unescape_the_answer():
+    said = '{"relations": [{"type": "作者", "subject": "1", "object": "\\\\"}, {"type": "[\\"'
+    answer = parse(said, "json", ("re",), SCHEMA)
+    assert [item.slots for item in answer.items] == [(("", "\\"),)]
