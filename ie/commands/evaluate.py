@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--seed", default=0, show_default=True, help="Seed of resampling.")
 @click.option("--model", help="Extract with this model instead of reading a PRED file.")
 @click.option("--tasks", help="With --model: tasks to ask for, such as ner,re.")
-@click.option("--calibrate", type=click.Path(), help="Write a temperature fitted to the scores.")
+@click.option("--calibrate", type=click.Path(), help="Write a calibration fitted to the scores.")
 @click.option("--json", "json_path", type=click.Path(), help="Write every figure, unrounded.")
 @click.option("--html", "html_path", type=click.Path(), help="Write a page that shows each error.")
 @click.option("--force", is_flag=True, help="Overwrite files that exist.")

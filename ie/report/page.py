@@ -117,7 +117,7 @@ def _calibration(found: Calibration | None) -> str:
     )
     return (
         f"<details open><summary>calibration of {found.count} scores: expected error "
-        f"{found.error:.4f}, {found.error_after:.4f} at temperature {found.temperature:.3f}"
+        f"{found.error:.4f}, {found.error_after:.4f} calibrated"
         '</summary><svg viewBox="-2 -2 204 204" width="260" height="260" role="img">'
         '<rect class="frame" width="200" height="200"></rect>'
         f'{bars}<line x1="0" y1="200" x2="200" y2="0"></line></svg>'

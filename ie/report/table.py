@@ -154,7 +154,7 @@ def _calibration_table(evaluation: Evaluation, place: str) -> Table:
     rows = [
         ("as given", "1.0000", *map(format_ratio, (found.error, found.brier, found.log_loss))),
         (
-            "tempered",
+            "calibrated",
             *map(
                 format_ratio,
                 (found.temperature, found.error_after, found.brier_after, found.log_loss_after),

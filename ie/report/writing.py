@@ -44,7 +44,7 @@ def write_html(path: str | Path, evaluation: Evaluation) -> None:
 
 
 def write_calibration(path: str | Path, evaluation: Evaluation) -> None:
-    """Write the temperature fitted to the scores of the predictions, with the figures around it.
+    """Write the calibration fitted to the scores of the predictions, with the figures around it.
 
     Raises:
         InputError: no prediction carries a score.

@@ -1,12 +1,12 @@
 """Do scores mean what they say? Expected calibration error, and a temperature that mends it."""
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ..confidence import fit_calibration
 from ..data import Document
 from .pairing import Pair
 from .spans import argument_items, entity_items, has_typed_ends, relation_items, trigger_items
@@ -35,6 +35,7 @@ class Calibration:
     brier: float
     log_loss: float
     temperature: float
+    bias: float
     error_after: float
     brier_after: float
     log_loss_after: float
@@ -88,69 +89,32 @@ def _trigger_scores(document: Document) -> list[float | None]:
 
 
 def calibrate(items: Sequence[tuple[float, bool]]) -> Calibration | None:
-    """Measure calibration and fit a temperature; None where nothing has a score.
+    """Measure calibration and fit `confidence.Calibration`; None where nothing has a score.
 
     Expected calibration error: over ten equal bins, the mean distance of mean score and share of
-    right ones, weighted by bin size (Guo et al. 2017). The temperature T minimises the log loss
-    of `sigmoid(logit(score) / T)`; above 1 it makes scores more modest. The figures `after` are
-    on the same items: apply T to other data than it was fitted on to measure honestly.
+    right ones, weighted by bin size (Guo et al. 2017). A temperature above 1 makes scores more
+    modest, a bias below 0 lowers them all. The figures `after` are on the same items: apply the
+    calibration to other data than it was fitted on to measure honestly.
     """
     if not items:
         return None
     scores = np.array([score for score, _ in items], dtype=float)
     right = np.array([is_right for _, is_right in items], dtype=float)
-    temperature = fit_temperature(scores, right)
-    after = tempered(scores, temperature)
+    fitted = fit_calibration([score for score, _ in items], [is_right for _, is_right in items])
+    after = np.array([fitted.apply(score) for score, _ in items])
     bins = _bins(scores, right)
     return Calibration(
         len(items),
         _expected_error(bins, len(items)),
         float(np.mean((scores - right) ** 2)),
         _log_loss(scores, right),
-        temperature,
+        fitted.temperature,
+        fitted.bias,
         _expected_error(_bins(after, right), len(items)),
         float(np.mean((after - right) ** 2)),
         _log_loss(after, right),
         tuple(bins),
     )
-
-
-def tempered(scores: Any, temperature: float) -> Any:
-    """Return `sigmoid(logit(score) / temperature)` of an array of scores."""
-    return 1 / (1 + np.exp(-_logit(scores) / temperature))
-
-
-def fit_temperature(scores: Any, right: Any) -> float:
-    """Return the temperature in [0.05, 20] that minimises the log loss.
-
-    The loss is convex in 1/T, so golden-section search on it finds the minimum.
-    """
-    logits = _logit(scores)
-
-    def loss(inverse: float) -> float:
-        # log(1 + e^z) - right * z, in the form that does not overflow.
-        scaled = logits * inverse
-        return float(np.mean(np.logaddexp(0, scaled) - right * scaled))
-
-    low, high = 0.05, 20.0
-    ratio = (math.sqrt(5) - 1) / 2
-    left, mid = high - ratio * (high - low), low + ratio * (high - low)
-    left_loss, mid_loss = loss(left), loss(mid)
-    while high - low > 1e-6:
-        if left_loss < mid_loss:
-            high, mid, mid_loss = mid, left, left_loss
-            left = high - ratio * (high - low)
-            left_loss = loss(left)
-        else:
-            low, left, left_loss = left, mid, mid_loss
-            mid = low + ratio * (high - low)
-            mid_loss = loss(mid)
-    return 2 / (low + high)
-
-
-def _logit(scores: Any) -> Any:
-    clipped = np.clip(scores, _EDGE, 1 - _EDGE)
-    return np.log(clipped) - np.log1p(-clipped)
 
 
 def _log_loss(scores: Any, right: Any) -> float:
