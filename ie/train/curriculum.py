@@ -14,10 +14,11 @@ COPY_INSTRUCTION = "抄写"
 MARKS = ("「", "」")
 
 
-def copy_instruction(rng: random.Random, labels: Sequence[str]) -> str:
-    """Return the instruction to copy, followed by up to 70 labels without a meaning."""
-    count = rng.randint(0, min(70, len(labels))) if rng.random() < 0.7 else rng.randint(0, 8)
-    return COPY_INSTRUCTION + "".join(rng.sample(labels, min(count, len(labels))))
+def copy_instruction(rng: random.Random, labels: Sequence[str], most: int = 70) -> str:
+    """Return the instruction to copy, followed by up to `most` labels without a meaning."""
+    most = min(most, len(labels))
+    count = rng.randint(0, most if rng.random() < 0.7 else min(most, 8))
+    return COPY_INSTRUCTION + "".join(rng.sample(labels, count))
 
 
 def copy_example(
