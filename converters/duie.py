@@ -10,7 +10,7 @@ where there was a choice the document says so in an issue. Documents hold relati
 entity of a text stands in a fact, so an entity list made of them would be wrong as gold.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -58,16 +58,15 @@ def read(
         )
         for place, ordinal, record in records:
             facts = record.spo_list or [_fact(schema, *triple) for triple in record.triple_list]
-            builder = Facts(record.text, report, place)
-            for fact in facts:
-                builder.add(fact)
-            yield Document(
-                f"{name}-{stem}-{ordinal}",
-                record.text,
-                relations=tuple(builder.relations),
-                issues=tuple(builder.issues),
-                meta=meta,
-            )
+            builder = _Facts(record.text, report, place)
+            for fact in facts if _are_distinct(facts) else builder.without_repeats(facts):
+                relation = _plain_relation(record.text, fact)
+                if relation is None:
+                    builder.add(fact)
+                else:
+                    builder.relations.append(relation)
+            relations, issues = tuple(builder.relations), tuple(builder.issues)
+            yield Document(f"{name}-{stem}-{ordinal}", record.text, (), relations, (), issues, meta)
 
 
 def _fact(schema: Schema | None, subject: str, predicate: str, object: str) -> _Fact:
@@ -78,7 +77,41 @@ def _fact(schema: Schema | None, subject: str, predicate: str, object: str) -> _
     return _Fact(predicate, subject, object, declared[0].subject, declared[0].object)
 
 
-class Facts:
+def _value(content: dict[str, str] | str) -> str:
+    return content if isinstance(content, str) else content.get(_VALUE, "")
+
+
+def _are_distinct(facts: Sequence[_Fact]) -> bool:
+    """Say quickly whether no fact is repeated; False also where a closer look is needed."""
+    return len(facts) < 2 or len(facts) == len(
+        {(fact.subject, _value(fact.object)) for fact in facts}
+    )
+
+
+def _plain_relation(text: str, fact: _Fact) -> Relation | None:
+    """Return a fact without slots whose strings stand in the text once each; None for any other."""
+    subject, value, kind = fact.subject, fact.object, fact.object_type
+    if not isinstance(value, str):
+        if len(value) != 1:
+            return None
+        value = value.get(_VALUE, "")
+    first, second = text.find(subject), text.find(value)
+    if first < 0 or second < 0 or not subject or not value:
+        return None
+    if text.find(subject, first + 1) >= 0 or text.find(value, second + 1) >= 0:
+        return None
+    if subject.strip() != subject or value.strip() != value:
+        return None
+    if isinstance(kind, dict):
+        kind = kind.get(_VALUE)
+    return Relation(
+        fact.predicate,
+        Entity(fact.subject_type, subject, first, first + len(subject)),
+        Entity(kind, value, second, second + len(value)),
+    )
+
+
+class _Facts:
     """Gathers the relations of one text, locating their strings."""
 
     def __init__(self, text: str, report: Report, place: Place) -> None:
@@ -87,23 +120,25 @@ class Facts:
         self.place = place
         self.relations: list[Relation] = []
         self.issues: list[Issue] = []
-        self._seen: dict[tuple[str, str, str], list[_Fact]] = {}
         self._spans: dict[str, list[Span]] = {}
 
-    def add(self, fact: _Fact) -> None:
-        """Locate and keep one fact; a repetition is dropped and counted."""
-        content, types = fact.object, fact.object_type
-        value = content if isinstance(content, str) else content.get(_VALUE, "")
-        key = (fact.predicate, fact.subject, value)
-        twins = self._seen.get(key)
-        if twins is None:
-            self._seen[key] = [fact]
-        elif fact in twins:
-            self.report.drop("repeated fact", self.place, f"{fact.subject} {fact.predicate}")
-            return
-        else:
+    def without_repeats(self, facts: Sequence[_Fact]) -> list[_Fact]:
+        """Return the facts, each once; repetitions are counted."""
+        kept: dict[tuple[str, str, str], list[_Fact]] = {}
+        distinct = []
+        for fact in facts:
+            twins = kept.setdefault((fact.predicate, fact.subject, _value(fact.object)), [])
+            if fact in twins:
+                self.report.drop("repeated fact", self.place, f"{fact.subject} {fact.predicate}")
+                continue
             twins.append(fact)
-        subject, value = fact.subject.strip(), value.strip()
+            distinct.append(fact)
+        return distinct
+
+    def add(self, fact: _Fact) -> None:
+        """Locate and keep one fact."""
+        content, types = fact.object, fact.object_type
+        subject, value = fact.subject.strip(), _value(content).strip()
         if not value or not subject:
             self.report.drop("fact without subject or object", self.place, fact.predicate)
             return

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 Span = tuple[int, int]
+# Further than any two places of a text; spans that overlap are ranked behind it.
+_FAR = 1 << 40
 
 
 def occurrences(text: str, mention: str) -> list[int]:
@@ -27,11 +29,11 @@ def spans_of(text: str, mention: str) -> tuple[list[Span], bool]:
     """Return every span of a mention and whether it was found only after folding."""
     size = len(mention)
     at = text.find(mention)
-    if at >= 0 and size and text.find(mention, at + 1) < 0:
-        return [(at, at + size)], False
-    starts = occurrences(text, mention)
-    if starts:
-        return [(start, start + size) for start in starts], False
+    if at >= 0 and size:
+        spans = [(at, at + size)]
+        while (at := text.find(mention, at + 1)) >= 0:
+            spans.append((at, at + size))
+        return spans, False
     return list(_folded_spans(text, mention)), True
 
 
@@ -60,17 +62,20 @@ def closest_pair(first: list[Span], second: list[Span]) -> tuple[Span, Span]:
     Spans that overlap are taken only if no two are apart: a person inside a company's name is
     rarely the mention meant. Of equal pairs the leftmost wins.
     """
+    pair = first[0], second[0]
     if len(first) == 1 and len(second) == 1:
-        return first[0], second[0]
-    best: tuple[tuple[int, int, int], Span, Span] | None = None
+        return pair
+    least, left = 2 * _FAR, 0
     for a in first:
         for b in second:
-            gap = max(a[0] - b[1], b[0] - a[1])
-            key = (gap < 0, abs(gap), min(a[0], b[0]))
-            if best is None or key < best[0]:
-                best = (key, a, b)
-    assert best is not None
-    return best[1], best[2]
+            after, before = a[0] - b[1], b[0] - a[1]
+            gap = after if after > before else before
+            if gap < 0:
+                gap = _FAR - gap
+            start = a[0] if a[0] < b[0] else b[0]
+            if gap < least or (gap == least and start < left):
+                least, left, pair = gap, start, (a, b)
+    return pair
 
 
 def _folded_spans(text: str, mention: str) -> Iterator[Span]:

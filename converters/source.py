@@ -7,13 +7,14 @@ the format at all: that raises, naming the first place, what was found and what 
 import codecs
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from chinchilla.errors import InputError
-from chinchilla.jsonl import open_bytes, read_lines
+from chinchilla.jsonl import open_bytes, read_batches, read_lines
 
 from .report import Place, Report
 
@@ -21,6 +22,8 @@ _T = TypeVar("_T")
 _BOM = b"\xef\xbb\xbf"
 # So many bad records before any good one, and the file is called a wrong one without reading on.
 _MAX_BAD_AT_START = 50
+# Few enough that decoded records are still in the cache of the processor when they are read.
+_BATCH_BYTES = 1 << 14
 
 
 class Trial:
@@ -82,28 +85,93 @@ def read_objects(
     (with their quotes) that a record holds at most once: JSON parsers keep the last of two silently.
     `check` raises LookupError for a record that is not of the format.
     """
-    decoder = msgspec.json.Decoder(kind)
-    plain = is_utf8(encoding)
+    objects = _Objects(kind, encoding, once, check)
     for path in map(str, paths):
         trial = Trial(path, report, expected)
-        raw = _array(path, encoding) if _is_array(path) else _lines(path)
+        if _is_array(path):
+            yield from objects.one_by_one(_array(path, encoding), trial)
+        else:
+            for first, lines in read_batches(path, _BATCH_BYTES):
+                values = objects.all_at_once(lines)
+                if values is None:
+                    numbered = ((n, n, line.rstrip(b"\r\n")) for n, line in enumerate(lines, first))
+                    yield from objects.one_by_one(numbered, trial)
+                    continue
+                trial.good += len(values)
+                for number, value in enumerate(values, first):
+                    yield (path, number), number, value
+        trial.close()
+
+
+class _Objects(Generic[_T]):
+    """Decodes records: many at once while nothing is amiss, else one by one to say what is."""
+
+    def __init__(
+        self,
+        kind: type[_T],
+        encoding: str,
+        once: Sequence[bytes],
+        check: Callable[[_T], object] | None,
+    ) -> None:
+        self.decoder = msgspec.json.Decoder(kind)
+        self.encoding = encoding
+        self.is_plain = is_utf8(encoding)
+        self.once = once
+        self.check = check
+        self.getters = [(key, _getter(kind, key.decode().split('"')[1])) for key in once]
+
+    def all_at_once(self, lines: Sequence[bytes]) -> list[_T] | None:
+        """Return the values of lines with a record each, or None if there is any doubt."""
+        if not self.is_plain:
+            return None
+        data = b"".join(lines)
+        try:
+            values = self.decoder.decode_lines(data)
+            if len(values) != len(lines):
+                return None
+            if self.check is not None:
+                for value in values:
+                    self.check(value)
+        except (LookupError, msgspec.DecodeError, UnicodeDecodeError):
+            return None
+        for key, get in self.getters:
+            # A line whose value is not empty holds the key: as many keys as such lines are one each.
+            if get is not None and data.count(key) == sum(map(bool, map(get, values))):
+                continue
+            if any(line.count(key) > 1 for line in lines):
+                return None
+        return values
+
+    def one_by_one(
+        self, raw: Iterable[tuple[int, int, bytes]], trial: Trial
+    ) -> Iterator[tuple[Place, int, _T]]:
+        """Yield what can be read of `(line, ordinal, bytes)`, counting what cannot."""
         for line, ordinal, data in raw:
             try:
-                value = decoder.decode(data if plain else data.decode(encoding))
-                if check is not None:
-                    check(value)
+                value = self.decoder.decode(data if self.is_plain else data.decode(self.encoding))
+                if self.check is not None:
+                    self.check(value)
             except (LookupError, msgspec.DecodeError, UnicodeDecodeError) as error:
                 # Blank lines come here too: asking each line whether it is one costs more.
                 if data and not data.isspace():
-                    reason, what = _fault(error, encoding, data)
+                    reason, what = _fault(error, self.encoding, data)
                     trial.fail(reason, line, what)
                 continue
-            if once and max(map(data.count, once)) > 1 and (twice := _repeated_key(data, encoding)):
-                trial.fail("duplicate key", line, repr(twice))
-                continue
+            if self.once and max(map(data.count, self.once)) > 1:
+                twice = _repeated_key(data, self.encoding)
+                if twice:
+                    trial.fail("duplicate key", line, repr(twice))
+                    continue
             trial.good += 1
-            yield (path, line), ordinal, value
-        trial.close()
+            yield (trial.path, line), ordinal, value
+
+
+def _getter(kind: Any, key: str) -> Callable[[Any], Any] | None:
+    """Return what gives the content of a key of a decoded record; None for a key deeper inside."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        names = {field.encode_name: field.name for field in msgspec.structs.fields(kind)}
+        return attrgetter(names[key]) if key in names else None
+    return lambda value: value.get(key)
 
 
 def _fault(error: Exception, encoding: str, data: bytes) -> tuple[str, str]:
@@ -120,11 +188,6 @@ def _is_array(path: str) -> bool:
         return False
     with open_bytes(path) as file:
         return file.read(64).removeprefix(_BOM).lstrip()[:1] == b"["
-
-
-def _lines(path: str) -> Iterator[tuple[int, int, bytes]]:
-    for line, data in read_lines(path):
-        yield line, line, data
 
 
 def _array(path: str, encoding: str) -> Iterator[tuple[int, int, bytes]]:

@@ -9,7 +9,7 @@ Gold and predicted annotations are the same types. Every type is immutable; the 
 msgspec's, which builds these objects straight from bytes.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -27,7 +27,7 @@ ISSUE_KINDS = (
 )
 
 
-# gc=False: strings and numbers form no cycles, and corpora hold millions of them.
+# gc=False throughout: JSON forms no cycles, and corpora hold millions of these.
 class _Located(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What Mention, Entity and Argument share: a string and where it stands."""
 
@@ -71,7 +71,7 @@ class Argument(_Located, frozen=True, omit_defaults=True, gc=False):
     status: str = "exact"
 
 
-class Relation(msgspec.Struct, frozen=True, omit_defaults=True):
+class Relation(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A typed (subject, predicate, object) fact; `type` is the predicate.
 
     `qualifiers` holds the further object slots of DuIE 2.0, such as inWork.
@@ -84,7 +84,7 @@ class Relation(msgspec.Struct, frozen=True, omit_defaults=True):
     score: float | None = None
 
 
-class Event(msgspec.Struct, frozen=True, omit_defaults=True):
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One event instance; `trigger` is None where the corpus or the model names none."""
 
     type: str
@@ -93,7 +93,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     score: float | None = None
 
 
-class Issue(msgspec.Struct, frozen=True, omit_defaults=True):
+class Issue(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What is wrong with a result; `kind` is one of ISSUE_KINDS, `where` a path into it."""
 
     kind: str
@@ -101,7 +101,7 @@ class Issue(msgspec.Struct, frozen=True, omit_defaults=True):
     where: str = ""
 
 
-class Extraction(msgspec.Struct, frozen=True, omit_defaults=True):
+class Extraction(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The entities, relations and events of one text, and the issues met on the way."""
 
     entities: tuple[Entity, ...] = ()
@@ -123,7 +123,9 @@ class Extraction(msgspec.Struct, frozen=True, omit_defaults=True):
         return _convert(value, cls)
 
 
-class Document(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class Document(
+    msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False
+):
     """A text with its annotations, gold or predicted. `id` is unique within a corpus."""
 
     id: str
@@ -278,20 +280,26 @@ def check_offsets(document: Document) -> None:
 def _fits(document: Document) -> bool:
     """Tell quickly whether all offsets hold; False also where a closer look is needed."""
     text = document.text
-    mentions: list[Any] = [*document.entities]
-    for relation in document.relations:
-        mentions += (relation.subject, relation.object, *relation.qualifiers.values())
-    for event in document.events:
-        mentions += event.arguments
-        if event.trigger is not None:
-            mentions.append(event.trigger)
+    mentions: Sequence[Any] = document.entities
+    if document.relations or document.events:
+        gathered: list[Any] = [*mentions]
+        for relation in document.relations:
+            gathered += (relation.subject, relation.object)
+            if relation.qualifiers:
+                gathered += relation.qualifiers.values()
+        for event in document.events:
+            gathered += event.arguments
+            if event.trigger is not None:
+                gathered.append(event.trigger)
+        mentions = gathered
     for mention in mentions:
-        start, end = mention.start, mention.end
-        if start is None and end is None:
-            continue
-        if start is None or start < 0 or end is None or end <= start:
+        start = mention.start
+        if start is None:
+            if mention.end is None:
+                continue
             return False
-        if text[start:end] != mention.text:
+        end = mention.end
+        if end is None or not 0 <= start < end or text[start:end] != mention.text:
             return False
     return True
 

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, TypeVar, cast, overload
 
@@ -153,9 +154,12 @@ def parse_documents(lines: Sequence[bytes], path: str | Path, number: int) -> li
     """
     try:
         documents = _documents.decode_lines(b"".join(lines))
+        named = True
         for document in documents:
             check_offsets(document)
-        if all(document.id for document in documents):
+            if not document.id:
+                named = False
+        if named:
             return documents
     except (msgspec.DecodeError, UnicodeDecodeError, InputError):
         # One by one they are read more leniently, and what is wrong has a line number.
@@ -242,16 +246,24 @@ def write_values(path: str | Path, values: Iterable[Any]) -> int:
     return count
 
 
+def encode_batches(values: Iterable[_T], size: int = 64) -> Iterator[tuple[list[_T], bytes]]:
+    """Yield values in lists of `size` with their JSON lines: much faster than one by one."""
+    iterator = iter(values)
+    while batch := list(islice(iterator, size)):
+        yield batch, _encoder.encode_lines(batch)
+
+
 def write_documents(path: str | Path, documents: Iterable[Document]) -> int:
     """Write documents as JSON Lines after checking their offsets; return how many.
 
     Raises:
         InputError: a mention's offsets do not give its text.
     """
-
-    def checked() -> Iterator[Document]:
-        for document in documents:
-            check_offsets(document)
-            yield document
-
-    return write_values(path, checked())
+    count = 0
+    with write_bytes(path) as file:
+        for batch, lines in encode_batches(documents):
+            for document in batch:
+                check_offsets(document)
+            file.write(lines)
+            count += len(batch)
+    return count

@@ -57,8 +57,8 @@ def command(
         name, files, report=report, encoding=encoding, **{**given, **_options(options)}
     )
     with jsonl.write_bytes(output, force=force) as file:
-        for line in _watched(documents, report, quiet):
-            file.write(line)
+        for lines in _watched(documents, report, quiet):
+            file.write(lines)
     if report_path:
         jsonl.write_values(report_path, [report.to_dict()])
     if not quiet:
@@ -78,13 +78,10 @@ def _options(pairs: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _watched(documents: Iterator[Document], report: Any, quiet: bool) -> Iterator[bytes]:
-    """Yield the lines to write; show a count on a terminal."""
-    import msgspec
-
-    encoder = msgspec.json.Encoder()
+    """Yield the lines to write, several at a time; show a count on a terminal."""
+    batches = (lines for _, lines in jsonl.encode_batches(documents))
     if quiet or not sys.stderr.isatty():
-        for document in documents:
-            yield encoder.encode(document) + b"\n"
+        yield from batches
         return
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -92,10 +89,9 @@ def _watched(documents: Iterator[Document], report: Any, quiet: bool) -> Iterato
     columns = (SpinnerColumn(), TextColumn("{task.fields[count]:,} documents"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("", count=0)
-        for document in documents:
-            yield encoder.encode(document) + b"\n"
-            if report.documents % 500 == 0:
-                progress.update(task, count=report.documents)
+        for lines in batches:
+            yield lines
+            progress.update(task, count=report.documents)
 
 
 def _print_summary(summary: dict[str, Any], seconds: float) -> None:
