@@ -19,8 +19,8 @@ if TYPE_CHECKING:
         Relation,
     )
     from .decoder import decode
+    from .encoder import encode
     from .errors import ChinchillaError
-    from .formats import encode
     from .pipeline import Extractor, extract
     from .schema import Schema, read_schema
 
@@ -38,7 +38,7 @@ _PLACES = {
     "Relation": "data",
     "Schema": "schema",
     "decode": "decoder",
-    "encode": "formats",
+    "encode": "encoder",
     "extract": "pipeline",
     "read_schema": "schema",
 }

@@ -4,9 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from .align import align
 from .confidence import item_scores
 from .data import Extraction, Issue
+from .encoder import AskedTrigger, mark_trigger
 from .formats import OBJECT_SLOT, Item
 from .parse import parse
 from .parse_json import excerpt
@@ -28,6 +31,7 @@ def decode(
     token_ends: Sequence[int] = (),
     log_probs: Sequence[float] = (),
     near_miss: bool = False,
+    asked: AskedTrigger | None = None,
 ) -> Extraction:
     """Read what a model said about a text; the inverse of `encode`.
 
@@ -35,7 +39,8 @@ def decode(
     the text becomes an issue; no completion raises. `finish_reason`, `token_ends` and `log_probs`
     are those of `backend.Completion`: "length" says that the token limit cut the completion, and
     the arrays give every mention and fact its score. With `near_miss`, an undeclared type or role
-    is read as the declared one it resembles, if there is one, and an issue says so.
+    is read as the declared one it resembles, if there is one, and an issue says so. `asked` is the
+    trigger that the prompt asked about, with its occurrence from 1 (see `encoder`).
 
     >>> decode('{"entities": [{"type": "机构名", "text": "雀巢"}]}', "雀巢裁员", "msra").entities
     (Entity(type='机构名', text='雀巢', start=0, end=2, score=None, status='exact'),)
@@ -48,6 +53,8 @@ def decode(
     chosen = schema.tasks if tasks is None else tuple(t for t in schema.tasks if t in tasks)
     answer = parse(completion, format, chosen or schema.tasks, schema)
     items, problems = check(answer.items, schema, near_miss=near_miss)
+    if asked is not None:
+        items = mark_trigger(items, asked)
     scores = item_scores(items, token_ends, log_probs) if token_ends else None
     found = align(items, text, schema, scores)
     issues = (*answer.issues, *problems, *found.issues)
@@ -88,7 +95,7 @@ class _Checker:
                 return None
             if fold(declared).text != fold(label).text:
                 self._report("unknown_type", f"was read as {declared!r}", item)
-            item = Item(item.task, declared, item.head, item.slots, item.at)
+            item = msgspec.structs.replace(item, label=declared)
         if item.task == "ner":
             return item
         found = table[item.label]
@@ -133,8 +140,9 @@ class _Checker:
             keep.append(i)
             names.append(declared)
         at = (*item.at[:2], *(item.at[2 + i] for i in keep)) if item.at else ()
+        marks = (item.marks[0], *(item.marks[1 + i] for i in keep)) if item.marks else ()
         slots = tuple((name, item.slots[i][1]) for name, i in zip(names, keep, strict=True))
-        return Item(item.task, item.label, item.head, slots, at)
+        return Item(item.task, item.label, item.head, slots, at, marks)
 
     def _report(self, kind: str, what: str, item: Item) -> None:
         parts = [excerpt(item.head or "(none)"), excerpt(item.label)]

@@ -17,6 +17,17 @@ and events, all entities on one line; a mention comes before its label, as it do
 
 In `compact`, `⟦⟧` alone is the empty answer, sections of several tasks are parted by an empty
 line in the order ner, re, ee, and `\`, `⟦`, `⟧` and line ends inside a mention are escaped.
+
+A mention may carry a mark: the number, from 1, of its occurrence in the text that was shown,
+overlapping ones counted. It is written where the order of the answer would lead elsewhere; see
+`encoder`. `json` has it in a key after the mention (for a qualifier, in an object in its place),
+`compact` in a further pair of brackets after the label:
+
+    {"type": "机构名", "text": "雀巢", "occurrence": 2}                    雀巢⟦机构名⟧⟦#2⟧
+    {"type": "作者", "subject": "边城", "subject_occurrence": 3, "object": "沈从文",
+     "qualifiers": {"inWork": {"text": "边城", "occurrence": 1}}}
+    {"type": "组织关系-裁员", "trigger": "裁员", "trigger_occurrence": 2, "arguments": [
+        {"role": "裁员方", "text": "雀巢", "occurrence": 2}]}   裁员⟦组织关系-裁员⟧⟦#2⟧雀巢⟦裁员方⟧⟦#2⟧
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -24,24 +35,30 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from .data import Document, Entity, Event, Extraction, Located, Relation
-from .schema import Schema, SchemaType, read_schema
+from .data import Entity, Event, Extraction, Located, Relation
+from .schema import Schema, SchemaType
 
 FORMATS = ("json", "compact")
 OBJECT_SLOT = ""
+# The key of a mark in JSON; after subject, object and trigger it is `subject_occurrence` etc.
+OCCURRENCE = "occurrence"
 EMPTY = "⟦⟧"
-OPEN, CLOSE = "⟦", "⟧"
+OPEN, CLOSE, MARK = "⟦", "⟧", "#"
+_MARK_DIGITS = 9
 JSON_KEYS = {"ner": "entities", "re": "relations", "ee": "events"}
 _ESCAPES = str.maketrans({"\\": "\\\\", "⟦": "\\⟦", "⟧": "\\⟧", "\n": "\\n", "\r": "\\r"})
 _encoder = msgspec.json.Encoder()
 _T = TypeVar("_T")
+Annotation = Entity | Relation | Event
 
 
-class Item(msgspec.Struct, frozen=True):
+class Item(msgspec.Struct, frozen=True, gc=False):
     """One thing said: strings only, not yet checked against a schema or a text.
 
     `at` holds, when the item was parsed, the `[start, end)` ranges in the completion (code
     points) of the label, the head and each slot's text, in this order; (-1, -1) where absent.
+    `marks` holds the occurrence of the head and of each slot's text, 0 where none is given; it
+    is empty where none at all is.
     """
 
     task: str
@@ -49,26 +66,11 @@ class Item(msgspec.Struct, frozen=True):
     head: str | None
     slots: tuple[tuple[str, str], ...] = ()
     at: tuple[tuple[int, int], ...] = ()
+    marks: tuple[int, ...] = ()
 
-
-def encode(
-    document: Document,
-    schema: Schema | str,
-    format: str = "json",
-    tasks: Sequence[str] | None = None,
-) -> str:
-    """Write the annotations of a document as a model should say them.
-
-    Mentions come in text order, repeats included. Annotations whose type the schema does not
-    declare are left out, as are those of tasks not in `tasks` (default: those of the schema).
-
-    Raises:
-        ValueError: unknown format.
-        SchemaError: unknown schema.
-    """
-    schema = read_schema(schema)
-    chosen = schema.tasks if tasks is None else tuple(t for t in schema.tasks if t in tasks)
-    return serialise(extraction_items(document.extraction, schema, chosen), format, chosen)
+    def mark(self, at: int) -> int:
+        """Return the mark of the head (0) or of a slot (from 1); 0 if it has none."""
+        return self.marks[at] if self.marks else 0
 
 
 def serialise(items: Iterable[Item], format: str, tasks: Sequence[str]) -> str:
@@ -77,10 +79,10 @@ def serialise(items: Iterable[Item], format: str, tasks: Sequence[str]) -> str:
     Raises:
         ValueError: unknown format.
     """
-    grouped: dict[str, list[Item]] = {task: [] for task in tasks}
     if len(tasks) == 1:
-        grouped[tasks[0]] = list(items)
+        grouped = {tasks[0]: list(items)}
     else:
+        grouped = {task: [] for task in tasks}
         for item in items:
             grouped[item.task].append(item)
     if format == "json":
@@ -93,18 +95,57 @@ def serialise(items: Iterable[Item], format: str, tasks: Sequence[str]) -> str:
 
 def extraction_items(extraction: Extraction, schema: Schema, tasks: Sequence[str]) -> list[Item]:
     """Return the annotations as items in text order, labelled as the schema labels them."""
+    if len(tasks) > 1:
+        return [item for item, _ in annotated_items(extraction, schema, tasks)]
+    # One task is what record building asks for: no pairs are made there.
     items: list[Item] = []
     if "ner" in tasks:
-        items += [_entity_item(e, schema) for e in _sorted(extraction.entities, _place)]
-    if "re" in tasks:
-        items += [_relation_item(r, schema) for r in _sorted(extraction.relations, _relation_place)]
-    if "ee" in tasks:
-        items += [_event_item(e, schema) for e in _sorted(extraction.events, _event_place)]
+        items = [_entity_item(e, schema) for e in _sorted(extraction.entities, _place)]
+    elif "re" in tasks:
+        items = [_relation_item(r, schema) for r in _sorted(extraction.relations, _relation_place)]
+    elif "ee" in tasks:
+        items = [_event_item(e, schema) for e in _sorted(extraction.events, _event_place)]
     return [item for item in items if item.label]
 
 
+def annotated_items(
+    extraction: Extraction, schema: Schema, tasks: Sequence[str]
+) -> list[tuple[Item, Annotation]]:
+    """Return each of `extraction_items` with what it says."""
+    pairs: list[tuple[Item, Annotation]] = []
+    if "ner" in tasks:
+        pairs += [(_entity_item(e, schema), e) for e in _sorted(extraction.entities, _place)]
+    if "re" in tasks:
+        relations = _sorted(extraction.relations, _relation_place)
+        pairs += [(_relation_item(r, schema), r) for r in relations]
+    if "ee" in tasks:
+        pairs += [(_event_item(e, schema), e) for e in _sorted(extraction.events, _event_place)]
+    return [pair for pair in pairs if pair[0].label]
+
+
+def mention_starts(annotation: Annotation) -> list[int | None]:
+    """Return where the head and each slot of an annotation's item begin."""
+    if isinstance(annotation, Entity):
+        return [annotation.start]
+    if isinstance(annotation, Relation):
+        ends = (annotation.subject, annotation.object, *annotation.qualifiers.values())
+        return [end.start for end in ends]
+    head = annotation.trigger.start if annotation.trigger else None
+    return [head, *(argument.start for argument in _sorted(annotation.arguments, _place))]
+
+
+def read_mark(said: str) -> int:
+    """Return the number that a mark says, or 0 if it is no number from 1."""
+    said = said.strip()
+    # More digits are never meant, and int() refuses thousands of them.
+    return int(said) if said.isdecimal() and len(said) <= _MARK_DIGITS else 0
+
+
 def label_text(label: str) -> str:
-    """Return a label as the compact format writes it, marks included."""
+    """Return a label as the compact format writes it, brackets included."""
+    if label[:1] == MARK and label[1:].isdecimal():
+        # It only looks like a mark.
+        return f"{OPEN}\\{label}{CLOSE}"
     return f"{OPEN}{label.translate(_ESCAPES)}{CLOSE}"
 
 
@@ -120,7 +161,10 @@ def _place(mention: Located) -> tuple[float, float]:
 
 
 def _relation_place(relation: Relation) -> tuple[Any, ...]:
-    return (_place(relation.subject), _place(relation.object), relation.type)
+    subject, object_ = relation.subject, relation.object
+    if subject.start is None or object_.start is None:
+        return (*_place(subject), *_place(object_), relation.type)
+    return (subject.start, subject.end, object_.start, object_.end, relation.type)
 
 
 def _event_place(event: Event) -> tuple[Any, ...]:
@@ -159,6 +203,8 @@ def _event_item(event: Event, schema: Schema) -> Item:
 
 
 def _json_item(item: Item) -> dict[str, Any]:
+    if item.marks:
+        return _marked_json_item(item)
     if item.task == "ner":
         return {"type": item.label, "text": item.head}
     if item.task == "re":
@@ -173,6 +219,33 @@ def _json_item(item: Item) -> dict[str, Any]:
     return {"type": item.label, "trigger": item.head, "arguments": arguments}
 
 
+def _marked_json_item(item: Item) -> dict[str, Any]:
+    """Like `_json_item`; apart from it, because few items have marks and most are written often."""
+    marks = item.marks
+    value: dict[str, Any] = {"type": item.label}
+    if item.task == "ner":
+        return value | _named("text", item.head, OCCURRENCE, marks[0])
+    if item.task == "re":
+        value |= _named("subject", item.head, f"subject_{OCCURRENCE}", marks[0])
+        qualifiers = {}
+        for (name, text), mark in zip(item.slots, marks[1:], strict=True):
+            if name == OBJECT_SLOT:
+                value |= _named("object", text, f"object_{OCCURRENCE}", mark)
+            else:
+                qualifiers[name] = {"text": text, OCCURRENCE: mark} if mark else text
+        return {**value, "qualifiers": qualifiers} if qualifiers else value
+    value |= _named("trigger", item.head, f"trigger_{OCCURRENCE}", marks[0])
+    value["arguments"] = [
+        {"role": role, **_named("text", text, OCCURRENCE, mark)}
+        for (role, text), mark in zip(item.slots, marks[1:], strict=True)
+    ]
+    return value
+
+
+def _named(key: str, text: str | None, mark_key: str, mark: int) -> dict[str, Any]:
+    return {key: text, mark_key: mark} if mark else {key: text}
+
+
 def _compact_section(task: str, items: list[Item]) -> str:
     if not items:
         return EMPTY
@@ -183,4 +256,6 @@ def _compact_item(item: Item) -> str:
     parts = [(item.head or "").translate(_ESCAPES), label_text(item.label)]
     for name, text in item.slots:
         parts += [text.translate(_ESCAPES), label_text(name)]
+    for i, mark in enumerate(item.marks):
+        parts[2 * i + 1] += f"{OPEN}{MARK}{mark}{CLOSE}" if mark else ""
     return "".join(parts)

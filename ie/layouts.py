@@ -16,6 +16,10 @@ _SYNONYMS = {
     "arguments": ("arguments", "args", "participants", "论元", "要素", "事件论元"),
     "role": ("role", "argument_role", "角色", "论元角色"),
     "qualifiers": ("qualifiers", "限定"),
+    "occurrence": ("occurrence",),
+    "trigger_occurrence": ("trigger_occurrence",),
+    "subject_occurrence": ("subject_occurrence",),
+    "object_occurrence": ("object_occurrence",),
 }  # fmt: skip
 _CONTAINERS = {
     "ner": ("entities", "entity_list", "ner", "named_entities", "实体", "实体列表", "命名实体"),

@@ -75,7 +75,7 @@ def _is_compact(source: str, format: str) -> bool:
 
 
 def _without_loop(items: list[Item], issues: list[Issue]) -> tuple[list[Item], list[Issue]]:
-    said = [(item.task, item.label, item.head, item.slots) for item in items]
+    said = [(item.task, item.label, item.head, item.slots, item.marks) for item in items]
     for period in range(1, min(_LONGEST_LOOP, len(said) // _FEWEST_ROUNDS) + 1):
         at = len(said) - 1
         while at >= period and said[at] == said[at - period]:

@@ -1,18 +1,23 @@
-"""From the compact form to items: `mention⟦label⟧` pairs, an item a line (see `formats`)."""
+"""From the compact form to items: `mention⟦label⟧` pairs, an item a line (see `formats`).
+
+`⟦#2⟧` after a pair is its mark.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
 
 from .data import Issue
-from .formats import CLOSE, OBJECT_SLOT, OPEN, Item
+from .formats import CLOSE, MARK, OBJECT_SLOT, OPEN, Item, read_mark
 from .layouts import EMPTY_ANSWERS
-from .parse_json import cut_issue, excerpt
+from .parse_json import cut_issue, excerpt, mark_issue
 from .schema import Schema
 
 # mention ⟦ label ⟧; a backslash takes the next character with it.
 _PAIR = re.compile(r"((?:[^⟦⟧\\]|\\.)*)⟦((?:[^⟦⟧\\]|\\.)*)⟧")
 _ESCAPE = re.compile(r"\\(.)")
-Pair = tuple[str, str, tuple[int, int], tuple[int, int]]
+_MARK = re.compile(rf"{MARK}(\d+)")
+# Mention, label, their ranges in the completion, and the mark of the mention.
+Pair = tuple[str, str, tuple[int, int], tuple[int, int], int]
 
 
 def read_compact(
@@ -63,6 +68,10 @@ class _Reader:
             if line[end : match.start()].strip():
                 self.issues.append(_noise(line[end : match.start()]))
             end = match.end()
+            mark = _MARK.fullmatch(match.group(2))
+            if mark and pairs and not match.group(1).strip():
+                pairs[-1] = (*pairs[-1][:4], self._mark(pairs[-1][0], mark.group(1)))
+                continue
             mention, label = match.span(1), match.span(2)
             pairs.append(
                 (
@@ -70,6 +79,7 @@ class _Reader:
                     _plain(match.group(2)),
                     (mention[0] + offset, mention[1] + offset),
                     (label[0] + offset, label[1] + offset),
+                    0,
                 )
             )
         if pairs:
@@ -83,12 +93,19 @@ class _Reader:
             elif OPEN in rest or CLOSE in rest or pairs:
                 self.issues.append(_noise(rest))
 
+    def _mark(self, mention: str, said: str) -> int:
+        number = read_mark(said)
+        if not number:
+            self.issues.append(mark_issue(mention, said))
+        return number
+
     def _items(self, pairs: list[Pair]) -> None:
         task = self._task(pairs[0][1])
         if task == "ner":
-            for mention, label, at, label_at in pairs:
+            for mention, label, at, label_at, mark in pairs:
                 if mention and label:
-                    self.items.append(Item("ner", label, mention, (), (label_at, at)))
+                    marks = (mark,) if mark else ()
+                    self.items.append(Item("ner", label, mention, (), (label_at, at), marks))
                 else:
                     self.issues.append(_noise(f"{mention}{OPEN}{label}{CLOSE}"))
             return
@@ -115,7 +132,7 @@ class _Reader:
 
     def _is_head(self, task: str, label: str, group: list[Pair]) -> bool:
         """Say whether a pair begins a new item although no line end stands before it."""
-        names = {name for _, name, _, _ in group[1:]}
+        names = {pair[1] for pair in group[1:]}
         if task == "re":
             relation = self.schema.relation_by_label.get(group[0][1])
             known = self.schema.relation_by_label
@@ -129,7 +146,9 @@ class _Reader:
         return label in known_events and not (event and label in event.role_by_name)
 
     def _item(self, task: str, group: list[Pair]) -> None:
-        head, label, at, label_at = group[0]
-        slots = tuple((name, mention) for mention, name, _, _ in group[1:])
+        head, label, at, label_at, _ = group[0]
+        slots = tuple((pair[1], pair[0]) for pair in group[1:])
+        marks = tuple(pair[4] for pair in group)
+        marks = marks if any(marks) else ()
         places = (label_at, at if head else (-1, -1), *(pair[2] for pair in group[1:]))
-        self.items.append(Item(task, label, head or None, slots, places))
+        self.items.append(Item(task, label, head or None, slots, places, marks))

@@ -12,17 +12,21 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from .data import Issue
-from .formats import OBJECT_SLOT, Item
+from .formats import OBJECT_SLOT, OCCURRENCE, Item, read_mark
 from .layouts import CONTAINERS, EMPTY_ANSWERS, FIELDS, NULL_WORDS, WRAPPERS
 from .scan import Array, Node, Object, Text, scan, scan_inside
 from .schema import Schema
 
 Fields = dict[str, Node]
-Slot = tuple[Text, Text]
+# Name, string and what marks its occurrence.
+Slot = tuple[Text, Text, Node]
 # JSON in a string in JSON is read, deeper nesting is not: each level scans its text once more.
 _NESTED_STRINGS = 2
 _ENTITIES_HEAD = re.compile(r'\s*\{"entities": ?\[')
-_ENTITY = re.compile(r'(?:, ?)?\{"type": ?"([^"\\]*)", ?"text": ?"([^"\\]+)"\}')
+_ENTITY = re.compile(
+    r'(?:, ?)?\{"type": ?"([^"\\]*)", ?"text": ?"([^"\\]+)"'
+    r'(?:, ?"occurrence": ?([1-9]\d{0,8}))?\}'
+)
 _ENTITIES_TAIL = re.compile(r"\]\}\s*$")
 _NO_NAME = Text(OBJECT_SLOT, -1, -1)
 
@@ -58,8 +62,9 @@ def _undamaged_entities(source: str) -> list[Item] | None:
         if match.start() != at:
             return None
         at = match.end()
-        label, text = match.groups()
-        items.append(Item("ner", label, text, (), (match.span(1), match.span(2))))
+        label, text, mark = match.groups()
+        marks = (int(mark),) if mark else ()
+        items.append(Item("ner", label, text, (), (match.span(1), match.span(2)), marks))
     return items if _ENTITIES_TAIL.match(source, at) else None
 
 
@@ -67,6 +72,12 @@ def cut_issue(source: str, at: int, kept: int) -> Issue:
     """Describe an answer that breaks off, from code point `at` of the completion."""
     rest = excerpt(source[at:]) if at < len(source) else "closing brackets are missing"
     return Issue("truncated", f"breaks off after {kept} items at character {at}: {rest!r}")
+
+
+def mark_issue(mention: str, said: str) -> Issue:
+    """Describe a mark that is no number."""
+    detail = f"occurrence {excerpt(said)!r} of {excerpt(mention)!r} is not a number from 1"
+    return Issue("unparsable", detail)
 
 
 def excerpt(text: str, length: int = 80) -> str:
@@ -142,7 +153,7 @@ class _Reader:
                     self._add("ner", label, text, [])
                     return
         if len(texts) == 3 and self._task(texts[1].value, None) == "re":
-            self._add("re", texts[1], texts[0], [(_NO_NAME, texts[2])])
+            self._add("re", texts[1], texts[0], [(_NO_NAME, texts[2], None)])
             return
         if len(texts) == 1 and texts[0].value.lstrip()[:1] in ("{", "["):
             self._read(texts[0], task)
@@ -212,44 +223,68 @@ class _Reader:
             if head and isinstance(fields.get("arguments"), Object) and _is_null(head):
                 head = None
             if head or slots or closed:
-                self._add(task, label, head, slots)
+                mark = _mark(fields.get("trigger"), fields.get("trigger_occurrence"))
+                self._add(task, label, head, slots, mark)
         else:
             values = fields.get("text")
+            beside = _mark(values, fields.get(OCCURRENCE))
             for value in values.values if isinstance(values, Array) else (values,):
                 text = _text(value)
                 if text is not None:
-                    self._add(task, label, text, [])
+                    self._add(task, label, text, [], _mark(value, beside))
                 elif closed:
                     self._lost(label, None)
 
     def _relation(self, label: Text, fields: Fields, closed: bool) -> None:
         slots: list[Slot] = []
         subject, object_ = _text(fields.get("subject")), fields.get("object")
+        mark = fields.get("object_occurrence")
         if isinstance(object_, Object):
             # DuIE's own form: {"@value": …, "inWork": …}
-            inner = list(_pairs(object_))
-            main = [text for key, text in inner if FIELDS.get(key.value.lstrip("@")) == "text"]
-            slots += [(key, text) for key, text in inner if text not in main]
-            object_ = main[0] if main else None
-        objects = [_text(o) for o in (object_.values if isinstance(object_, Array) else (object_,))]
+            inner = [slot for slot in _pairs(object_) if slot[0].value != OCCURRENCE]
+            main = [slot for slot in inner if FIELDS.get(slot[0].value.lstrip("@")) == "text"]
+            slots += [slot for slot in inner if slot not in main]
+            mark = _mark(object_, mark)
+            object_ = main[0][1] if main else None
         if isinstance(fields.get("qualifiers"), Object):
             slots += _pairs(fields["qualifiers"])  # type: ignore[arg-type]
-        for text in objects:
+        head_mark = _mark(fields.get("subject"), fields.get("subject_occurrence"))
+        for value in object_.values if isinstance(object_, Array) else (object_,):
+            text = _text(value)
             if subject is not None and text is not None:
-                self._add("re", label, subject, [(_NO_NAME, text), *slots])
+                slot = (_NO_NAME, text, _mark(value, mark))
+                self._add("re", label, subject, [slot, *slots], head_mark)
             elif subject is not None and closed:
-                self._add("re", label, subject, slots)
+                self._add("re", label, subject, slots, head_mark)
             elif closed:
                 self._lost(label, text)
 
-    def _add(self, task: str, label: Text, head: Text | None, slots: list[Slot]) -> None:
+    def _add(
+        self, task: str, label: Text, head: Text | None, slots: list[Slot], mark: Node = None
+    ) -> None:
         at = (
             (label.start, label.end),
             (head.start, head.end) if head else (-1, -1),
-            *((text.start, text.end) for _, text in slots),
+            *((slot[1].start, slot[1].end) for slot in slots),
         )
-        pairs = tuple((name.value, text.value) for name, text in slots)
-        self.items.append(Item(task, label.value, head.value if head else None, pairs, at))
+        pairs = tuple((name.value, text.value) for name, text, _ in slots)
+        marks: tuple[int, ...] = ()
+        if mark is not None or any(slot[2] is not None for slot in slots):
+            listed = ((head, mark), *((text, one) for _, text, one in slots))
+            marks = tuple(self._number(text, one) for text, one in listed)
+        self.items.append(
+            Item(task, label.value, head.value if head else None, pairs, at, _kept(marks))
+        )
+
+    def _number(self, text: Text | None, mark: Node) -> int:
+        """Return the occurrence that a mark says; report one that says no number."""
+        if mark is None or text is None:
+            return 0
+        said = mark.value if isinstance(mark, Text) else "{…}"
+        number = read_mark(said)
+        if not number:
+            self.issues.append(mark_issue(text.value, said))
+        return number
 
     def _lost(self, label: Text, text: Text | None) -> None:
         said = f" and {excerpt(text.value)!r}" if text else ""
@@ -257,7 +292,11 @@ class _Reader:
 
 
 def _unplaced(item: Item) -> Item:
-    return Item(item.task, item.label, item.head, item.slots)
+    return Item(item.task, item.label, item.head, item.slots, marks=item.marks)
+
+
+def _kept(marks: tuple[int, ...]) -> tuple[int, ...]:
+    return marks if any(marks) else ()
 
 
 def _fields(node: Object) -> Fields:
@@ -301,6 +340,12 @@ def _text(node: Node) -> Text | None:
     return node if isinstance(node, Text) and node.value else None
 
 
+def _mark(node: Node, beside: Node) -> Node:
+    """Return what marks a mention: a key in its own object, or one beside it."""
+    inside = _fields(node).get(OCCURRENCE) if isinstance(node, Object) else None
+    return beside if inside is None and not isinstance(node, Array) else inside
+
+
 def _arguments(node: Node) -> Iterator[Slot]:
     if isinstance(node, Object):
         yield from _filled_pairs(node)
@@ -316,7 +361,7 @@ def _arguments(node: Node) -> Iterator[Slot]:
         for one in texts.values if isinstance(texts, Array) else (texts,):
             text = _text(one)
             if text is not None:
-                yield role, text
+                yield role, text, _mark(texts, fields.get(OCCURRENCE))
 
 
 def _pairs(node: Object) -> Iterator[Slot]:
@@ -324,7 +369,7 @@ def _pairs(node: Object) -> Iterator[Slot]:
         for one in value.values if isinstance(value, Array) else (value,):
             text = _text(one)
             if key is not None and text is not None:
-                yield key, text
+                yield key, text, _mark(one, None)
 
 
 def _filled_pairs(node: Object) -> Iterator[Slot]:

@@ -18,6 +18,7 @@ from .confidence import Calibration, calibrate
 from .constrain import AnswerConstraint, without_roles
 from .data import Document, Extraction, shift
 from .decoder import decode
+from .encoder import AskedTrigger
 from .engines import Engine, open_engine
 from .errors import ConfigError, SchemaError
 from .lexicon import Lexicon
@@ -76,7 +77,8 @@ class ExtractOptions:
 class _Question:
     """One prompt: which document, type order and window it is about, and what it asks.
 
-    `asks_arguments` marks the second of two steps in which events may be asked.
+    `asked` is the trigger, with its occurrence, in the second of two steps in which events may be
+    asked: a trigger that occurs once has occurrence 0, and no trigger is an empty string.
     """
 
     document: int
@@ -86,7 +88,7 @@ class _Question:
     text: str
     schema: Schema
     prompt: Prompt
-    asks_arguments: bool = False
+    asked: AskedTrigger | None = None
 
 
 class Extractor:
@@ -193,7 +195,7 @@ class Extractor:
         ]
 
     def _constraint(self, question: _Question) -> AnswerConstraint:
-        is_first_step = self.engine.style.steps == 2 and not question.asks_arguments
+        is_first_step = self.engine.style.steps == 2 and question.asked is None
         schema = without_roles(question.schema) if is_first_step else question.schema
         return AnswerConstraint(schema, question.task, question.text, self.engine.style.format)
 
@@ -208,6 +210,7 @@ class Extractor:
             token_ends=completion.token_ends if self.options.wants_scores else (),
             log_probs=completion.log_probs if self.options.wants_scores else (),
             near_miss=self.options.near_miss,
+            asked=question.asked,
         )
 
     def _questions(self, number: int, document: Document) -> Iterator[_Question]:
@@ -257,7 +260,7 @@ class Extractor:
         start = event.trigger.start if event.trigger else None
         place = occurrence_of(question.text, trigger, start) if trigger else 0
         prompt = render_arguments(schema, trigger, question.text, self.engine.style, place)
-        return replace(question, schema=schema, prompt=prompt, asks_arguments=True)
+        return replace(question, schema=schema, prompt=prompt, asked=(trigger or "", place))
 
 
 # A str is an Iterable[str] too; the first overload is the one that holds for it.

@@ -7,6 +7,8 @@ beside its weights, so that inference asks just as training did.
 With `steps: 2` events are asked twice: `render_prompt("ee", …)` asks for triggers, and
 `render_arguments` for the arguments of one trigger found; both answers have the usual form.
 With `rationale: true` the answer begins with `<think>…</think>`, which `parse` skips.
+With `occurrences: true` the answer numbers the occurrence of a mention whose string stands in the
+text several times, where the order of the answer does not tell (see `encoder`).
 """
 
 from dataclasses import asdict, dataclass, field, fields
@@ -19,12 +21,14 @@ import yaml
 
 from .backend import Prompt
 from .data import Document, Event, Extraction
+from .encoder import encode
 from .errors import ConfigError, near_miss
-from .formats import FORMATS, encode
+from .formats import FORMATS
 from .schema import TASKS, Schema
 from .wording import (
     ARGUMENTS,
     FORMAT_TEXT,
+    OCCURRENCES_TEXT,
     RATIONALE_TEXT,
     TRIGGERS,
     describe_trigger,
@@ -43,7 +47,8 @@ class PromptStyle:
     the most characters of text in one prompt, per task; `trained` lists the labels met in
     training per task (empty: unknown, as for a general model). `steps` 2 asks for events in two
     prompts; `rationale` asks for a few words of reasoning before the answer; `demonstrations`
-    are gold documents (in their JSON form) shown as worked examples in every prompt.
+    are gold documents (in their JSON form) shown as worked examples in every prompt. A model
+    taught before there were `occurrences` does not say them, hence their default.
     """
 
     template: str = "zh-v1"
@@ -55,6 +60,7 @@ class PromptStyle:
     steps: int = 1
     rationale: bool = False
     demonstrations: list[dict[str, Any]] = field(default_factory=list)
+    occurrences: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -162,9 +168,9 @@ def render_arguments(
 
 def occurrence_of(text: str, mention: str, start: int | None) -> int:
     """Return which occurrence (from 1) begins at `start`; 0 where the mention occurs once."""
-    if start is None or text.count(mention) < 2:
-        return 0
     number, at = 0, text.find(mention)
+    if start is None or text.find(mention, at + 1) < 0:
+        return 0
     while 0 <= at <= start:
         number += 1
         at = text.find(mention, at + 1)
@@ -183,6 +189,8 @@ def render_instruction(task: str, schema: Schema, style: PromptStyle) -> str:
     described = FORMAT_TEXT[template.lang, style.format][step] if "{format}" in wording else ""
     # Not str.format: names and descriptions may hold braces.
     instruction = wording.replace("{types}", types).replace("{format}", described)
+    if style.occurrences and template.types != "labels":
+        instruction += "\n" + OCCURRENCES_TEXT[template.lang, style.format]
     if style.rationale:
         instruction += "\n" + RATIONALE_TEXT[template.lang]
     if style.demonstrations and step != ARGUMENTS:
@@ -195,7 +203,7 @@ def render_instruction(task: str, schema: Schema, style: PromptStyle) -> str:
 def _answer(document: Document, schema: Schema, task: str, style: PromptStyle) -> str:
     if task == "ee" and style.steps == 2:
         document = without_arguments(document)
-    return encode(document, schema, style.format, (task,))
+    return encode(document, schema, style.format, (task,), occurrences=style.occurrences)
 
 
 def without_arguments(document: Document) -> Document:

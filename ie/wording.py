@@ -103,6 +103,19 @@ RATIONALE_TEXT = {
     "zh": "先在 <think> 与 </think> 之间写出分析，再给出答案。",
     "en": "First write your analysis between <think> and </think>, then the answer.",
 }
+_WHERE_UNCLEAR = {
+    "zh": "同样的文字在文中出现多次、而先后次序不能说明是哪一处时，",
+    "en": "Where a string occurs several times in the text and order does not tell which is meant, ",
+}
+_NUMBERED = {
+    ("zh", "json"): "在其后用 occurrence（触发词、主体、客体用 trigger_occurrence、"
+    "subject_occurrence、object_occurrence）写明是第几处，从 1 数起。",
+    ("en", "json"): "add its number from 1 as occurrence (trigger_occurrence, "
+    "subject_occurrence, object_occurrence).",
+    ("zh", "compact"): "在其标签后写明是第几处，从 1 数起，如 ⟦#2⟧。",
+    ("en", "compact"): "add its number from 1 after its label, as ⟦#2⟧.",
+}
+OCCURRENCES_TEXT = {key: _WHERE_UNCLEAR[key[0]] + text for key, text in _NUMBERED.items()}
 _DEMONSTRATION_TEXT = {
     "zh": ("文本：", "答案：", "示例：", "请按同样方式处理下面的文本。"),
     "en": ("Text: ", "Answer: ", "Examples:", "Now do the same for the following text."),

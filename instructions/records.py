@@ -14,7 +14,8 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from chinchilla.data import Document, Event, Extraction
-from chinchilla.formats import FORMATS, extraction_items, serialise
+from chinchilla.encoder import AskedTrigger, answer_items
+from chinchilla.formats import FORMATS, serialise
 from chinchilla.prompt import (
     PromptStyle,
     occurrence_of,
@@ -139,6 +140,10 @@ class _Draft(NamedTuple):
     labels: tuple[str, ...]
 
 
+# A task, its window, and each question with its instruction.
+_Step = tuple[str, int | None, list[tuple[Asked, str]]]
+
+
 class RecordWriter:
     """Makes records; keeps what can be reused from one document to the next."""
 
@@ -158,21 +163,67 @@ class RecordWriter:
         self.styles = _styles(options)
         self.asker = Asker(options, resources.tables)
         self.is_random = options.is_random
+        # Then each text has one record a question, and the questions are those of the schema.
+        self.is_plain = not (
+            options.is_random
+            or options.max_tokens is not None
+            or (options.style.steps == 2 and "ee" in options.tasks)
+        )
         self.instruction_tokens: dict[str, int] = {}
         # Documents of a corpus come together, so the schema is nearly always the last one.
         self.last_schema: Schema | None = None
-        self.last_tasks: tuple[str, ...] = ()
+        self.last_plan: list[_Step] = []
 
-    def records(self, document: Document, make: Callable[..., _T]) -> Iterator[_T]:
-        """Yield what `make` gives for the fields of each record, in the order of `Record`."""
+    def records(self, document: Document, make: Callable[..., _T]) -> Iterable[_T]:
+        """Return what `make` gives for the fields of each record, in the order of `Record`."""
+        return self._plain(document, make) if self.is_plain else self._varied(document, make)
+
+    def _plain(self, document: Document, make: Callable[..., _T]) -> list[_T]:
+        schema = self.schema_of(document)
+        if schema is not self.last_schema:
+            self.last_schema = schema
+            self.last_plan = self._plan(schema)
+        source, lang, licence = _provenance(document)
+        name, style = self.styles[0]
+        made: list[_T] = []
+        for task, size, questions in self.last_plan:
+            for piece in self._pieces(document, task, size):
+                for asked, instruction in questions:
+                    answer = _answer(piece, asked, style)
+                    identifier = f"{document.id}#{len(made)}"
+                    made.append(
+                        make(
+                            instruction,
+                            piece.text,
+                            answer,
+                            identifier,
+                            task,
+                            source,
+                            asked.labels,
+                            lang,
+                            licence,
+                            name,
+                        )
+                    )
+        return made
+
+    def _plan(self, schema: Schema) -> list[_Step]:
+        """Return what each document of a schema is asked, where that is the same for all."""
+        style = self.styles[0][1]
+        plan: list[_Step] = []
+        for task in (task for task in schema.tasks if task in self.options.tasks):
+            asks = self.asker.whole(schema, task)
+            questions = [(one, render_instruction(task, one.schema, style)) for one in asks]
+            plan.append((task, style.window.get(task), questions))
+        return plan
+
+    def _varied(self, document: Document, make: Callable[..., _T]) -> Iterator[_T]:
         schema = self.schema_of(document)
         # Seeded per document: records do not change when others are added before it.
         rng = random.Random(f"{self.options.seed}/{document.id}") if self.is_random else None
-        meta = document.meta
-        source, lang = str(meta.get("source", "")), str(meta.get("lang", "zh"))
-        licence = str(meta.get("licence", ""))
+        source, lang, licence = _provenance(document)
         number = 0
-        for task in self._tasks(schema):
+        for task in (task for task in schema.tasks if task in self.options.tasks):
             for piece in self._pieces(document, task, self.options.style.window.get(task)):
                 for asked in self.asker.ask(schema, task, piece, rng):
                     name, style = self._style(rng)
@@ -192,12 +243,6 @@ class RecordWriter:
                             name,
                         )
                         number += 1
-
-    def _tasks(self, schema: Schema) -> tuple[str, ...]:
-        if schema is not self.last_schema:
-            self.last_schema = schema
-            self.last_tasks = tuple(t for t in schema.tasks if t in self.options.tasks)
-        return self.last_tasks
 
     def _style(self, rng: random.Random | None) -> tuple[str, PromptStyle]:
         if rng is None or len(self.styles) == 1:
@@ -299,7 +344,7 @@ class RecordWriter:
             place = occurrence_of(piece.text, named, trigger.start) if trigger and named else 0
             prompt = render_arguments(one.schema, named, piece.text, style, place)
             only = piece.with_extraction(Extraction(events=events))
-            answer = _answer(only, one, style)
+            answer = _answer(only, one, style, (named, place) if named and place else None)
             drafts.append(_Draft(prompt.instruction, answer, "ee-arguments", one.labels))
         return drafts
 
@@ -329,13 +374,22 @@ class RecordWriter:
         return instruction + render_demonstrations(pairs, lang) if pairs else instruction
 
 
-def _answer(document: Document, asked: Asked, style: PromptStyle) -> str:
+def _answer(
+    document: Document, asked: Asked, style: PromptStyle, trigger: AskedTrigger | None = None
+) -> str:
     tasks = (asked.task,)
-    items = extraction_items(document.extraction, asked.schema, tasks)
+    marks = style.occurrences
+    items = answer_items(document, asked.schema, tasks, occurrences=marks, asked=trigger)
     answer = serialise(items, style.format, tasks)
     if not style.rationale:
         return answer
     return with_rationale(answer, items, asked.task, read_template(style.template).lang)
+
+
+def _provenance(document: Document) -> tuple[str, str, str]:
+    """Return source, language and licence."""
+    meta = document.meta
+    return str(meta.get("source", "")), str(meta.get("lang", "zh")), str(meta.get("licence", ""))
 
 
 def _styles(options: BuildOptions) -> list[tuple[str, PromptStyle]]:

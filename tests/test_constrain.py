@@ -11,8 +11,8 @@ from chinchilla.constrain.vocabulary import Vocabulary
 from chinchilla.constrain.walker import Walker
 from chinchilla.data import Document, Entity, iter_mentions
 from chinchilla.decoder import decode
+from chinchilla.encoder import encode
 from chinchilla.errors import ModelError
-from chinchilla.formats import encode
 from chinchilla.schema import Schema
 
 KINDS = ("byte level", "byte fallback", "words")

@@ -101,7 +101,9 @@ def documents(draw: st.DrawFn) -> Document:
 def test_decode_of_encode_gives_the_annotations_when_strings_occur_once(
     document: Document, format: str
 ) -> None:
-    result = decode(encode(document, SCHEMA, format), document.text, SCHEMA, format)
+    said = encode(document, SCHEMA, format)
+    assert said == encode(document, SCHEMA, format, occurrences=False)
+    result = decode(said, document.text, SCHEMA, format)
     assert set(result.entities) == set(document.entities)
     assert set(_ends(result)) == set(_ends(document.extraction))
     assert sorted(map(_facts, result.events)) == sorted(map(_facts, document.events))

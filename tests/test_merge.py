@@ -16,7 +16,7 @@ from chinchilla.data import (
     shift,
 )
 from chinchilla.decoder import decode
-from chinchilla.formats import encode
+from chinchilla.encoder import encode
 from chinchilla.merge import at_least, join_events, merge
 from chinchilla.schema import Schema
 from chinchilla.text import windows

@@ -94,6 +94,23 @@ def test_two_step_events_ask_for_the_arguments_of_each_trigger():
     assert [(a.role, a.start) for a in result.events[0].arguments] == [("主体", 0)]
 
 
+def test_the_second_step_keeps_the_place_of_the_trigger_it_asked_about():
+    text = "甲会见乙，丙会见丁，戊会见己"
+
+    def answer(prompt):
+        if prompt.instruction.startswith("论元"):
+            who = {"1": "甲", "2": "丙", "3": "戊"}[prompt.instruction[-2]]
+            return f"会见⟦会见⟧{who}⟦主体⟧"
+        return "会见⟦会见⟧⟦#2⟧\n会见⟦会见⟧"
+
+    engine = scripted_engine(answer, template="compact-v2", steps=2)
+    result = Extractor(engine, SCHEMA, ["ee"]).extract(text)
+    assert [(e.trigger.start, e.arguments[0].text) for e in result.events] == [
+        (6, "丙"),
+        (11, "戊"),
+    ]
+
+
 def test_stream_is_lazy_and_keeps_order_ids_and_meta():
     taken = []
 

@@ -307,6 +307,31 @@ def test_two_steps_make_a_record_for_the_triggers_and_one_for_each():
     assert records[1].schema == ("组织关系-裁员",)
 
 
+def test_occurrences_are_numbered_on_request_and_in_the_text_shown():
+    text = "王芳说，王芳来了。后来王芳走了，王芳笑了。"
+    mentions = tuple(Entity("人名", "王芳", at, at + 2) for at in (4, 16))
+    document = Document("d", text, mentions, meta={"source": "toy"})
+    window = {"ner": 12}
+    plain = PromptStyle("compact-v1", "compact", window=window)
+    assert [r.output for r in build([document], plain, tasks=("ner",))] == ["王芳⟦人名⟧"] * 2
+    marked = PromptStyle("compact-v1", "compact", window=window, occurrences=True)
+    records = build([document], marked, tasks=("ner",))
+    assert [(r.input, r.output) for r in records] == [
+        ("王芳说，王芳来了。", "王芳⟦人名⟧⟦#2⟧"),
+        ("后来王芳走了，王芳笑了。", "王芳⟦人名⟧⟦#2⟧"),
+    ]
+
+
+def test_the_second_step_does_not_number_the_trigger_that_its_prompt_names():
+    second = Document("d", NEWS, events=LAYOFFS.events[1:], meta={"source": "toy"})
+    style = PromptStyle("compact-v2", "compact", steps=2, occurrences=True)
+    records = build([second], style, tasks=("ee",))
+    assert [(r.instruction, r.output) for r in records] == [
+        ("触发词⟦组织关系-裁员⟧⟦组织关系-加盟⟧", "裁员⟦组织关系-裁员⟧⟦#2⟧"),
+        ("论元⟦组织关系-裁员⟧裁员⟦2⟧", "裁员⟦组织关系-裁员⟧4000人⟦裁员人数⟧百事公司⟦裁员方⟧"),
+    ]
+
+
 def test_long_records_are_cut_in_the_text_and_never_in_the_answer():
     text = "".join(f"{who}来了。" for who in ("赵甲", "钱乙", "孙丙", "李丁") * 5)
     entities = tuple(Entity("人名", text[i : i + 2], i, i + 2) for i in range(0, len(text), 5))

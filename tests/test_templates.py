@@ -128,6 +128,17 @@ def test_an_occurrence_is_numbered_only_where_there_are_several():
     assert occurrence_of("甲上市", "上市", 1) == 0
     assert occurrence_of("上市上市", "上市", 0) == 1
     assert occurrence_of("上市", "上市", None) == 0
+    assert occurrence_of("哈哈哈", "哈哈", 1) == 2
+
+
+def test_a_style_that_says_nothing_of_occurrences_numbers_none():
+    assert PromptStyle.from_dict({"template": "zh-v2"}).occurrences is False
+    asked = render_prompt("ner", SCHEMA, "", PromptStyle("zh-v2", occurrences=True)).instruction
+    plain = render_prompt("ner", SCHEMA, "", PromptStyle("zh-v2")).instruction
+    assert asked.startswith(plain)
+    assert "写明是第几处" in asked
+    bare = PromptStyle("compact-v1", "compact", occurrences=True)
+    assert "第几处" not in render_prompt("ner", SCHEMA, "", bare).instruction
 
 
 def test_a_style_is_refused_two_steps_that_its_template_does_not_word():

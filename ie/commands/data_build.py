@@ -120,6 +120,8 @@ _COUNT = click.IntRange(min=0)
 )
 @click.option("--steps", type=click.IntRange(1, 2), default=1, help="2: triggers, then arguments.")
 @click.option("--rationale", is_flag=True, help="Answers begin with <think>...</think>.")
+@click.option("--occurrences", is_flag=True,
+              help="Answers number repeated strings where order does not tell.")  # fmt: skip
 @click.option(
     "--window",
     type=click.UNPROCESSED,
@@ -239,4 +241,5 @@ def _style(choices: dict[str, Any]) -> Any:
         window=choices["window"],
         steps=choices["steps"],
         rationale=choices["rationale"],
+        occurrences=choices["occurrences"],
     )

@@ -57,7 +57,13 @@ def read_data(config: TrainConfig, tokenizer: Tokenizer, *, seq2seq: bool, packe
     options = config.data
     style = find_style(config, list(islice(read_records(options.train), 100)))
     encoding = Encoding(
-        tokenizer, options.max_length, seq2seq, options.overlong, style.format, options.schema
+        tokenizer,
+        options.max_length,
+        seq2seq,
+        options.overlong,
+        style.format,
+        options.schema,
+        style.occurrences,
     )
     train, dev_records = split_records(options, config.training.seed)
     labels: Counter[tuple[str, str]] = Counter()

@@ -13,8 +13,8 @@ from chinchilla.instructions.windowing import cut_document
 from ..backend import Prompt
 from ..data import Document
 from ..decoder import decode
+from ..encoder import encode
 from ..errors import ConfigError, InputError
-from ..formats import encode
 from ..jsonl import read_values
 from ..schema import TASKS, Schema, builtin_schemas, read_schema
 from ..text import windows
@@ -69,7 +69,10 @@ class Examples:
 
 @dataclass(frozen=True)
 class Encoding:
-    """How records become ids. `overlong` is `skip`, `window` or `error`."""
+    """How records become ids. `overlong` is `skip`, `window` or `error`.
+
+    `occurrences` says whether answers written anew for windows number occurrences, see `encode`.
+    """
 
     tokenizer: Tokenizer
     max_length: int
@@ -77,6 +80,7 @@ class Encoding:
     overlong: str = "skip"
     format: str = "json"
     schema: str | None = None
+    occurrences: bool = False
 
 
 def read_records(paths: Iterable[str]) -> Iterator[TrainingRecord]:
@@ -203,7 +207,8 @@ def _pieces(
     pieces = []
     for piece, lost in cut_document(document, windows(record.input, size, 0)):
         counts["annotations cut by a window"] += lost
-        answer = encode(piece, schema, encoding.format, (task,))
+        marks = encoding.occurrences
+        answer = encode(piece, schema, encoding.format, (task,), occurrences=marks)
         pieces.append(msgspec.structs.replace(record, input=piece.text, output=answer))
     return pieces
 
