@@ -17,6 +17,7 @@ import msgspec
 
 from chinchilla.data import Argument, Document, Event, Issue, Mention
 from chinchilla.schema import Schema, read_schema
+from chinchilla.text import with_title
 
 from .catalogue import document_meta
 from .locate import Span, nearest, spans_of, trimmed
@@ -67,9 +68,7 @@ def read(
             once=(b'"text"', b'"id"', b'"title"', b'"event_list"'),
         )
         for place, ordinal, record in records:
-            text = record.text
-            if title and record.title and not text.startswith(record.title):
-                text = f"{record.title}\n{text}"
+            text = with_title(record.title, record.text) if title else record.text
             finder = _Finder(text, report, place, schema)
             events = tuple(
                 finder.event(event, f"events[{i}]") for i, event in enumerate(record.event_list)

@@ -3,7 +3,9 @@
     .txt     one document a file, or one a line       .csv      a named column
     .jsonl   `text`, optional `id`, or documents      .parquet  a named column
 
-Each may end in `.gz`. A file with another ending is read as text.
+Each may end in `.gz`. A file with another ending is read as text. Where a row has a title too, the
+document's text is the title, a line end and the text, as in DuEE-fin; offsets count in that, and
+`meta.title_end` is where the title ends.
 """
 
 import csv
@@ -17,17 +19,24 @@ from typing import Any
 from .data import Document
 from .errors import ChinchillaError, InputError, near_miss
 from .jsonl import decode_line, open_bytes, read_lines, read_values
+from .text import with_title
 
 _KNOWN = (".txt", ".jsonl", ".csv", ".parquet")
+# Keys of the text in JSON Lines that need not be named.
+_TEXT_KEYS = ("sentence", "content")
 
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How texts are read: `lines` makes each line of a text a document of its own."""
+    """How texts are read: `lines` makes each line of a text a document of its own.
+
+    `title` is the column of titles, where there is one; "" for none.
+    """
 
     lines: bool = False
     column: str = "text"
     encoding: str = "utf-8"
+    title: str = "title"
 
 
 def find_inputs(names: Iterable[str]) -> list[str]:
@@ -121,14 +130,21 @@ def _read_jsonl(name: str, options: ReadOptions) -> Iterator[Document]:
             value = {"text": value}
         if not isinstance(value, dict):
             raise InputError(f"{where}: expected an object, got {type(value).__name__}")
-        key = options.column if options.column in value else "sentence"
-        text = value.get(key)
+        keys = (options.column, *_TEXT_KEYS)
+        text = next((value[key] for key in keys if key in value), None)
         if not isinstance(text, str):
             raise InputError(
                 f"{where}: no text under {options.column!r} (keys are {', '.join(value) or 'none'}); "
                 "name the right one with --column"
             )
-        yield Document(_identifier(value.get("id"), name, number), text, meta=_meta(value))
+        identifier = _identifier(value.get("id"), name, number)
+        yield _titled(identifier, value.get(options.title), text, _meta(value))
+
+
+def _titled(identifier: str, title: Any, text: str, meta: dict[str, Any]) -> Document:
+    if not isinstance(title, str) or not title.strip():
+        return Document(identifier, text, meta=meta)
+    return Document(identifier, with_title(title, text), meta={**meta, "title_end": len(title)})
 
 
 def _meta(value: dict[str, Any]) -> dict[str, Any]:
@@ -152,8 +168,10 @@ def _read_csv(name: str, options: ReadOptions) -> Iterator[Document]:
             _check_column(name, options.column, columns)
             for row in rows:
                 text = row[options.column] or ""
-                if text.strip():
-                    yield Document(_identifier(row.get("id"), name, rows.line_num), text)
+                identifier = _identifier(row.get("id"), name, rows.line_num)
+                document = _titled(identifier, row.get(options.title), text, {})
+                if document.text.strip():
+                    yield document
         except UnicodeDecodeError as error:
             raise InputError(
                 f"{name}:{rows.line_num + 1}: not {options.encoding.upper()} ({error.reason}); "
@@ -180,11 +198,14 @@ def _read_parquet(name: str, options: ReadOptions) -> Iterator[Document]:
     number = 0
     for batch in file.iter_batches(batch_size=1024):
         rows = batch.to_pydict()
-        ids = rows.get("id") or [None] * batch.num_rows
-        for given, text in zip(ids, rows[options.column], strict=True):
+        nothing = [None] * batch.num_rows
+        ids, titles = rows.get("id") or nothing, rows.get(options.title) or nothing
+        for given, title, text in zip(ids, titles, rows[options.column], strict=True):
             number += 1
-            if isinstance(text, str) and text.strip():
-                yield Document(_identifier(given, name, number), text)
+            said = text if isinstance(text, str) else ""
+            document = _titled(_identifier(given, name, number), title, said, {})
+            if document.text.strip():
+                yield document
 
 
 def _check_column(name: str, column: str, columns: list[str]) -> None:

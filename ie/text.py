@@ -20,6 +20,11 @@ _PARAGRAPH_LEVEL, _SENTENCE_LEVEL, _HALF_LEVEL, _CLAUSE_LEVEL = 7, 6, 4, 2
 _INSIDE_WORD, _INSIDE_BRACKETS = -2, -1
 
 
+def with_title(title: str, text: str) -> str:
+    """Return a title, a line end and the text, or the text alone if it begins with its title."""
+    return text if text.startswith(title) else f"{title}\n{text}"
+
+
 def windows(text: str, size: int, overlap: int = 0) -> list[tuple[int, int]]:
     """Cut a text into `[start, end)` windows of at most `size` characters, none lost.
 

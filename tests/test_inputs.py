@@ -1,6 +1,7 @@
 """What `extract` reads, and how it says that something cannot be read."""
 
 import gzip
+import json
 
 import pytest
 
@@ -28,6 +29,28 @@ def test_jsonl_takes_text_id_and_strings(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text('{"text": "甲", "id": 7}\n{"text": "乙"}\n"丙"\n', encoding="utf-8")
     assert texts(path) == [("7", "甲"), ("a-2", "乙"), ("a-3", "丙")]
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
+def test_a_title_goes_before_the_text_and_meta_says_where_it_ends(tmp_path, kind):
+    rows = [("甲公司公告", "今日上市"), ("甲", "甲来了"), ("", "乙"), ("只有题", "")]
+    path = tmp_path / f"a.{kind}"
+    if kind == "jsonl":
+        values = [{"title": title, "content": text, "meta": {"k": 1}} for title, text in rows]
+        path.write_text("".join(map("{}\n".format, map(json.dumps, values))), encoding="utf-8")
+    elif kind == "csv":
+        lines = ["title,text", *map(",".join, rows)]
+        path.write_text("\n".join(lines), encoding="utf-8")
+    else:
+        pyarrow = pytest.importorskip("pyarrow")
+        parquet = pytest.importorskip("pyarrow.parquet")
+        titles, bodies = zip(*rows, strict=True)
+        parquet.write_table(pyarrow.table({"title": titles, "text": bodies}), path)
+    found = list(read_texts([str(path)], ReadOptions()))
+    assert [d.text for d in found] == ["甲公司公告\n今日上市", "甲来了", "乙", "只有题\n"]
+    assert [d.meta.get("title_end") for d in found] == [5, 1, None, 3]
+    plain = [d.text for d in read_texts([str(path)], ReadOptions(title=""))]
+    assert plain[:3] == ["今日上市", "甲来了", "乙"]
 
 
 def test_csv_takes_a_named_column(tmp_path):

@@ -34,6 +34,8 @@ _LARGER = "name a larger model with --model, such as --model Qwen/Qwen2.5-7B-Ins
 @click.option("-o", "--output", default="-", help="File to write; - is standard output.")
 @click.option("--lines", is_flag=True, help="Take each line of a text file as a document.")
 @click.option("--column", default="text", show_default=True, help="Column or key of the text.")
+@click.option("--title-column", default="title", show_default=True,
+              help="Column or key of the title, which goes before the text; '' for none.")  # fmt: skip
 @click.option("--encoding", default="utf-8", show_default=True, help="Encoding of the inputs.")
 @click.option(
     "--quantisation",
@@ -73,6 +75,7 @@ def command(
     output: str,
     lines: bool,
     column: str,
+    title_column: str,
     encoding: str,
     quantisation: str,
     trust_remote_code: bool,
@@ -103,7 +106,7 @@ def command(
     loaded = time.perf_counter()
     if not quiet:
         _warn_untrained(extractor)
-    texts = read_texts(files, ReadOptions(lines, column, encoding))
+    texts = read_texts(files, ReadOptions(lines, column, encoding, title_column))
     counts: Counter[str] = Counter()
     documents = _counted(extractor.stream(texts), counts)
     with _progress(quiet) as advance, write_bytes(output, force=force) as file:
