@@ -30,7 +30,9 @@ overlapping ones counted. It is written where the order of the answer would lead
         {"role": "裁员方", "text": "雀巢", "occurrence": 2}]}   裁员⟦组织关系-裁员⟧⟦#2⟧雀巢⟦裁员方⟧⟦#2⟧
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -47,6 +49,7 @@ OPEN, CLOSE, MARK = "⟦", "⟧", "#"
 _MARK_DIGITS = 9
 JSON_KEYS = {"ner": "entities", "re": "relations", "ee": "events"}
 _ESCAPES = str.maketrans({"\\": "\\\\", "⟦": "\\⟦", "⟧": "\\⟧", "\n": "\\n", "\r": "\\r"})
+_MUST_ESCAPE = re.compile(r"[\\⟦⟧\n\r]")
 _encoder = msgspec.json.Encoder()
 _T = TypeVar("_T")
 Annotation = Entity | Relation | Event
@@ -141,12 +144,18 @@ def read_mark(said: str) -> int:
     return int(said) if said.isdecimal() and len(said) <= _MARK_DIGITS else 0
 
 
+# Labels are few, and each is written millions of times.
+@lru_cache(maxsize=4096)
 def label_text(label: str) -> str:
     """Return a label as the compact format writes it, brackets included."""
     if label[:1] == MARK and label[1:].isdecimal():
         # It only looks like a mark.
         return f"{OPEN}\\{label}{CLOSE}"
-    return f"{OPEN}{label.translate(_ESCAPES)}{CLOSE}"
+    return f"{OPEN}{_escaped(label)}{CLOSE}"
+
+
+def _escaped(text: str) -> str:
+    return text.translate(_ESCAPES) if _MUST_ESCAPE.search(text) else text
 
 
 def _sorted(values: Sequence[_T], key: Callable[[_T], Any]) -> Sequence[_T]:
@@ -253,9 +262,9 @@ def _compact_section(task: str, items: list[Item]) -> str:
 
 
 def _compact_item(item: Item) -> str:
-    parts = [(item.head or "").translate(_ESCAPES), label_text(item.label)]
+    parts = [_escaped(item.head or ""), label_text(item.label)]
     for name, text in item.slots:
-        parts += [text.translate(_ESCAPES), label_text(name)]
+        parts += [_escaped(text), label_text(name)]
     for i, mark in enumerate(item.marks):
         parts[2 * i + 1] += f"{OPEN}{MARK}{mark}{CLOSE}" if mark else ""
     return "".join(parts)

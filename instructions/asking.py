@@ -42,7 +42,7 @@ class Asker:
     ) -> list[Asked]:
         """Return the types of each prompt about one piece of text."""
         if rng is None or not self.asks_randomly:
-            return self._all(schema, task)
+            return self.whole(schema, task)
         labels = [item.label for item in schema.types(task)]
         present = present_labels(piece, schema, task)
         choices = self._choices(schema, task, labels, present, rng)
@@ -59,7 +59,8 @@ class Asker:
             found = self._asked[key] = Asked(schema.select(task, labels), task, labels)
         return found
 
-    def _all(self, schema: Schema, task: str) -> list[Asked]:
+    def whole(self, schema: Schema, task: str) -> list[Asked]:
+        """Return all types of a task, as many prompts as they need."""
         key = (id(schema), task)
         if key not in self._whole:
             labels = [item.label for item in schema.types(task)]
