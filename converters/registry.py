@@ -77,6 +77,12 @@ GENERIC = {
     "unified": "unified",
 }
 
+# Modules that read one JSON record after another, so that processes can share the lines.
+LINEWISE = frozenset(
+    ("cluener", "doccano", "duee", "duee_fin", "duie", "fewfc", "iree", "label_studio")
+    + ("spans", "token_spans", "unified")
+)
+
 Reader = Callable[..., Iterator[Document]]
 
 
@@ -84,6 +90,12 @@ def names() -> tuple[str, ...]:
     """Return the names of the converters: corpora, formats and installed plug-ins, sorted."""
     plugins = (point.name for point in entry_points(group=ENTRY_POINTS))
     return tuple(sorted({*CONVERTERS, *GENERIC, *plugins}))
+
+
+def is_linewise(name: str) -> bool:
+    """Say whether several processes can share the lines of one file of this corpus or format."""
+    module = CONVERTERS[name][0] if name in CONVERTERS else GENERIC.get(name)
+    return module in LINEWISE
 
 
 def load(name: str) -> tuple[Reader, dict[str, Any]]:

@@ -7,6 +7,7 @@ the format at all: that raises, naming the first place, what was found and what 
 import codecs
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -42,12 +43,15 @@ class Trial:
         self.bad += 1
         if self.good == 0:
             self.first = self.first or f"{self.path}:{line}: {reason}: {what[:120]}"
-            if self.bad >= _MAX_BAD_AT_START:
+            if self.bad >= _MAX_BAD_AT_START and _share is None:
                 self.close()
         self.report.drop(reason, (self.path, line), what)
 
     def close(self) -> None:
         """Raise an InputError if the file held nothing of the format."""
+        if _share is not None:
+            _share.trials.append((self.path, self.good, self.bad, self.first, self.expected))
+            return
         if self.good:
             return
         if self.bad:
@@ -55,6 +59,44 @@ class Trial:
                 f"{self.first}; no record of the file could be read; expected {self.expected}"
             )
         raise InputError(f"{self.path}: is empty; expected {self.expected}")
+
+
+@dataclass
+class Share:
+    """Which batches of lines this process reads: each `of`-th, beginning with `number`.
+
+    `at` is the number of the batch being read; `trials` are the files read to their end, as
+    `(path, good, bad, first fault, expected)`, to be judged when all shares are known.
+    """
+
+    number: int
+    of: int
+    at: int = -1
+    trials: list[tuple[str, int, int, str, str]] = field(default_factory=list)
+    _seen: int = 0
+
+    def own(self, batches: Iterable[_T]) -> Iterator[_T]:
+        """Yield the batches of this share; numbers go on from one file to the next."""
+        for batch in batches:
+            number = self._seen
+            self._seen += 1
+            if number % self.of == self.number:
+                self.at = number
+                yield batch
+
+
+# Set once in a process that reads but a share of each file; see `parallel`.
+_share: Share | None = None
+
+
+def take_share(share: Share) -> None:
+    """Let this process read only a share of the lines of each file of JSON lines."""
+    global _share
+    _share = share
+
+
+def _shared(batches: Iterable[_T]) -> Iterable[_T]:
+    return batches if _share is None else _share.own(batches)
 
 
 def is_utf8(encoding: str) -> bool:
@@ -89,9 +131,10 @@ def read_objects(
     for path in map(str, paths):
         trial = Trial(path, report, expected)
         if _is_array(path):
-            yield from objects.one_by_one(_array(path, encoding), trial)
+            for whole in _shared((path,)):
+                yield from objects.one_by_one(_array(whole, encoding), trial)
         else:
-            for first, lines in read_batches(path, _BATCH_BYTES):
+            for first, lines in _shared(read_batches(path, _BATCH_BYTES)):
                 values = objects.all_at_once(lines)
                 if values is None:
                     numbered = ((n, n, line.rstrip(b"\r\n")) for n, line in enumerate(lines, first))

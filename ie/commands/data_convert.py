@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from .. import jsonl
-from ..data import Document
 from ..errors import ConfigError, InputError
 
 _ANNOTATIONS = ("entities", "relations", "events")
@@ -26,6 +25,8 @@ _ANNOTATIONS = ("entities", "relations", "events")
 )
 @click.option("--mapping", metavar="FILE", help="A YAML file of options, as fields and types.")
 @click.option("--strict", is_flag=True, help="Stop at the first record or annotation that is lost.")
+@click.option("--workers", type=click.IntRange(min=1), default=1,
+              help="Processes that share the lines of JSON Lines files.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Overwrite the output.")
 @click.option("--quiet", is_flag=True, help="Print errors only.")
 def command(
@@ -37,6 +38,7 @@ def command(
     options: tuple[str, ...],
     mapping: str | None,
     strict: bool,
+    workers: int,
     force: bool,
     quiet: bool,
 ) -> None:
@@ -53,11 +55,10 @@ def command(
     report = converters.Report(strict=strict)
     given = converters.read_mapping(mapping) if mapping else {}
     begin = time.perf_counter()
-    documents = converters.read(
-        name, files, report=report, encoding=encoding, **{**given, **_options(options)}
-    )
+    given = {**given, **_options(options), "encoding": encoding}
+    batches = converters.convert(name, files, report=report, workers=workers, **given)
     with jsonl.write_bytes(output, force=force) as file:
-        for lines in _watched(documents, report, quiet):
+        for lines in _watched(batches, quiet):
             file.write(lines)
     if report_path:
         jsonl.write_values(report_path, [report.to_dict()])
@@ -77,9 +78,8 @@ def _options(pairs: tuple[str, ...]) -> dict[str, Any]:
     return options
 
 
-def _watched(documents: Iterator[Document], report: Any, quiet: bool) -> Iterator[bytes]:
-    """Yield the lines to write, several at a time; show a count on a terminal."""
-    batches = (lines for _, lines in jsonl.encode_batches(documents))
+def _watched(batches: Iterator[bytes], quiet: bool) -> Iterator[bytes]:
+    """Pass on the lines to write; show a count on a terminal."""
     if quiet or not sys.stderr.isatty():
         yield from batches
         return
@@ -87,11 +87,13 @@ def _watched(documents: Iterator[Document], report: Any, quiet: bool) -> Iterato
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.fields[count]:,} documents"), TimeElapsedColumn())
+    count = 0
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", count=0)
+        task = progress.add_task("", count=count)
         for lines in batches:
             yield lines
-            progress.update(task, count=report.documents)
+            count += lines.count(b"\n")
+            progress.update(task, count=count)
 
 
 def _print_summary(summary: dict[str, Any], seconds: float) -> None:
