@@ -24,6 +24,7 @@ from .data import Document, Event, Extraction
 from .encoder import encode
 from .errors import ConfigError, near_miss
 from .formats import FORMATS
+from .hints import hints
 from .schema import TASKS, Schema
 from .wording import (
     ARGUMENTS,
@@ -60,6 +61,7 @@ class PromptStyle:
     steps: int = 1
     rationale: bool = False
     demonstrations: list[dict[str, Any]] = field(default_factory=list)
+    hints: bool = False
     occurrences: bool = False
 
     def to_dict(self) -> dict[str, Any]:
@@ -148,7 +150,7 @@ def render_prompt(task: str, schema: Schema, text: str, style: PromptStyle) -> P
 
     With two steps, the prompt for `ee` asks for triggers alone; see `render_arguments`.
     """
-    return Prompt(render_instruction(task, schema, style), text)
+    return Prompt(with_hints(render_instruction(task, schema, style), text, style), text)
 
 
 def render_arguments(
@@ -163,7 +165,13 @@ def render_arguments(
     template = read_template(style.template)
     instruction = render_instruction(ARGUMENTS, schema, style)
     named = describe_trigger(trigger, occurrence, template.types, template.lang)
-    return Prompt(instruction.replace("{trigger}", named), text)
+    instruction = instruction.replace("{trigger}", named)
+    return Prompt(with_hints(instruction, text, style), text)
+
+
+def with_hints(instruction: str, text: str, style: PromptStyle) -> str:
+    """Return the instruction with the hints of the text on a line of their own, if wanted."""
+    return f"{instruction}\n{hints(text)}" if style.hints else instruction
 
 
 def occurrence_of(text: str, mention: str, start: int | None) -> int:

@@ -22,6 +22,7 @@ from chinchilla.prompt import (
     read_template,
     render_arguments,
     render_instruction,
+    with_hints,
     without_arguments,
 )
 from chinchilla.schema import TASKS, Schema
@@ -163,10 +164,11 @@ class RecordWriter:
         self.styles = _styles(options)
         self.asker = Asker(options, resources.tables)
         self.is_random = options.is_random
-        # Then each text has one record a question, and the questions are those of the schema.
+        # Else each text has one record a question, and the questions are those of the schema.
         self.is_plain = not (
             options.is_random
             or options.max_tokens is not None
+            or options.style.hints
             or (options.style.steps == 2 and "ee" in options.tasks)
         )
         self.instruction_tokens: dict[str, int] = {}
@@ -362,7 +364,7 @@ class RecordWriter:
             instruction = render_instruction(asked.task, asked.schema, style)
             asked.instructions[key] = instruction
         if not shots or rng is None:
-            return instruction
+            return with_hints(instruction, piece.text, style)
         wanted = present_labels(piece, asked.schema, asked.task)
         shown = self.resources.pool.draw(piece, wanted, asked.task, rng, shots)
         if asked.task == "ee" and style.steps == 2:
@@ -371,7 +373,9 @@ class RecordWriter:
             answers = [_answer(other, asked, style) for other in shown]
         pairs = [(other.text, answer) for other, answer in zip(shown, answers, strict=True)]
         lang = read_template(style.template).lang
-        return instruction + render_demonstrations(pairs, lang) if pairs else instruction
+        if pairs:
+            instruction += render_demonstrations(pairs, lang)
+        return with_hints(instruction, piece.text, style)
 
 
 def _answer(
