@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import random
-import re
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -13,10 +12,11 @@ from typing import Any
 import msgspec
 import yaml
 
-from chinchilla import converters
+from chinchilla import converters, hints
 from chinchilla.data import Document
 from chinchilla.errors import ConfigError
 from chinchilla.formats import EMPTY, extraction_items, label_text, serialise
+from chinchilla.instructions.duplicates import Index, Item
 from chinchilla.instructions.options import BuildOptions
 from chinchilla.instructions.records import Record, build_records
 from chinchilla.jsonl import read_lines, read_values, write_documents, write_values
@@ -27,6 +27,9 @@ from .curriculum import COPY_INSTRUCTION, MARKS, copy_example, copy_instruction
 from .scratch import ModelShape, Scratch, ScratchConfig, Source
 from .scratch_tokenizer import EOS, build_tokenizer
 from .silver import read_typed_texts, read_votes, trigger_lexicon
+
+# Smallest Jaccard similarity of three-character shingles to a dev text that keeps a text out.
+_NEAR = 0.8
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,7 +63,11 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def prepare(recipe: Recipe, corpora: Path, work: Path) -> dict[str, int]:
-    """Convert the corpora, keep dev texts out, write records; return the records per source."""
+    """Convert the corpora, keep dev texts out, write records; return the records per source.
+
+    Texts that are near duplicates of any dev text (see `instructions.duplicates`) are dropped
+    from training, and counted in `leaks.json`.
+    """
     (work / "docs").mkdir(parents=True, exist_ok=True)
     (work / "records").mkdir(exist_ok=True)
     trains, devs = _convert(recipe, corpora)
@@ -68,10 +75,9 @@ def prepare(recipe: Recipe, corpora: Path, work: Path) -> dict[str, int]:
         write_documents(work / "docs" / f"{name}-dev.jsonl", documents)
     if recipe.silver:
         trains |= _silver(recipe, corpora, trains["duee"])
-    seen = {_normal(document.text) for documents in devs.values() for document in documents}
+    trains = _without_leaks(trains, devs, work)
     for name, documents in trains.items():
-        trains[name] = [d for d in documents if _normal(d.text) not in seen]
-        write_documents(work / "docs" / f"{name}-train.jsonl", trains[name])
+        write_documents(work / "docs" / f"{name}-train.jsonl", documents)
     for name, names in recipe.renamed.items():
         trains[f"{name}-news"] = [_rename(document, names) for document in trains[name]]
     style = PromptStyle.from_dict(recipe.style)
@@ -164,9 +170,24 @@ def _silver(recipe: Recipe, corpora: Path, gold: list[Document]) -> dict[str, li
     }
 
 
-def _normal(text: str) -> str:
-    """Fold a text for finding it in another split: letters, digits and hanzi only."""
-    return re.sub(r"\W+", "", text.lower())
+def _without_leaks(
+    trains: dict[str, list[Document]], devs: dict[str, list[Document]], work: Path
+) -> dict[str, list[Document]]:
+    index = Index(near=_NEAR)
+    for name, documents in devs.items():
+        for number, document in enumerate(documents):
+            index.add(Item(document.text, f"{name}-dev", number))
+    kept: dict[str, list[Document]] = {}
+    leaks: dict[str, Counter[str]] = {}
+    for name, documents in trains.items():
+        kept[name], leaks[name] = [], Counter(kept=0)
+        for number, document in enumerate(documents):
+            found = index.find(Item(document.text, name, number))
+            leaks[name][found.kind if found else "kept"] += 1
+            if found is None:
+                kept[name].append(document)
+    (work / "leaks.json").write_text(json.dumps(leaks, indent=1), encoding="utf-8")
+    return kept
 
 
 def _rename(document: Document, names: dict[str, str]) -> Document:
@@ -247,7 +268,7 @@ def _trigger_records(
 
 
 def _labels(recipe: Recipe) -> list[str]:
-    """Return every label a completion of the trained schemas can hold, marks included."""
+    """Return every label that prompts and answers of the trained schemas can hold, in marks."""
     names = dict.fromkeys(corpus["converter"] for corpus in recipe.corpora.values())
     labels: dict[str, None] = {EMPTY: None}
     for name in [*names, "news"]:
@@ -258,7 +279,7 @@ def _labels(recipe: Recipe) -> list[str]:
             labels |= {label_text(slot): None for slot in relation.qualifiers}
         for event in schema.events:
             labels |= {label_text(role.name): None for role in event.roles}
-    return list(labels)
+    return list(labels | dict.fromkeys(hints.MARKS))
 
 
 def _trained(work: Path) -> dict[str, list[str]]:

@@ -9,18 +9,16 @@ import json
 import math
 import random
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from chinchilla.errors import ConfigError, InputError
-from chinchilla.formats import EMPTY
 from chinchilla.jsonl import read_values
 
 from .curriculum import copy_example, copy_instruction
 from .scratch_tokenizer import EOS
-from .tagging import Labels, Span, answer_spans, new_head, tagging_loss
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class ModelShape:
 
 @dataclass(frozen=True)
 class Source:
-    """A record file and its share of the batches, relative to the other sources."""
+    """A record file and its share of the tokens, relative to the other sources."""
 
     records: tuple[str, ...]
     weight: float
@@ -47,10 +45,9 @@ class ScratchConfig:
     """Everything that decides a run; tokens are padded positions of a batch.
 
     The learning rate is constant after `warmup` and falls linearly to zero over the last
-    `decay` of `steps`. `tag_loss` weighs the auxiliary tagging (see tagging.py) beside the loss
-    on the answer; `tag_layer` counts from 1 which layer's output it reads, and `tag_lag` is how
-    many characters behind its position a tag lies. `compile` fuses the element-wise work by
-    torch.compile (needs a C++ compiler; 1.4 times the tokens a second on two cores).
+    `decay` of `steps`. Copying ends after `copy_steps`, or when strings of `copy_length`
+    characters cost less than `copy_loss` a token. `compile` fuses the element-wise work by
+    torch.compile: 1.4 times the tokens a second on two cores, but it needs a C++ compiler.
     """
 
     sources: dict[str, Source]
@@ -61,13 +58,11 @@ class ScratchConfig:
     warmup: int = 100
     decay: float = 0.3
     weight_decay: float = 0.01
-    tag_loss: float = 0.0
-    tag_layer: int = 4
-    tag_lag: int = 2
     compile: bool = False
     copy_steps: int = 800
     copy_lr: float = 2e-3
     copy_length: int = 100
+    copy_loss: float = 0.3
     max_length: int = 512
     seed: int = 0
     threads: int = 2
@@ -76,13 +71,10 @@ class ScratchConfig:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """Token ids of a prompt and its answer; where the text stands and the mentions in it."""
+    """Token ids of a prompt and its answer."""
 
     prompt: list[int]
     answer: list[int]
-    text_at: int
-    text_length: int
-    spans: tuple[Span, ...]
 
     def __len__(self) -> int:
         return len(self.prompt) + len(self.answer)
@@ -102,20 +94,7 @@ class Scratch:
         self._forward = (
             torch.compile(self.model.model, dynamic=True) if config.compile else self.model.model
         )
-        first = tokenizer.token_to_id(EMPTY)
-        count = tokenizer.get_vocab_size() - first
-        self.labels = Labels(first, count, tokenizer.token_to_id("\n"))
-        self.head = new_head(config.shape.hidden, self.labels) if config.tag_loss else None
-        self._parameters = [*self.model.parameters()]
-        if self.head is not None:
-            self._parameters += self.head.parameters()
-        self.optimizer = torch.optim.AdamW(
-            self._parameters,
-            lr=config.lr,
-            betas=(0.9, 0.98),
-            weight_decay=config.weight_decay,
-            fused=True,
-        )
+        self.optimizers = _optimizers(self.model, config)
         self.eos = tokenizer.token_to_id(EOS)
         self.copy_step, self.step, self.length = 0, 0, 8.0
         self._load()
@@ -143,15 +122,13 @@ class Scratch:
         while self.copy_step < config.copy_steps:
             # Lengths below the present one are kept in: positions once learnt stay learnt.
             length = max(8, int(self.length * rng.uniform(0.4, 1.0)))
-            # Short strings in small batches: many updates early are what starts the copying.
-            budget = min(config.tokens, 2048 if self.length < 100 else 3072)
-            count = max(8, int(budget / (length * 1.9 + 40)))
+            count = max(8, int(config.tokens / (length * 1.9 + 40)))
             pairs = [copy_example(rng, length, alphabet, running) for _ in range(count)]
             # Labels before the text from length 20 on: with them copying never starts.
             most = max(0, min(70, int(self.length) - 20))
             batch = [self._ids(copy_instruction(rng, labels, most), *pair) for pair in pairs]
             rate = config.copy_lr * min(1.0, (self.copy_step + 1) / 50)
-            losses.append(self._update(batch, rate, tagging=False)[0])
+            losses.append(self._update(batch, rate))
             self.copy_step += 1
             if len(losses) >= 20:
                 mean = sum(losses) / len(losses)
@@ -159,6 +136,8 @@ class Scratch:
                     self.length = min(config.copy_length, self.length * 1.3)
                 self._log(stage="copy", step=self.copy_step, length=int(self.length), loss=mean)
                 losses = []
+                if self.length >= config.copy_length and mean < config.copy_loss:
+                    self.copy_step = config.copy_steps
             if clock.is_due():
                 self._save()
         self._save()
@@ -167,24 +146,21 @@ class Scratch:
         config = self.config
         batches = self._batches()
         clock, started, tokens = _Clock(config.save_minutes), time.monotonic(), 0
-        totals = [0.0, 0.0]
+        total = 0.0
         while self.step < config.steps:
             batch = next(batches)
-            answer_loss, tag_loss = self._update(batch, self._rate())
+            total += self._update(batch, self._rate())
             tokens += sum(map(len, batch))
             self.step += 1
-            totals[0] += answer_loss
-            totals[1] += tag_loss
             if self.step % 50 == 0:
                 speed = tokens / (time.monotonic() - started)
                 self._log(
                     stage="records",
                     step=self.step,
-                    loss=totals[0] / 50,
-                    tag_loss=totals[1] / 50,
+                    loss=total / 50,
                     tokens_per_second=round(speed),
                 )
-                totals = [0.0, 0.0]
+                total = 0.0
             if clock.is_due():
                 self._save()
         self._save()
@@ -194,49 +170,38 @@ class Scratch:
         left = (config.steps - self.step) / max(1, config.decay * config.steps)
         return config.lr * min(1.0, (self.step + 1) / config.warmup, left)
 
-    def _update(
-        self, batch: Sequence[Example], rate: float, tagging: bool = True
-    ) -> tuple[float, float]:
+    def _update(self, batch: Sequence[Example], rate: float) -> float:
         import torch
 
-        config = self.config
-        tagging = tagging and self.head is not None
         ids, answer_at = _pad(batch)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            output = self._forward(input_ids=ids, use_cache=False, output_hidden_states=tagging)
-            logits = self.model.lm_head(output.last_hidden_state[:, :-1][answer_at]).float()
-            targets = ids[:, 1:][answer_at]
-            answers = torch.logsumexp(logits, -1) - logits.gather(1, targets[:, None])[:, 0]
-            loss = answer_loss = answers.mean()
-            tag_loss = torch.zeros(())
-            if tagging:
-                states = output.hidden_states[config.tag_layer]
-                tag_loss = tagging_loss(self.head, states, config.tag_lag, batch)
-                loss = answer_loss + config.tag_loss * tag_loss
+            hidden = self._forward(input_ids=ids, use_cache=False).last_hidden_state
+            # Logits of the whole prompt would cost as much as several layers.
+            logits = self.model.lm_head(hidden[:, :-1][answer_at])
+        loss = torch.nn.functional.cross_entropy(logits.float(), ids[:, 1:][answer_at])
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self._parameters, 1.0)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        return float(answer_loss.detach()), float(tag_loss.detach())
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+        return float(loss.detach())
 
     def _ids(self, instruction: str, text: str, answer: str) -> Example:
-        parts = (f"{instruction}\n", text, "\n", answer)
-        return self._example(*(self.tokenizer.encode(part).ids for part in parts))
-
-    def _example(
-        self, instruction: list[int], text: list[int], end: list[int], answer: list[int]
-    ) -> Example:
-        spans = answer_spans(text, answer, self.labels) if self.head is not None else []
-        prompt = [*instruction, *text, *end]
-        return Example(prompt, [*answer, self.eos], len(instruction), len(text), tuple(spans))
+        prompt = self.tokenizer.encode(f"{instruction}\n{text}\n").ids
+        return Example(prompt, [*self.tokenizer.encode(answer).ids, self.eos])
 
     def _batches(self) -> Iterator[list[Example]]:
         """Yield batches of like lengths, sources mixed by weight, the same for the same step."""
         pools = {name: self._examples(source) for name, source in self.config.sources.items()}
         names = sorted(pools)
-        weights = [self.config.sources[name].weight for name in names]
+        # Shares are of tokens, examples are drawn: long ones less often.
+        weights = [
+            self.config.sources[name].weight * len(pools[name]) / sum(map(len, pools[name]))
+            for name in names
+        ]
         streams = {name: _forever(pools[name], f"{self.config.seed}/{name}") for name in names}
         rng = random.Random(f"{self.config.seed}/mix")
         step = 0
@@ -258,19 +223,16 @@ class Scratch:
             rows = [row for _, row in read_values(path)]
             if not rows:
                 raise InputError(f"{path}: holds no records")
-            heads = self._encode(f"{row['instruction']}\n" for row in rows)
-            texts = self._encode(row["input"] for row in rows)
-            answers = self._encode(row["output"] for row in rows)
-            end = self.tokenizer.encode("\n").ids
+            prompts = self.tokenizer.encode_batch(
+                [f"{row['instruction']}\n{row['input']}\n" for row in rows]
+            )
+            answers = self.tokenizer.encode_batch([row["output"] for row in rows])
             made = (
-                self._example(head, text, end, answer)
-                for head, text, answer in zip(heads, texts, answers, strict=True)
+                Example(prompt.ids, [*answer.ids, self.eos])
+                for prompt, answer in zip(prompts, answers, strict=True)
             )
             examples += [example for example in made if len(example) < self.config.max_length]
         return examples
-
-    def _encode(self, texts: Iterable[str]) -> Iterator[list[int]]:
-        return (encoded.ids for encoded in self.tokenizer.encode_batch(list(texts)))
 
     def _log(self, **values: Any) -> None:
         line = json.dumps({"time": time.strftime("%H:%M:%S"), **values})
@@ -282,8 +244,7 @@ class Scratch:
 
         state = {
             "model": self.model.state_dict(),
-            "head": self.head.state_dict() if self.head is not None else {},
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "place": {"copy_step": self.copy_step, "step": self.step, "length": self.length},
         }
         torch.save(state, self.folder / "state.tmp")
@@ -298,13 +259,12 @@ class Scratch:
         state = torch.load(path, weights_only=True)
         try:
             self.model.load_state_dict(state["model"])
-            if self.head is not None:
-                self.head.load_state_dict(state["head"])
         except RuntimeError as error:
             raise ConfigError(
                 f"{path}: is of another model shape; use a new folder ({error})"
             ) from None
-        self.optimizer.load_state_dict(state["optimizer"])
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
         place = state["place"]
         self.copy_step, self.step, self.length = place["copy_step"], place["step"], place["length"]
 
@@ -342,6 +302,20 @@ def _new_model(shape: ModelShape, vocabulary: int) -> Any:
         "pad_token_id": 0,
     }
     return LlamaForCausalLM(LlamaConfig(**values))
+
+
+def _optimizers(model: Any, config: ScratchConfig) -> list[Any]:
+    """Return Muon for the matrices of the layers and AdamW for embeddings and norms."""
+    import torch
+
+    matrices = [p for p in model.model.layers.parameters() if p.ndim == 2]
+    inner = {id(parameter) for parameter in matrices}
+    others = [p for p in model.parameters() if id(p) not in inner]
+    decay = {"lr": config.lr, "weight_decay": config.weight_decay}
+    return [
+        torch.optim.Muon(matrices, adjust_lr_fn="match_rms_adamw", **decay),
+        torch.optim.AdamW(others, betas=(0.9, 0.98), fused=True, **decay),
+    ]
 
 
 def _pad(batch: Sequence[Example]) -> tuple[Any, Any]:
