@@ -1,7 +1,7 @@
 """How sure a model was: scores from token probabilities, and their calibration.
 
 The score of a mention is the geometric mean of the probabilities of the tokens that wrote it and
-its label; it does not shrink with length. It ranks well but is no probability of being right:
+its label, which of an argument is its role; it does not shrink with length. It ranks well but is no probability of being right:
 a `Calibration` fitted on a development split makes it one.
 """
 
@@ -18,10 +18,11 @@ from .formats import Item
 
 Range = tuple[int, int]
 _EDGE = 1e-6
+_NOWHERE: Range = (-1, -1)
 
 
 class ItemScores(NamedTuple):
-    """Scores of an item as a whole, of its head with the label, and of each slot's text."""
+    """Scores of an item as a whole, of its head with the label, and of each slot with its name."""
 
     whole: float | None
     head: float | None
@@ -72,11 +73,12 @@ def item_scores(
             result.append(NO_SCORES)
             continue
         label, head, *slots = item.at
+        names = item.name_at or [_NOWHERE] * len(slots)
         result.append(
             ItemScores(
-                tokens.score(item.at),
+                tokens.score((*item.at, *names)),
                 tokens.score((label, head)),
-                tuple(tokens.score((slot,)) for slot in slots),
+                tuple(tokens.score(pair) for pair in zip(slots, names, strict=True)),
             )
         )
     return result

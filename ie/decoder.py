@@ -142,7 +142,8 @@ class _Checker:
         at = (*item.at[:2], *(item.at[2 + i] for i in keep)) if item.at else ()
         marks = (item.marks[0], *(item.marks[1 + i] for i in keep)) if item.marks else ()
         slots = tuple((name, item.slots[i][1]) for name, i in zip(names, keep, strict=True))
-        return Item(item.task, item.label, item.head, slots, at, marks)
+        name_at = tuple(item.name_at[i] for i in keep) if item.name_at else ()
+        return Item(item.task, item.label, item.head, slots, at, marks, name_at)
 
     def _report(self, kind: str, what: str, item: Item) -> None:
         parts = [excerpt(item.head or "(none)"), excerpt(item.label)]

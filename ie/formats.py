@@ -60,7 +60,8 @@ class Item(msgspec.Struct, frozen=True, gc=False):
 
     `at` holds, when the item was parsed, the `[start, end)` ranges in the completion (code
     points) of the label, the head and each slot's text, in this order; (-1, -1) where absent.
-    `marks` holds the occurrence of the head and of each slot's text, 0 where none is given; it
+    `name_at` holds, likewise, those of the slots' names, which of qualifiers and roles are labels
+    too. `marks` holds the occurrence of the head and of each slot's text, 0 where none is given; it
     is empty where none at all is.
     """
 
@@ -70,6 +71,7 @@ class Item(msgspec.Struct, frozen=True, gc=False):
     slots: tuple[tuple[str, str], ...] = ()
     at: tuple[tuple[int, int], ...] = ()
     marks: tuple[int, ...] = ()
+    name_at: tuple[tuple[int, int], ...] = ()
 
     def mark(self, at: int) -> int:
         """Return the mark of the head (0) or of a slot (from 1); 0 if it has none."""

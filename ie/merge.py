@@ -13,6 +13,7 @@ from .data import Argument, Entity, Event, Extraction, Issue, Relation
 
 _T = TypeVar("_T", Entity, Relation, Event)
 _WHERE = re.compile(r"^(entities|relations|events)\[(\d+)\]")
+_ARGUMENT = re.compile(r"^events\[(\d+)\]\.arguments\[(\d+)\]$")
 Spans = Sequence[tuple[int, int]]
 Places = dict[tuple[int, int], int]
 
@@ -29,11 +30,38 @@ def merge(parts: Sequence[Extraction], spans: Spans | None = None) -> Extraction
     if len(parts) == 1:
         return parts[0]
     whole, maps = unite(parts, spans)
+    return msgspec.structs.replace(whole, issues=gather_issues(parts, whole, maps))
+
+
+def gather_issues(
+    parts: Sequence[Extraction], whole: Extraction, maps: dict[str, Places]
+) -> tuple[Issue, ...]:
+    """Return the issues of all parts, each once, with paths into what `unite` made of them."""
     issues: dict[Issue, None] = {}
     for i, part in enumerate(parts):
         for issue in part.issues:
-            issues[_renumbered(issue, i, maps)] = None
-    return msgspec.structs.replace(whole, issues=tuple(issues))
+            moved = _renumbered(issue, i, maps)
+            places = [_ARGUMENT.match(one.where) for one in (issue, moved)]
+            if places[0] and places[1]:
+                numbers = [(int(match[1]), int(match[2])) for match in places if match]
+                where = _argument_path(part, whole, *numbers)
+                moved = Issue(moved.kind, moved.detail, where or moved.where)
+            issues[moved] = None
+    return tuple(issues)
+
+
+def _argument_path(
+    part: Extraction, whole: Extraction, old: tuple[int, int], new: tuple[int, int]
+) -> str | None:
+    """Return where an argument of an event of a part stands in the united event."""
+    event, number = old
+    if event >= len(part.events) or number >= len(part.events[event].arguments):
+        return None
+    said = part.events[event].arguments[number]
+    for k, other in enumerate(whole.events[new[0]].arguments):
+        if (other.role, other.text) == (said.role, said.text):
+            return f"events[{new[0]}].arguments[{k}]"
+    return None
 
 
 def unite(

@@ -151,4 +151,5 @@ class _Reader:
         marks = tuple(pair[4] for pair in group)
         marks = marks if any(marks) else ()
         places = (label_at, at if head else (-1, -1), *(pair[2] for pair in group[1:]))
-        self.items.append(Item(task, label, head or None, slots, places, marks))
+        name_at = tuple(pair[3] for pair in group[1:])
+        self.items.append(Item(task, label, head or None, slots, places, marks, name_at))

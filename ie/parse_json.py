@@ -272,9 +272,9 @@ class _Reader:
         if mark is not None or any(slot[2] is not None for slot in slots):
             listed = ((head, mark), *((text, one) for _, text, one in slots))
             marks = tuple(self._number(text, one) for text, one in listed)
-        self.items.append(
-            Item(task, label.value, head.value if head else None, pairs, at, _kept(marks))
-        )
+        name_at = tuple((slot[0].start, slot[0].end) for slot in slots)
+        said = head.value if head else None
+        self.items.append(Item(task, label.value, said, pairs, at, _kept(marks), name_at))
 
     def _number(self, text: Text | None, mark: Node) -> int:
         """Return the occurrence that a mark says; report one that says no number."""

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from .data import Event, Extraction
-from .merge import Places, at_least, unite
+from .merge import Places, at_least, gather_issues, unite
 
 # Shares are sums of fractions; a third plus two thirds must count as all.
 _ROUNDING = 1e-9
@@ -18,7 +18,7 @@ def vote(answers: Sequence[Extraction], agreement: float = 0.5) -> Extraction:
 
     Entities and relations agree when type and places are equal, events as `merge.is_same_event`
     has it, their arguments when role and string are equal. An answer counts once for each thing.
-    Issues are dropped: they tell of single answers.
+    The issues of all answers are kept, each once, but for those of what is voted out.
 
     Raises:
         ValueError: no answers.
@@ -38,6 +38,7 @@ def vote(answers: Sequence[Extraction], agreement: float = 0.5) -> Extraction:
             _event(event, members[i], counts["events"][i], total)
             for i, event in enumerate(whole.events)
         ),
+        gather_issues(answers, whole, maps),
     )
     return at_least(scored, agreement - _ROUNDING)
 

@@ -184,6 +184,24 @@ def test_an_event_without_trigger_still_has_its_arguments_placed() -> None:
     assert result.issues == ()
 
 
+def test_a_listed_value_that_only_resembles_the_text_stays_as_listed() -> None:
+    schema = Schema.from_dict(
+        {
+            "name": "t",
+            "events": [{"name": "上市", "roles": [{"name": "环节", "values": ["IPO"]}, "公司"]}],
+        }
+    )
+    item = Item("ee", "上市", "上市", (("环节", "IPO"), ("公司", "ABC")))
+    result = align([item], "abc上市，ipo", schema)
+    assert [(a.text, a.span) for a in result.events[0].arguments] == [
+        ("IPO", None),
+        ("abc", (0, 3)),
+    ]
+    assert [issue.where for issue in result.issues] == ["events[0].arguments[1]"]
+    exact = align([item], "ABC上市，IPO", schema)
+    assert [a.span for a in exact.events[0].arguments] == [(6, 9), (0, 3)]
+
+
 def test_a_chain_goes_back_only_where_it_must() -> None:
     assert cheapest_chain([[5], [0, 9], [3]], [[0.0], [0.0, 0.0], [0.0]])[0] == [0, 0, 0]
     assert cheapest_chain([[5], [0, 9], [], [9]], [[0.0], [0.0, 0.0], [], [0.0]])[0] == [

@@ -2,6 +2,7 @@
 
 import math
 import random
+from itertools import accumulate
 
 import pytest
 
@@ -13,6 +14,10 @@ from chinchilla.confidence import (
     item_scores,
 )
 from chinchilla.formats import Item
+from chinchilla.parse import parse
+from chinchilla.schema import Schema
+
+EVENTS = Schema.from_dict({"name": "e", "events": [{"name": "裁员", "roles": ["裁员方"]}]})
 
 
 def logs(*probabilities: float) -> list[float]:
@@ -40,6 +45,28 @@ def test_an_item_has_a_score_as_a_whole_for_its_head_and_for_each_slot() -> None
     assert scores.head == pytest.approx(0.36**0.5)
     assert scores.slots == (pytest.approx(0.1),)
     assert scores.whole == pytest.approx(0.036 ** (1 / 3))
+
+
+@pytest.mark.parametrize(
+    ("form", "tokens"),
+    [
+        ("compact", ("裁员⟦裁", "员⟧", "雀巢", "⟦裁员方⟧")),
+        (
+            "json",
+            (
+                '[{"type":"裁员","trigger":"裁',
+                '员","arguments":[{"role":',
+                '"裁员方","',
+                'text":"雀巢"}]}]',
+            ),
+        ),
+    ],
+)
+def test_the_score_of_an_argument_counts_its_role(form: str, tokens: tuple[str, ...]) -> None:
+    (item,) = parse("".join(tokens), form, ("ee",), EVENTS).items
+    ends = list(accumulate(map(len, tokens)))
+    (scores,) = item_scores([item], ends, logs(1.0, 1.0, 0.4, 0.9))
+    assert scores.slots == (pytest.approx(0.36**0.5),)
 
 
 def test_without_tokens_nothing_has_a_score() -> None:

@@ -124,6 +124,21 @@ def test_an_answer_votes_once_for_what_it_repeats() -> None:
     assert vote(answers, 0).entities[0].score == 0.5
 
 
+def test_votes_keep_issues_once_and_point_them_at_what_was_united() -> None:
+    cut = Issue("truncated", "breaks off")
+    odd = Issue("ungrounded", "'1' is not in the text", "events[0].arguments[0]")
+    answers = [
+        Extraction(events=(event(2, ("裁员方", "雀巢"), ("人数", "1")),), issues=(cut,)),
+        Extraction((entity(4, 6),), events=(event(2, ("人数", "1")),), issues=(cut, odd)),
+        Extraction(
+            (entity(8, 9),),
+            events=(event(2, ("裁员方", "雀巢")),),
+            issues=(Issue("ambiguous", "a", "entities[0]"),),
+        ),
+    ]
+    assert vote(answers, 0.5).issues == (cut, Issue(odd.kind, odd.detail, "events[0].arguments[1]"))
+
+
 def test_low_scores_leave_with_their_issues() -> None:
     extraction = Extraction(
         (entity(0, 2, score=0.2), entity(4, 6, score=0.8), entity(6, 8)),
