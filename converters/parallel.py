@@ -42,16 +42,16 @@ def convert(
         InputError, ConfigError: as `registry.read` does.
         ChinchillaError: a worker process ended early.
     """
-    paths = [str(path) for path in paths]
+    files = [str(path) for path in paths]
     report = Report() if report is None else report
     corpus = name if is_linewise(name) else name.replace("_", "-")
     if workers < 1:
         raise ConfigError(f"workers is {workers}; expected 1 or more")
-    if workers == 1 or not is_linewise(corpus) or "-" in paths:
-        return (lines for _, lines in encode_batches(read(name, paths, report=report, **options)))
+    if workers == 1 or not is_linewise(corpus) or "-" in files:
+        return (lines for _, lines in encode_batches(read(name, files, report=report, **options)))
     # Options that are wrong are told before any process is started.
-    read(corpus, paths, report=report, **options)
-    return _together(corpus, paths, report, workers, options)
+    read(corpus, files, report=report, **options)
+    return _together(corpus, files, report, workers, options)
 
 
 def _together(

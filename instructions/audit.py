@@ -20,7 +20,8 @@ from .quality import faults
 class AuditOptions:
     """What to look for.
 
-    `kinds` are those of duplicates, `near` the smallest similarity of near ones (0: not sought).
+    `kinds` are those of duplicates, `near` the smallest similarity of near ones (0: not sought)
+    by `measure`, one of `duplicates.MEASURES`.
     With `against` the inputs are compared with those files, and with `within` (or without
     `against`) also among themselves: of several duplicates the first is kept. `quality` checks
     documents by the rules of `quality.faults`, labels by `schema` if it is given.
@@ -29,6 +30,7 @@ class AuditOptions:
     against: tuple[str, ...] = ()
     kinds: tuple[str, ...] = KINDS
     near: float = 0.8
+    measure: str = "jaccard"
     within: bool = False
     quality: bool = False
     schema: str | None = None
@@ -117,8 +119,8 @@ class _Audit:
         self.options = options
         self.schema: Schema | None = read_schema(options.schema) if options.schema else None
         near = options.near if options.near and "near" in options.kinds else None
-        self.foreign = Index(near=near)
-        self.own = Index(near=near, scoped=True)
+        self.foreign = Index(near=near, measure=options.measure)
+        self.own = Index(near=near, scoped=True, measure=options.measure)
         self.within = options.within or not options.against
         self.report = AuditReport()
 

@@ -2,10 +2,12 @@
 
     exact       the same characters
     normalised  the same after folding width, case, variants, blanks and punctuation
-    near        Jaccard similarity of the sets of three-character shingles at or above a threshold
+    near        alike at or above a threshold, by one of two measures:
+                jaccard: Jaccard similarity of the sets of three-character shingles
+                rouge-l: F-measure of the longest common subsequence of characters
 
-Near duplicates are found by locality-sensitive hashing and then verified on the shingles, so none
-is reported by chance; a few close to the threshold may be missed.
+Near duplicates are looked for among likely ones (by locality-sensitive hashing, or see `rouge`)
+and then verified, so none is reported by chance; a few close to the threshold may be missed.
 """
 
 import zlib
@@ -17,10 +19,13 @@ from typing import Any
 
 import msgspec
 
-from chinchilla.errors import ConfigError
+from chinchilla.errors import ConfigError, near_miss
 from chinchilla.text import fold
 
+from .rouge import RougeIndex
+
 KINDS = ("exact", "normalised", "near")
+MEASURES = ("jaccard", "rouge-l")
 _SHINGLE = 3
 # In shorter texts one changed character already changes most shingles.
 _SHORTEST = 10
@@ -70,16 +75,24 @@ class Duplicate:
 class Index:
     """The texts met so far. It holds them in memory, with some 2 kB each for near duplicates."""
 
-    def __init__(self, *, near: float | None = 0.8, scoped: bool = False) -> None:
+    def __init__(
+        self, *, near: float | None = 0.8, scoped: bool = False, measure: str = "jaccard"
+    ) -> None:
         """Make an empty index.
 
         Args:
             near: smallest similarity of near duplicates, above 0 and below 1; None: not sought.
             scoped: whether items of different scope are never duplicates.
+            measure: one of MEASURES, of near duplicates.
 
         Raises:
-            ConfigError: `near` is out of range, or datasketch is missing.
+            ConfigError: `near` is out of range, the measure is unknown, or datasketch is missing.
         """
+        if measure not in MEASURES:
+            raise ConfigError(
+                f"unknown measure {measure!r}{near_miss(measure, MEASURES)}; "
+                f"measures are {', '.join(MEASURES)}"
+            )
         if near is not None and not 0 < near < 1:
             raise ConfigError(f"near is {near}; expected more than 0 and less than 1")
         self.near = near
@@ -87,7 +100,8 @@ class Index:
         self._items: list[Item] = []
         self._exact: dict[bytes, int] = {}
         self._normalised: dict[bytes, int] = {}
-        self._sketches = None if near is None else _Sketches(near)
+        self._sketches = _Sketches(near) if near is not None and measure == "jaccard" else None
+        self._rouge = RougeIndex(near) if near is not None and measure == "rouge-l" else None
 
     def find(self, item: Item) -> Duplicate | None:
         """Return the strongest kind of duplicate that the item is of an earlier one, or None."""
@@ -96,7 +110,7 @@ class Index:
             ("exact", self._exact, item.text),
             ("normalised", self._normalised, normalise(item.text)),
         ):
-            number = table.get(_key(scope, text))
+            number = table.get(text_key(scope, text))
             if number is not None:
                 found = self._items[number]
                 return Duplicate(kind, item, found, 1.0, item.answer == found.answer)
@@ -108,17 +122,24 @@ class Index:
         scope = item.scope if self.scoped else ""
         text = normalise(item.text)
         self._items.append(item)
-        self._exact.setdefault(_key(scope, item.text), number)
+        self._exact.setdefault(text_key(scope, item.text), number)
         # What is nothing but punctuation has no normalised form to compare.
         if text:
-            self._normalised.setdefault(_key(scope, text), number)
+            self._normalised.setdefault(text_key(scope, text), number)
         if self._sketches is not None:
             self._sketches.add(number, text)
+        if self._rouge is not None and len(text) >= _SHORTEST:
+            self._rouge.add(number, text, scope)
 
     def _find_near(self, item: Item, scope: str) -> Duplicate | None:
+        text = normalise(item.text)
+        if self._rouge is not None:
+            found = self._rouge.find(text, scope) if len(text) >= _SHORTEST else None
+            if found is None:
+                return None
+            return Duplicate("near", item, self._items[found[0]], round(found[1], 4))
         if self._sketches is None or self.near is None:
             return None
-        text = normalise(item.text)
         own = _shingles(text)
         best: tuple[float, int] | None = None
         for number in self._sketches.candidates(text):
@@ -179,7 +200,8 @@ def normalise(text: str) -> str:
     return "".join(filter(str.isalnum, fold(text).text))
 
 
-def _key(scope: str, text: str) -> bytes:
+def text_key(scope: str, text: str) -> bytes:
+    """Return 12 bytes that are another for every other scope or text."""
     return blake2b(f"{scope}\0{text}".encode("utf-8", "surrogatepass"), digest_size=12).digest()
 
 

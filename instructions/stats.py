@@ -19,7 +19,7 @@ UNKNOWN = "unknown"
 _TASK_OF_KEY = {key: task for task, key in JSON_KEYS.items()}
 
 
-class _AnyRecord(msgspec.Struct):
+class AnyRecord(msgspec.Struct):
     """A record of ours or of another tool: only the first two fields are sure to be there."""
 
     instruction: str
@@ -177,7 +177,7 @@ def count_files(
         InputError: a line is neither, or documents and records are mixed.
     """
     stats = Stats()
-    decoder = msgspec.json.Decoder(_AnyRecord)
+    decoder = msgspec.json.Decoder(AnyRecord)
     for path in paths:
         stats.files.append(Path(path).name)
         for number, line in read_lines(path):
@@ -197,7 +197,7 @@ def count_files(
     return stats
 
 
-def _as_record(decoder: "msgspec.json.Decoder[_AnyRecord]", line: bytes) -> _AnyRecord | None:
+def _as_record(decoder: "msgspec.json.Decoder[AnyRecord]", line: bytes) -> AnyRecord | None:
     try:
         return decoder.decode(line)
     except msgspec.DecodeError:
@@ -216,14 +216,15 @@ def _count_document(
     source.characters.add(len(document.text))
     if count_tokens:
         source.tokens.add(count_tokens(document.text))
-    said = Counter(_annotations(document))
+    said = Counter(annotations(document))
     for task in {task for task, _ in said if task != "roles"}:
         source.tasks[task] += 1
     source.empty += not said
     _count_types(stats, name, said)
 
 
-def _annotations(document: Document) -> Iterator[tuple[str, str]]:
+def annotations(document: Document) -> Iterator[tuple[str, str]]:
+    """Yield `(task, type)` of each annotation, and `("roles", "type/role")` of each argument."""
     for entity in document.entities:
         yield "ner", str(entity.type)
     for relation in document.relations:
@@ -243,7 +244,7 @@ def _count_types(stats: Stats, source: str, said: Counter[tuple[str, str]]) -> N
 
 
 def _count_record(
-    stats: Stats, record: _AnyRecord, count_tokens: Callable[[str], int] | None
+    stats: Stats, record: AnyRecord, count_tokens: Callable[[str], int] | None
 ) -> None:
     source = stats.source(record.source)
     source.items += 1
@@ -258,14 +259,14 @@ def _count_record(
     task = record.task.partition("-")[0]
     for label in record.schema:
         stats.type(task, label).asked += 1
-    said = Counter((task, label) for label in _labels_said(record))
+    said = Counter((task, label) for label in labels_said(record))
     if not said:
         source.empty += 1
         source.empty_by_task[record.task] += 1
     _count_types(stats, record.source, said)
 
 
-def _labels_said(record: _AnyRecord) -> list[str]:
+def labels_said(record: AnyRecord) -> list[str]:
     """Return the labels in the answer, in either format, as often as they are named there."""
     answer = record.output.rpartition(CLOSE_THOUGHT)[2].strip()
     if answer.startswith("{"):

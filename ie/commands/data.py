@@ -14,6 +14,7 @@ COMMANDS = {
     "build": ("data_build", "Turn documents into instruction records, mixed as asked."),
     "stats": ("data_stats", "Count sources, types, lengths and negatives."),
     "audit": ("data_audit", "Find duplicates and leaks between files, and remove them."),
+    "select": ("data_select", "Choose a small, diverse set that covers every type."),
 }
 
 

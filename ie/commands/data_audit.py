@@ -16,6 +16,8 @@ def _kinds(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str,
 @click.option("--kinds", callback=_kinds, default="exact,normalised,near", show_default=True)
 @click.option("--near", type=click.FloatRange(0, 1, max_open=True), default=0.8, show_default=True,
               help="Smallest similarity of near duplicates; 0: do not look for them.")  # fmt: skip
+@click.option("--measure", default="jaccard", show_default=True,
+              help="Of similarity: jaccard (shingles), rouge-l (common subsequence).")  # fmt: skip
 @click.option("--quality", is_flag=True, help="Check the documents themselves too.")
 @click.option("--schema", help="With --quality: the schema that labels must be in.")
 @click.option("--report", "report_path", help="Write everything found as JSON; `-` for stdout.")

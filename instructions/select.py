@@ -1,0 +1,295 @@
+"""Choose a small set of records or documents that is diverse and covers every type.
+
+Candidates with a fault are left out first. Then the one that adds most is taken, again and again:
+
+    gain = Σ weight × log((n + 2) / (n + 1))    over the type(s), task, source, template and length
+
+where n is how many were chosen with that value before. So rare values come first and all are
+evened out; a type chosen less often than `floor` goes before anything else. Gains only fall, so a
+heap needs few of them anew (lazy greedy), and the result is within 1 - 1/e of the best coverage.
+What is like a chosen text by ROUGE-L is passed over.
+"""
+
+import heapq
+import math
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from chinchilla.data import Document
+from chinchilla.errors import ConfigError, near_miss
+from chinchilla.jsonl import parse_document, read_lines, write_bytes
+
+from .duplicates import text_key
+from .quality import QualityRules, faults
+from .rouge import RougeIndex
+from .stats import AnyRecord, annotations, labels_said
+
+# What a choice is spread over, and how much each counts.
+DIMENSIONS = {"type": 1.0, "task": 0.5, "source": 0.5, "template": 0.25, "length": 0.25}
+_FLOOR_BONUS = 100.0
+NEAR = "like a chosen text by ROUGE-L"
+UNNEEDED = "others add more"
+REPEATED = "repeated"
+CONTRADICTION = "other answer to the same question"
+BROKEN = "answer does not read"
+COPIED = "answer repeats the text"
+
+Feature = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class SelectOptions:
+    """What to choose.
+
+    `total` items, of which at most the share `empty_rate` says nothing. `rouge` is the ROUGE-L
+    from which two texts of one task are alike (0: any texts may be). `most` limits how many may
+    share a value of a dimension, such as `{"type": 50}`. Lengths are those of the text.
+    """
+
+    total: int
+    rouge: float = 0.7
+    floor: int = 3
+    most: dict[str, int] = field(default_factory=dict)
+    empty_rate: float = 0.1
+    shortest: int = 5
+    longest: int = 2000
+    seed: int = 0
+
+
+@dataclass
+class SelectReport:
+    """What was chosen: `values` says of each value how many were chosen and how many there were.
+
+    `types_at_random` is how many types a random choice of as many items covers.
+    """
+
+    read: int = 0
+    chosen: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+    values: dict[Feature, tuple[int, int]] = field(default_factory=dict)
+    types_at_random: int = 0
+
+    @property
+    def types(self) -> tuple[int, int]:
+        """How many types are covered, and how many there were among the faultless."""
+        counts = [pair for (dimension, _), pair in self.values.items() if dimension == "type"]
+        return sum(chosen > 0 for chosen, _ in counts), len(counts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form, keys sorted."""
+        values: dict[str, dict[str, Any]] = {dimension: {} for dimension in DIMENSIONS}
+        for (dimension, value), (chosen, available) in sorted(self.values.items()):
+            values[dimension][value] = {"chosen": chosen, "available": available}
+        covered, known = self.types
+        return {
+            "read": self.read,
+            "chosen": self.chosen,
+            "left_out": dict(sorted(self.left_out.items())),
+            "types": {"covered": covered, "known": known, "at_random": self.types_at_random},
+            "values": values,
+        }
+
+
+class _Candidate(NamedTuple):
+    place: int
+    text: str
+    task: str
+    features: tuple[Feature, ...]
+    is_empty: bool
+
+
+def select_files(
+    inputs: Sequence[str | Path],
+    options: SelectOptions,
+    output: str | Path,
+    *,
+    force: bool = True,
+) -> SelectReport:
+    """Write the chosen lines of files of records or documents, as they are and in their order.
+
+    The same inputs, options and seed give the same lines. Texts are held in memory.
+
+    Raises:
+        ConfigError: an option out of range, an unknown dimension, or `-` as an input.
+        InputError: a line is neither a record nor a document.
+    """
+    _check(inputs, options)
+    report = SelectReport()
+    chosen = _choose(list(_candidates(inputs, options, report)), options, report)
+    with write_bytes(output, force=force) as file:
+        for place, (_, _, line) in enumerate(_lines(inputs)):
+            if place in chosen:
+                file.write(line + b"\n")
+    return report
+
+
+def _check(inputs: Sequence[str | Path], options: SelectOptions) -> None:
+    if "-" in map(str, inputs):
+        raise ConfigError("the inputs must be read twice; name a file instead of '-'")
+    for dimension, number in options.most.items():
+        if dimension not in DIMENSIONS:
+            raise ConfigError(
+                f"most: unknown dimension {dimension!r}{near_miss(dimension, DIMENSIONS)}; "
+                f"dimensions are {', '.join(DIMENSIONS)}"
+            )
+        if number < 1:
+            raise ConfigError(f"most: {dimension}={number}; expected 1 or more")
+    if options.total < 1:
+        raise ConfigError(f"total is {options.total}; expected 1 or more")
+    for name, rate in (("rouge", options.rouge), ("empty_rate", options.empty_rate)):
+        if not 0 <= rate <= 1:
+            raise ConfigError(f"{name} is {rate}; expected 0 to 1")
+
+
+def _lines(inputs: Iterable[str | Path]) -> Iterator[tuple[str, int, bytes]]:
+    for path in inputs:
+        for number, line in read_lines(path):
+            if line and not line.isspace():
+                yield str(path), number, line
+
+
+def _candidates(
+    inputs: Sequence[str | Path], options: SelectOptions, report: SelectReport
+) -> Iterator[_Candidate]:
+    """Yield what has no fault; faults and repetitions are counted."""
+    decoder = msgspec.json.Decoder(AnyRecord)
+    rules = QualityRules(options.shortest, options.longest)
+    answers: dict[bytes, bytes] = {}
+    for place, (path, number, line) in enumerate(_lines(inputs)):
+        report.read += 1
+        try:
+            record = decoder.decode(line)
+        except msgspec.DecodeError:
+            document = parse_document(line, path, number)
+            question = text_key("", document.text)
+            said = msgspec.json.encode(document.extraction).decode()
+            candidate = _of_document(place, document)
+            wrong = faults(document, None, rules)
+        else:
+            question, said = text_key(record.instruction, record.input), record.output
+            candidate = _of_record(place, record)
+            wrong = _record_faults(record, candidate.text, rules)
+        if not wrong and question in answers:
+            wrong = [REPEATED if answers[question] == text_key("", said) else CONTRADICTION]
+        report.left_out.update(wrong[:1])
+        if not wrong:
+            answers[question] = text_key("", said)
+            yield candidate
+
+
+def _of_record(place: int, record: AnyRecord) -> _Candidate:
+    task = record.task.partition("-")[0]
+    said = sorted({f"{task}: {label}" for label in labels_said(record)})
+    text = record.input or record.instruction
+    return _candidate(place, text, record.task, record.source, record.template, said)
+
+
+def _of_document(place: int, document: Document) -> _Candidate:
+    said = sorted({f"{t}: {label}" for t, label in annotations(document) if t != "roles"})
+    task = "+".join(dict.fromkeys(label.partition(":")[0] for label in said)) or "none"
+    source = str(document.meta.get("source", ""))
+    return _candidate(place, document.text, task, source, "", said)
+
+
+def _candidate(
+    place: int, text: str, task: str, source: str, template: str, said: list[str]
+) -> _Candidate:
+    # Lengths are told apart by doubling: 33 to 64 characters are of one kind.
+    size = 1 << max(len(text) - 1, 0).bit_length()
+    others = {"task": task, "source": source, "template": template, "length": f"up to {size}"}
+    features = [("type", label) for label in said]
+    features += [(name, value) for name, value in others.items() if value]
+    return _Candidate(place, text, task, tuple(features), not said)
+
+
+def _record_faults(record: AnyRecord, text: str, rules: QualityRules) -> list[str]:
+    lang = record.lang if record.lang in ("zh", "en") else "zh"
+    wrong = faults(Document("", text, meta={"lang": lang}), None, rules)
+    if record.output.startswith("{"):
+        try:
+            msgspec.json.decode(record.output)
+        except msgspec.DecodeError:
+            wrong.append(BROKEN)
+    if record.output.strip() == text.strip():
+        wrong.append(COPIED)
+    return wrong
+
+
+def _choose(pool: list[_Candidate], options: SelectOptions, report: SelectReport) -> set[int]:
+    rng = random.Random(options.seed)
+    at_random = rng.sample(pool, min(options.total, len(pool)))
+    greedy = _Greedy(options, report.left_out, rng)
+    saying = [candidate for candidate in pool if not candidate.is_empty]
+    empty = [candidate for candidate in pool if candidate.is_empty]
+    wanted = options.total - min(int(options.total * options.empty_rate), len(empty))
+    greedy.take(saying, wanted)
+    greedy.take(empty, min(options.total - wanted, options.total - len(greedy.chosen)))
+    available = Counter(feature for candidate in pool for feature in candidate.features)
+    report.values = {key: (greedy.counts[key], number) for key, number in available.items()}
+    report.types_at_random = len(
+        {key for candidate in at_random for key in candidate.features if key[0] == "type"}
+    )
+    report.chosen = len(greedy.chosen)
+    return greedy.chosen
+
+
+class _Greedy:
+    """Takes the candidates that add most to what was taken before."""
+
+    def __init__(self, options: SelectOptions, left_out: Counter[str], rng: random.Random) -> None:
+        self.options = options
+        self.left_out = left_out
+        self.rng = rng
+        self.chosen: set[int] = set()
+        self.counts: Counter[Feature] = Counter()
+        self.index = RougeIndex(options.rouge) if options.rouge else None
+
+    def take(self, pool: Sequence[_Candidate], wanted: int) -> None:
+        """Take up to `wanted` of the pool; of equals one by chance."""
+        heap = [(-self._gain(one), self.rng.random(), i) for i, one in enumerate(pool)]
+        heapq.heapify(heap)
+        taken = 0
+        while heap and taken < wanted:
+            _, chance, i = heapq.heappop(heap)
+            entry = (-self._gain(pool[i]), chance, i)
+            if heap and entry > heap[0]:
+                heapq.heappush(heap, entry)
+                continue
+            reason = self._refusal(pool[i])
+            if reason:
+                self.left_out[reason] += 1
+                continue
+            self._keep(pool[i])
+            taken += 1
+        if heap:
+            self.left_out[UNNEEDED] += len(heap)
+
+    def _gain(self, candidate: _Candidate) -> float:
+        gain = 0.0
+        for feature in candidate.features:
+            number = self.counts[feature]
+            gain += DIMENSIONS[feature[0]] * math.log((number + 2) / (number + 1))
+            if feature[0] == "type" and number < self.options.floor:
+                gain += _FLOOR_BONUS
+        return gain
+
+    def _refusal(self, candidate: _Candidate) -> str:
+        for feature in candidate.features:
+            limit = self.options.most.get(feature[0])
+            if limit is not None and self.counts[feature] >= limit:
+                return f"enough of its {feature[0]}"
+        if self.index is not None and self.index.find(candidate.text, candidate.task):
+            return NEAR
+        return ""
+
+    def _keep(self, candidate: _Candidate) -> None:
+        self.chosen.add(candidate.place)
+        self.counts.update(candidate.features)
+        if self.index is not None:
+            self.index.add(candidate.place, candidate.text, candidate.task)
