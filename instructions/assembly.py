@@ -107,8 +107,9 @@ def _schema_of_source(document: Document) -> Schema:
         names = builtin_schemas()
         raise InputError(
             f"document {document.id!r}: meta.source is {source!r}, which names no built-in schema"
-            f"{near_miss(str(source), names)}; pass --schema with one of "
-            f"{', '.join(names)} or a file"
+            f"{near_miss(str(source), names)}; pass --schema derived to ask for what the inputs "
+            "hold, or --schema with a file (chinchilla data schema writes one to start from) or "
+            f"one of {', '.join(names)}"
         ) from None
 
 

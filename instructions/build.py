@@ -5,14 +5,18 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from chinchilla.errors import ConfigError
+from chinchilla.jsonl import read_documents
 from chinchilla.prompt import check_style
+from chinchilla.schema import Schema
 
 from .assembly import Built, Line, assemble
+from .derive import DERIVED, derive_schema
 from .manifest import described_file, plain, versions
 from .mixture import MixOptions, apportion, draw_mix, plan_mix, shuffled
 from .options import BuildOptions
@@ -24,8 +28,8 @@ from .sinks import Sink, open_sink
 class BuildJob:
     """Everything that decides the bytes of a build (`workers` alone does not).
 
-    `schema` is a built-in name or a file (default: the built-in schema named by each document's
-    `meta.source`). `negatives` is `similarity`, `cooccurrence` or a file with a table.
+    `schema` is a built-in name, a file, or `derived`: made of what the inputs hold (default: the
+    built-in schema named by each document's `meta.source`). `negatives` is `similarity`, `cooccurrence` or a file with a table.
     `shots_from` are files of gold documents for worked examples (default: the inputs).
     `tokenizer` is a `tokenizer.json` to count tokens with. `licences` are those allowed in
     `meta.licence` (default: all).
@@ -34,7 +38,7 @@ class BuildJob:
     inputs: tuple[str, ...]
     options: BuildOptions = field(default_factory=BuildOptions)
     mix: MixOptions = field(default_factory=MixOptions)
-    schema: str | None = None
+    schema: Schema | str | None = None
     negatives: str = "similarity"
     shots_from: tuple[str, ...] = ()
     tokenizer: str | None = None
@@ -89,6 +93,9 @@ def build_files(
         SchemaError: unknown schema.
     """
     _check(job)
+    if job.schema == DERIVED:
+        documents = chain.from_iterable(map(read_documents, job.inputs))
+        job = replace(job, schema=derive_schema(documents))
     report = BuildReport()
     is_chosen = job.mix.is_active or job.options.empty_rate is not None
     batches = _counted(assemble(job, joined=not is_chosen), report)
@@ -131,7 +138,8 @@ def manifest(job: BuildJob, output: str | Path, report: BuildReport) -> dict[str
     Files are given by name, size and hash; `workers` and folders are left out, so that the same
     job gives the same manifest everywhere.
     """
-    files = [path for path in (job.schema, job.negatives, job.tokenizer) if _is_file(path)]
+    schema = job.schema.name if isinstance(job.schema, Schema) else job.schema
+    files = [path for path in (schema, job.negatives, job.tokenizer) if _is_file(path)]
     names = ["chinchilla-ie", "msgspec"]
     names += ["pyarrow"] if Path(output).suffix == ".parquet" else []
     names += ["tokenizers"] if job.tokenizer else []
@@ -141,7 +149,7 @@ def manifest(job: BuildJob, output: str | Path, report: BuildReport) -> dict[str
         "output": {"name": Path(output).name, "sha256": report.sha256},
         "options": plain(job.options),
         "mixture": plain(job.mix),
-        "schema": Path(job.schema).name if job.schema else "by meta.source",
+        "schema": Path(schema).name if schema else "by meta.source",
         "negatives": Path(job.negatives).name,
         "licences": list(job.licences),
         "counts": report.to_dict(),
@@ -160,7 +168,9 @@ def _check(job: BuildJob) -> None:
     if options.max_tokens is not None and job.tokenizer is None:
         raise ConfigError("a limit in tokens needs a tokenizer; pass --tokenizer tokenizer.json")
     if "-" in job.inputs and (
-        job.negatives == "cooccurrence" or (options.shots and not job.shots_from)
+        job.schema == DERIVED
+        or job.negatives == "cooccurrence"
+        or (options.shots and not job.shots_from)
     ):
         raise ConfigError("the inputs must be read twice; name a file instead of '-'")
 

@@ -12,6 +12,7 @@ COMMANDS = {
         "Turn the files of a corpus into documents, one JSON object a line.",
     ),
     "build": ("data_build", "Turn documents into instruction records, mixed as asked."),
+    "schema": ("data_schema", "Make a schema file of what documents hold."),
     "stats": ("data_stats", "Count sources, types, lengths and negatives."),
     "audit": ("data_audit", "Find duplicates and leaks between files, and remove them."),
     "select": ("data_select", "Choose a small, diverse set that covers every type."),

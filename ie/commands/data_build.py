@@ -102,7 +102,8 @@ _COUNT = click.IntRange(min=0)
 @click.option("-o", "--output", default="-", show_default=True, help="*.jsonl, *.gz or *.parquet.")
 @click.option("--config", is_eager=True, callback=_config, expose_value=False,
               help="YAML with any of these options.")  # fmt: skip
-@click.option("--schema", help="Built-in name or file; default: the one meta.source names.")
+@click.option("--schema",
+              help="Built-in name, file, or derived (of the inputs); default: by meta.source.")  # fmt: skip
 @click.option("--format", "format_", type=click.Choice(["json", "compact"]), help="Answer form.")
 @click.option(
     "--template",

@@ -10,6 +10,7 @@ import click
 
 from .. import jsonl
 from ..errors import ConfigError, InputError
+from ..schema import builtin_schemas
 
 _ANNOTATIONS = ("entities", "relations", "events")
 
@@ -117,7 +118,11 @@ def _print_summary(summary: dict[str, Any], seconds: float) -> None:
     if summary["documents"] and not any(summary[key] for key in _ANNOTATIONS):
         hint = "no annotation in any record: is it a file of this corpus, or a split without gold?"
         console.print(f"{summary['name']}: {hint}", highlight=False)
-    console.print(f"{summary['name']}: {counts} in {seconds:.1f} s", highlight=False)
+    name = summary["name"]
+    if any(summary[key] for key in _ANNOTATIONS) and name not in builtin_schemas():
+        hint = f"no built-in schema is called {name!r}: build records with --schema derived"
+        console.print(hint, highlight=False)
+    console.print(f"{name}: {counts} in {seconds:.1f} s", highlight=False)
 
 
 def _plain(content: str) -> Any:
