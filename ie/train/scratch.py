@@ -181,7 +181,7 @@ class Scratch:
             hidden = self._forward(input_ids=ids, use_cache=False).last_hidden_state
             # Logits of the whole prompt would cost as much as several layers.
             logits = self.model.lm_head(hidden[:, :-1][answer_at])
-        loss = torch.nn.functional.cross_entropy(logits.float(), ids[:, 1:][answer_at])
+        loss: Any = torch.nn.functional.cross_entropy(logits.float(), ids[:, 1:][answer_at])
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimizer in self.optimizers:
@@ -311,10 +311,10 @@ def _optimizers(model: Any, config: ScratchConfig) -> list[Any]:
     matrices = [p for p in model.model.layers.parameters() if p.ndim == 2]
     inner = {id(parameter) for parameter in matrices}
     others = [p for p in model.parameters() if id(p) not in inner]
-    decay = {"lr": config.lr, "weight_decay": config.weight_decay}
+    rate, decay = config.lr, config.weight_decay
     return [
-        torch.optim.Muon(matrices, adjust_lr_fn="match_rms_adamw", **decay),
-        torch.optim.AdamW(others, betas=(0.9, 0.98), fused=True, **decay),
+        torch.optim.Muon(matrices, rate, decay, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(others, rate, (0.9, 0.98), weight_decay=decay, fused=True),
     ]
 
 
