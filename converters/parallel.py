@@ -50,7 +50,8 @@ def convert(
     if workers == 1 or not is_linewise(corpus) or "-" in files:
         return (lines for _, lines in encode_batches(read(name, files, report=report, **options)))
     # Options that are wrong are told before any process is started.
-    read(corpus, files, report=report, **options)
+    read(corpus, files, **options)
+    report.name = str(options.get("source", corpus))
     return _together(corpus, files, report, workers, options)
 
 
@@ -59,7 +60,8 @@ def _together(
 ) -> Iterator[bytes]:
     # Not fork: threads of the parent may hold locks in the child.
     context = get_context("spawn")
-    job = (name, paths, report.strict, options)
+    blank = Report(strict=report.strict, check_keys=report.check_keys)
+    job = (name, paths, blank, options)
     connections, processes = [], []
     endings: list[_Ending] = []
     try:
@@ -102,14 +104,13 @@ def _work(
     connection: Connection,
     number: int,
     workers: int,
-    job: tuple[str, list[str], bool, dict[str, Any]],
+    job: tuple[str, list[str], Report, dict[str, Any]],
 ) -> None:
     # Ctrl-C reaches all processes of a terminal; the first one ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    name, paths, strict, options = job
+    name, paths, report, options = job
     share = Share(number, workers)
     take_share(share)
-    report = Report(strict=strict)
     try:
         with closing(connection):
             try:

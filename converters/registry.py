@@ -18,6 +18,7 @@ from chinchilla.data import Document, check_offsets
 from chinchilla.errors import ConfigError, InputError, near_miss
 
 from .report import Report
+from .source import is_first_share
 
 ENTRY_POINTS = "chinchilla.converters"
 _ENGLISH = {"joiner": " "}
@@ -155,8 +156,21 @@ def read(
     report = Report() if report is None else report
     report.name = str(given["name"])
     given = {key: value for key, value in given.items() if key in takes}
-    documents = reader(list(paths), report, **given, **{**fixed, **options})
+    files = list(paths)
+    if is_first_share():
+        _note_namesakes(files, report)
+    documents = reader(files, report, **given, **{**fixed, **options})
     return _counted(documents, report, meta)
+
+
+def _note_namesakes(files: Iterable[str | Path], report: Report) -> None:
+    """Ids are made of a file's name and the place in it, so those of namesakes are the same."""
+    seen: dict[str, str] = {}
+    for path in map(str, files):
+        other = seen.setdefault(Path(path).stem, path)
+        if other != path:
+            what = f"as {other}; ids that the corpus does not give are repeated"
+            report.note("file of the same name", (path, 1), what)
 
 
 def _counted(

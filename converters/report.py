@@ -29,10 +29,15 @@ class Reason:
 
 @dataclass
 class Report:
-    """Totals and faults of one conversion; `strict` turns the first loss into an error."""
+    """Totals and faults of one conversion; `strict` turns the first loss into an error.
+
+    `check_keys` asks readers of JSON to look for repeated keys at every depth, which takes several
+    times as long; those of the record itself are always looked for.
+    """
 
     name: str = ""
     strict: bool = False
+    check_keys: bool = False
     documents: int = 0
     entities: int = 0
     relations: int = 0

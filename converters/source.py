@@ -95,6 +95,11 @@ def take_share(share: Share) -> None:
     _share = share
 
 
+def is_first_share() -> bool:
+    """Say whether what concerns a file as a whole is for this process to report."""
+    return _share is None or _share.number == 0
+
+
 def _shared(batches: Iterable[_T]) -> Iterable[_T]:
     return batches if _share is None else _share.own(batches)
 
@@ -125,9 +130,10 @@ def read_objects(
 
     The ordinal is the line of JSON lines and the position from 1 in an array. `once` lists keys
     (with their quotes) that a record holds at most once: JSON parsers keep the last of two silently.
+    With `report.check_keys` every key at every depth is looked at.
     `check` raises LookupError for a record that is not of the format.
     """
-    objects = _Objects(kind, encoding, once, check)
+    objects = _Objects(kind, encoding, once, check, deeply=report.check_keys)
     for path in map(str, paths):
         trial = Trial(path, report, expected)
         if _is_array(path):
@@ -155,7 +161,10 @@ class _Objects(Generic[_T]):
         encoding: str,
         once: Sequence[bytes],
         check: Callable[[_T], object] | None,
+        *,
+        deeply: bool,
     ) -> None:
+        self.deeply = deeply
         self.decoder = msgspec.json.Decoder(kind)
         self.encoding = encoding
         self.is_plain = is_utf8(encoding)
@@ -165,7 +174,7 @@ class _Objects(Generic[_T]):
 
     def all_at_once(self, lines: Sequence[bytes]) -> list[_T] | None:
         """Return the values of lines with a record each, or None if there is any doubt."""
-        if not self.is_plain:
+        if not self.is_plain or self.deeply:
             return None
         data = b"".join(lines)
         try:
@@ -200,7 +209,7 @@ class _Objects(Generic[_T]):
                     reason, what = _fault(error, self.encoding, data)
                     trial.fail(reason, line, what)
                 continue
-            if self.once and max(map(data.count, self.once)) > 1:
+            if self.deeply or (self.once and max(map(data.count, self.once)) > 1):
                 twice = _repeated_key(data, self.encoding)
                 if twice:
                     trial.fail("duplicate key", line, repr(twice))

@@ -15,6 +15,8 @@ from chinchilla.schema import Schema, read_schema
 from .duplicates import KINDS, Duplicate, Index, Item
 from .quality import faults
 
+REPEATED_ID = "repeated id"
+
 
 @dataclass(frozen=True)
 class AuditOptions:
@@ -24,7 +26,8 @@ class AuditOptions:
     by `measure`, one of `duplicates.MEASURES`.
     With `against` the inputs are compared with those files, and with `within` (or without
     `against`) also among themselves: of several duplicates the first is kept. `quality` checks
-    documents by the rules of `quality.faults`, labels by `schema` if it is given.
+    documents by the rules of `quality.faults`, labels by `schema` if it is given, and ids, which
+    should be unique in all inputs.
     """
 
     against: tuple[str, ...] = ()
@@ -122,6 +125,7 @@ class _Audit:
         self.foreign = Index(near=near, measure=options.measure)
         self.own = Index(near=near, scoped=True, measure=options.measure)
         self.within = options.within or not options.against
+        self.ids: set[str] = set()
         self.report = AuditReport()
 
     def judge(self, item: Item, broken: Sequence[str]) -> bool:
@@ -175,4 +179,7 @@ def _items(path: str | Path, audit: _Audit | None) -> Iterator[tuple[Item, bytes
             item = Item(document.text, file, number, document.id, source, "", gold)
             if audit is not None and audit.options.quality:
                 broken = faults(document, audit.schema)
+                if document.id in audit.ids:
+                    broken.append(REPEATED_ID)
+                audit.ids.add(document.id)
         yield item, line, broken

@@ -161,3 +161,12 @@ def test_the_command_reports_removes_and_checks(files):
     assert report["duplicates"] == {"exact": 0, "normalised": 1, "near": 1}
     assert len((files / "clean.jsonl").read_bytes().splitlines()) == 2
     assert CliRunner().invoke(command, [*arguments[:1], "--remove"]).exit_code == 2
+
+
+def test_ids_given_twice_are_a_fault_across_files(tmp_path):
+    write_values(tmp_path / "one.jsonl", [named("a", "雀巢宣布裁员四千人。")])
+    write_values(tmp_path / "two.jsonl", [named("a", "天气很好，适合出游散步晒太阳。")])
+    files = [tmp_path / "one.jsonl", tmp_path / "two.jsonl"]
+    report = audit_files(files, AuditOptions(quality=True, near=0))
+    assert report.faults == {"repeated id": 1}
+    assert report.found[0]["file"] == "two.jsonl"

@@ -171,6 +171,40 @@ def test_duplicate_key_is_counted_not_overwritten(tmp_path, name):
     assert report.reasons["duplicate key"].outcome == "dropped"
 
 
+def test_a_duplicate_key_inside_is_counted_where_it_is_looked_for(tmp_path):
+    path = tmp_path / "sample.json"
+    argument = {"role": "裁员方", "argument": "甲", "argument_start_index": 0}
+    event = {
+        "event_type": "裁员",
+        "trigger": "裁",
+        "trigger_start_index": 1,
+        "arguments": [argument],
+    }
+    good = json.dumps({"text": "甲裁员", "id": "1", "event_list": [event]}, ensure_ascii=False)
+    twice = good.replace('"role": "裁员方"', '"role": "裁员方", "role": "乙方"')
+    path.write_text(f"{good}\n{twice}\n", encoding="utf-8")
+    assert len(list(converters.read("duee", [path]))) == 2
+    report = converters.Report(check_keys=True)
+    assert len(list(converters.read("duee", [path], report=report))) == 1
+    assert report.reasons["duplicate key"].examples == [(f"{path}:2", "'role'")]
+
+
+def test_files_of_one_name_are_told_because_their_documents_share_ids(tmp_path):
+    paths = []
+    for folder in ("train", "dev"):
+        (tmp_path / folder).mkdir()
+        paths.append(tmp_path / folder / "data.json")
+        paths[-1].write_text('{"text": "甲裁员", "spo_list": []}\n', encoding="utf-8")
+    report = converters.Report()
+    ids = [document.id for document in converters.read("duie", paths, report=report)]
+    assert ids == ["duie-data-1", "duie-data-1"]
+    assert report.reasons["file of the same name"].examples[0][0] == f"{paths[1]}:1"
+    assert report.reasons["file of the same name"].outcome == "kept"
+    shared = converters.Report()
+    assert len(list(converters.convert("duie", paths, report=shared, workers=2))) == 2
+    assert shared.to_dict() == report.to_dict()
+
+
 def test_a_key_quoted_in_a_text_is_no_duplicate(tmp_path):
     line = json.dumps({"text": '键名是"text"和"label"'}, ensure_ascii=False) + "\n"
     documents, faults, _ = convert(tmp_path, "cluener", line)

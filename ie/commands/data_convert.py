@@ -26,6 +26,8 @@ _ANNOTATIONS = ("entities", "relations", "events")
 )
 @click.option("--mapping", metavar="FILE", help="A YAML file of options, as fields and types.")
 @click.option("--strict", is_flag=True, help="Stop at the first record or annotation that is lost.")
+@click.option("--check-keys", is_flag=True,
+              help="Look for repeated JSON keys at every depth; slower.")  # fmt: skip
 @click.option("--workers", type=click.IntRange(min=1), default=1,
               help="Processes that share the lines of JSON Lines files.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Overwrite the output.")
@@ -39,6 +41,7 @@ def command(
     options: tuple[str, ...],
     mapping: str | None,
     strict: bool,
+    check_keys: bool,
     workers: int,
     force: bool,
     quiet: bool,
@@ -53,7 +56,7 @@ def command(
 
     if report_path and not force and Path(report_path).exists():
         raise InputError(f"{report_path}: exists; pass --force to overwrite it")
-    report = converters.Report(strict=strict)
+    report = converters.Report(strict=strict, check_keys=check_keys)
     given = converters.read_mapping(mapping) if mapping else {}
     begin = time.perf_counter()
     given = {**given, **_options(options), "encoding": encoding}
