@@ -1,5 +1,7 @@
 """Constrained decoding: a model can write only answers that parse, fit the schema and the text.
 
+An answer under constraint numbers no occurrence (see `formats`): order alone places its mentions.
+
 substrings   which mentions a text holds (a suffix automaton)
 memory       what an answer has said so far, and what it may still name
 spelling     the option trees of the two written forms

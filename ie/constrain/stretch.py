@@ -3,6 +3,10 @@
 Where the answer can go on in one way only, and within a mention, which goes on as the text does,
 the next tokens are guessed, read by the model in one pass, and kept as far as each is what the
 model would have chosen. The answer is the one that a token at a time gives.
+
+This saves more passes than transformers' prompt lookup, which drafts from the prompt and knows
+nothing of the answer's form (`scripts/bench_constrain`: 59 % against 36 % on short answers in
+JSON); that is why nothing here switches the latter on.
 """
 
 from collections.abc import Callable, Sequence
