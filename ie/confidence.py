@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from .data import Extraction, map_mentions
+from .data import Event, Extraction, Relation, map_mentions
 from .formats import Item
 
 Range = tuple[int, int]
 _EDGE = 1e-6
+_LEAST_SLOPE = 0.05
 _NOWHERE: Range = (-1, -1)
 
 
@@ -85,28 +86,51 @@ def item_scores(
 
 
 class Calibration(msgspec.Struct, frozen=True):
-    """Maps a score to a probability: sigmoid(logit(score) / temperature + bias)."""
+    """Maps a score to a probability: sigmoid(logit(score) / temperature + bias).
+
+    `kinds` holds maps of their own for `entities`, `relations`, `triggers` and `arguments`: a
+    model may be modest about names and sure of wrong roles.
+    """
 
     temperature: float = 1.0
     bias: float = 0.0
+    kinds: dict[str, "Calibration"] = {}
 
-    def apply(self, score: float) -> float:
-        """Return the calibrated score, between 0 and 1; the order of scores stays."""
-        return _sigmoid(_logit(score) / self.temperature + self.bias)
+    def apply(self, score: float, kind: str = "") -> float:
+        """Return the calibrated score, between 0 and 1; within a kind the order stays."""
+        found = self.kinds.get(kind, self)
+        return _sigmoid(_logit(score) / found.temperature + found.bias)
 
 
 def calibrate(extraction: Extraction, calibration: Calibration) -> Extraction:
-    """Return the extraction with every score of a mention or fact calibrated."""
+    """Return the extraction with every score of a mention or fact calibrated.
 
-    def changed(value: Any) -> Any:
-        if value.score is None:
+    An event is judged as its trigger, the ends of a relation as the relation.
+    """
+
+    def changed(value: Any, kind: str) -> Any:
+        if value is None or value.score is None:
             return value
-        return msgspec.structs.replace(value, score=calibration.apply(value.score))
+        return msgspec.structs.replace(value, score=calibration.apply(value.score, kind))
 
-    found = map_mentions(extraction, changed)
-    relations = tuple(changed(relation) for relation in found.relations)
-    events = tuple(changed(event) for event in found.events)
-    return Extraction(found.entities, relations, events, found.issues)
+    def relation(found: Relation) -> Any:
+        ends = Extraction(relations=(found,))
+        return changed(
+            map_mentions(ends, lambda m: changed(m, "relations")).relations[0], "relations"
+        )
+
+    def event(found: Event) -> Any:
+        trigger = changed(found.trigger, "triggers")
+        arguments = tuple(changed(argument, "arguments") for argument in found.arguments)
+        whole = changed(found, "triggers")
+        return Event(found.type, trigger, arguments, whole.score)
+
+    return Extraction(
+        tuple(changed(entity, "entities") for entity in extraction.entities),
+        tuple(map(relation, extraction.relations)),
+        tuple(map(event, extraction.events)),
+        extraction.issues,
+    )
 
 
 def fit_calibration(scores: Sequence[float], correct: Sequence[bool]) -> Calibration:
@@ -140,8 +164,10 @@ def fit_calibration(scores: Sequence[float], correct: Sequence[bool]) -> Calibra
             (curvature[2] * gradient[0] - curvature[1] * gradient[1]) / determinant,
             (curvature[0] * gradient[1] - curvature[1] * gradient[0]) / determinant,
         )
-        # A slope that is not positive would turn the order round.
-        slope, bias = max(slope - steps[0], 0.05), bias - steps[1]
+        # A slope that is not positive would turn the order round; at its least, only the bias moves.
+        if slope - steps[0] < _LEAST_SLOPE:
+            steps = (slope - _LEAST_SLOPE, gradient[1] / curvature[2])
+        slope, bias = slope - steps[0], bias - steps[1]
         if max(map(abs, steps)) < 1e-9:
             break
     return Calibration(1.0 / slope, bias)

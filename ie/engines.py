@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from .backend import Backend
 from .confidence import Calibration
@@ -90,11 +91,17 @@ def read_calibration(path: Path) -> Calibration:
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-        return Calibration(float(value["temperature"]), float(value.get("bias", 0.0)))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        kinds = {name: _one(part) for name, part in value.get("kinds", {}).items()}
+        whole = _one(value)
+        return Calibration(whole.temperature, whole.bias, kinds)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(
             f"{path}: no calibration ({error}); make one with chinchilla evaluate --calibrate"
         ) from None
+
+
+def _one(value: dict[str, Any]) -> Calibration:
+    return Calibration(float(value["temperature"]), float(value.get("bias", 0.0)))
 
 
 def _calibration(folder: Path) -> Calibration | None:

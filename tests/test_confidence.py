@@ -9,10 +9,14 @@ import pytest
 from chinchilla.confidence import (
     Calibration,
     TokenScores,
+    calibrate,
     calibration_error,
     fit_calibration,
     item_scores,
 )
+from chinchilla.data import Argument, Entity, Event, Extraction, Mention, Relation
+from chinchilla.engines import read_calibration
+from chinchilla.errors import ModelError
 from chinchilla.formats import Item
 from chinchilla.parse import parse
 from chinchilla.schema import Schema
@@ -111,3 +115,31 @@ def test_calibration_error_is_the_gap_within_bins() -> None:
     error = calibration_error([0.95, 0.95, 0.05], [True, False, False])
     assert error == pytest.approx((2 * 0.45 + 0.05) / 3)
     assert calibration_error([], []) == 0.0
+
+
+def test_each_kind_of_score_has_its_own_calibration() -> None:
+    low, high = Calibration(bias=-4.0), Calibration(bias=4.0)
+    husband, wife = Entity(None, "甲", 5, 6, 0.5), Entity(None, "乙", 7, 8)
+    event = Event("结婚", Mention("婚", 3, 4), (Argument("人", "甲", 5, 6, 0.5),), 0.5)
+    found = Extraction(
+        (Entity("人名", "王芳", 0, 2, 0.5),), (Relation("妻子", husband, wife, {}, 0.5),), (event,)
+    )
+    kinds = {"entities": high, "relations": low, "triggers": high, "arguments": low}
+    better = calibrate(found, Calibration(kinds=kinds))
+    assert better.entities[0].score == pytest.approx(0.982, abs=1e-3)
+    assert better.relations[0].score == pytest.approx(0.018, abs=1e-3)
+    assert better.relations[0].subject.score == pytest.approx(0.018, abs=1e-3)
+    assert better.relations[0].object.score is None
+    assert better.events[0].score == pytest.approx(0.982, abs=1e-3)
+    assert better.events[0].trigger.score is None
+    assert better.events[0].arguments[0].score == pytest.approx(0.018, abs=1e-3)
+
+
+def test_a_calibration_of_kinds_is_read_from_its_file(tmp_path) -> None:
+    path = tmp_path / "calibration.json"
+    path.write_text('{"temperature": 2, "bias": 1, "kinds": {"arguments": {"temperature": 3}}}')
+    found = read_calibration(path)
+    assert found == Calibration(2.0, 1.0, {"arguments": Calibration(3.0)})
+    path.write_text('{"temperature": 2, "kinds": [1]}')
+    with pytest.raises(ModelError, match="evaluate --calibrate"):
+        read_calibration(path)

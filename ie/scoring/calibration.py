@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..confidence import fit_calibration
+from .. import confidence
 from ..data import Document
 from .pairing import Pair
 from .spans import argument_items, entity_items, has_typed_ends, relation_items, trigger_items
@@ -28,7 +28,11 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How well scores agree with being right; `error` is the expected calibration error."""
+    """How well scores agree with being right; `error` is the expected calibration error.
+
+    `kinds` are the fits for entities, relations, triggers and arguments, where there are several;
+    the figures `after` use them.
+    """
 
     count: int
     error: float
@@ -40,43 +44,63 @@ class Calibration:
     brier_after: float
     log_loss_after: float
     bins: tuple[Bin, ...]
+    kinds: dict[str, confidence.Calibration]
 
     def to_dict(self) -> dict[str, Any]:
         """Return every figure; `bins` as a list of objects."""
-        names = [name for name in self.__dataclass_fields__ if name != "bins"]
+        names = [name for name in self.__dataclass_fields__ if name not in ("bins", "kinds")]
         figures: dict[str, Any] = {name: getattr(self, name) for name in names}
         bin_names = Bin.__dataclass_fields__
         figures["bins"] = [{n: getattr(part, n) for n in bin_names} for part in self.bins]
+        figures["kinds"] = {
+            kind: {"temperature": fit.temperature, "bias": fit.bias}
+            for kind, fit in self.kinds.items()
+        }
         return figures
 
 
-def scored_items(pairs: Iterable[Pair]) -> list[tuple[float, bool]]:
-    """Return `(score, is right by the strict rule)` of every predicted item that has a score.
+class ScoredItem(NamedTuple):
+    """The score of a predicted item, whether it is right by the strict rule, and its section."""
+
+    score: float
+    is_right: bool
+    kind: str = ""
+
+
+def scored_items(pairs: Iterable[Pair]) -> list[ScoredItem]:
+    """Return every predicted item that has a score.
 
     A trigger without a score of its own takes that of its event.
     """
-    found: list[tuple[float, bool]] = []
+    found: list[ScoredItem] = []
     for gold, predicted in pairs:
         typed = has_typed_ends(gold)
         sections = (
-            (entity_items(gold), entity_items(predicted), [e.score for e in predicted.entities]),
             (
+                "entities",
+                entity_items(gold),
+                entity_items(predicted),
+                [e.score for e in predicted.entities],
+            ),
+            (
+                "relations",
                 relation_items(gold, typed),
                 relation_items(predicted, typed),
                 [r.score for r in predicted.relations],
             ),
-            (trigger_items(gold), trigger_items(predicted), _trigger_scores(predicted)),
+            ("triggers", trigger_items(gold), trigger_items(predicted), _trigger_scores(predicted)),
             (
+                "arguments",
                 argument_items(gold),
                 argument_items(predicted),
                 [a.score for e in predicted.events for a in e.arguments],
             ),
         )
-        for asked, given, scores in sections:
+        for kind, asked, given, scores in sections:
             known = set(asked)
             for item, score in zip(given, scores, strict=True):
                 if score is not None:
-                    found.append((score, item in known))
+                    found.append(ScoredItem(score, item in known, kind))
     return found
 
 
@@ -88,7 +112,7 @@ def _trigger_scores(document: Document) -> list[float | None]:
     ]
 
 
-def calibrate(items: Sequence[tuple[float, bool]]) -> Calibration | None:
+def calibrate(items: Sequence[ScoredItem]) -> Calibration | None:
     """Measure calibration and fit `confidence.Calibration`; None where nothing has a score.
 
     Expected calibration error: over ten equal bins, the mean distance of mean score and share of
@@ -98,10 +122,10 @@ def calibrate(items: Sequence[tuple[float, bool]]) -> Calibration | None:
     """
     if not items:
         return None
-    scores = np.array([score for score, _ in items], dtype=float)
-    right = np.array([is_right for _, is_right in items], dtype=float)
-    fitted = fit_calibration([score for score, _ in items], [is_right for _, is_right in items])
-    after = np.array([fitted.apply(score) for score, _ in items])
+    scores = np.array([item.score for item in items], dtype=float)
+    right = np.array([item.is_right for item in items], dtype=float)
+    fitted = _fit(items)
+    after = np.array([fitted.apply(item.score, item.kind) for item in items])
     bins = _bins(scores, right)
     return Calibration(
         len(items),
@@ -114,7 +138,21 @@ def calibrate(items: Sequence[tuple[float, bool]]) -> Calibration | None:
         float(np.mean((after - right) ** 2)),
         _log_loss(after, right),
         tuple(bins),
+        fitted.kinds,
     )
+
+
+def _fit(items: Sequence[ScoredItem]) -> confidence.Calibration:
+    kinds = {item.kind for item in items}
+    fits = {
+        kind: _fit([item for item in items if item.kind == kind])
+        for kind in sorted(kinds)
+        if len(kinds) > 1
+    }
+    whole = confidence.fit_calibration(
+        [item.score for item in items], [item.is_right for item in items]
+    )
+    return confidence.Calibration(whole.temperature, whole.bias, fits)
 
 
 def _log_loss(scores: Any, right: Any) -> float:
