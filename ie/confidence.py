@@ -147,30 +147,51 @@ def fit_calibration(scores: Sequence[float], correct: Sequence[bool]) -> Calibra
     if len(set(correct)) < 2:
         return Calibration()
     points = [(_logit(score), float(right)) for score, right in zip(scores, correct, strict=True)]
-    slope, bias, pull = 1.0, 0.0, 1e-3 * len(points)
+    pull = 1e-3 * len(points)
+    at, cost = (1.0, 0.0), _cost(points, pull, 1.0, 0.0)
     for _ in range(100):
-        gradient = [pull * (slope - 1.0), pull * bias]
-        curvature = [pull, 0.0, pull]
-        for x, right in points:
-            p = _sigmoid(slope * x + bias)
-            weight = p * (1.0 - p)
-            gradient[0] += (p - right) * x
-            gradient[1] += p - right
-            curvature[0] += weight * x * x
-            curvature[1] += weight * x
-            curvature[2] += weight
-        determinant = curvature[0] * curvature[2] - curvature[1] ** 2
-        steps = (
-            (curvature[2] * gradient[0] - curvature[1] * gradient[1]) / determinant,
-            (curvature[0] * gradient[1] - curvature[1] * gradient[0]) / determinant,
-        )
-        # A slope that is not positive would turn the order round; at its least, only the bias moves.
-        if slope - steps[0] < _LEAST_SLOPE:
-            steps = (slope - _LEAST_SLOPE, gradient[1] / curvature[2])
-        slope, bias = slope - steps[0], bias - steps[1]
-        if max(map(abs, steps)) < 1e-9:
+        step = _newton_step(points, pull, *at)
+        # A whole step may leap over the best place, and then ever further: halve it until it helps.
+        for _ in range(40):
+            # A slope that is not positive would turn the order round.
+            tried = max(at[0] - step[0], _LEAST_SLOPE), at[1] - step[1]
+            found = _cost(points, pull, *tried)
+            if found < cost:
+                break
+            step = step[0] / 2, step[1] / 2
+        if found >= cost - 1e-12 * len(points):
             break
-    return Calibration(1.0 / slope, bias)
+        at, cost = tried, found
+    return Calibration(1.0 / at[0], at[1])
+
+
+def _cost(points: Sequence[tuple[float, float]], pull: float, slope: float, bias: float) -> float:
+    """Return the negative log-likelihood, with the pull towards slope 1 and bias 0."""
+    total = pull / 2 * ((slope - 1.0) ** 2 + bias**2)
+    for x, right in points:
+        z = slope * x + bias
+        total += max(z, 0.0) - z * right + math.log1p(math.exp(-abs(z)))
+    return total
+
+
+def _newton_step(
+    points: Sequence[tuple[float, float]], pull: float, slope: float, bias: float
+) -> tuple[float, float]:
+    gradient = [pull * (slope - 1.0), pull * bias]
+    curvature = [pull, 0.0, pull]
+    for x, right in points:
+        p = _sigmoid(slope * x + bias)
+        weight = p * (1.0 - p)
+        gradient[0] += (p - right) * x
+        gradient[1] += p - right
+        curvature[0] += weight * x * x
+        curvature[1] += weight * x
+        curvature[2] += weight
+    determinant = curvature[0] * curvature[2] - curvature[1] ** 2
+    step = (curvature[2] * gradient[0] - curvature[1] * gradient[1]) / determinant
+    if slope == _LEAST_SLOPE and step > 0:
+        return 0.0, gradient[1] / curvature[2]
+    return step, (curvature[0] * gradient[1] - curvature[1] * gradient[0]) / determinant
 
 
 def calibration_error(scores: Sequence[float], correct: Sequence[bool], bins: int = 10) -> float:
