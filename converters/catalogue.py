@@ -120,3 +120,8 @@ def document_meta(name: str, path: str) -> dict[str, Any]:
         meta["licence"] = entry.licence
     meta["file"] = Path(path).name
     return meta
+
+
+def document_id(given: object, name: str, stem: str, ordinal: int) -> str:
+    """Return the id that the corpus gives, or one made of the file's stem and the place in it."""
+    return f"{name}-{stem}-{ordinal}" if given in (None, "") else str(given)

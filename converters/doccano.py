@@ -14,7 +14,7 @@ import msgspec
 
 from chinchilla.data import Document
 
-from .catalogue import document_meta
+from .catalogue import document_id, document_meta
 from .linked import Linked
 from .located import Locator
 from .report import Report
@@ -69,7 +69,7 @@ def read(
                 linked.add_span(str(span.id), span.label, span.start_offset, span.end_offset, None)
             for link in record.relations:
                 linked.add_link(link.type, str(link.from_id), str(link.to_id))
-            identifier = f"{name}-{stem}-{ordinal}" if record.id in (None, "") else str(record.id)
+            identifier = document_id(record.id, name, stem, ordinal)
             yield linked.document(identifier, meta)
 
 

@@ -16,7 +16,7 @@ import msgspec
 
 from chinchilla.data import Argument, Document, Event
 
-from .catalogue import document_meta
+from .catalogue import document_id, document_meta
 from .located import Locator
 from .report import Report
 from .source import read_objects
@@ -70,7 +70,7 @@ def read(
                         aliases[f"events[{i}].arguments[{j}]"] = argument.alias
             if aliases:
                 meta = {**shared, "aliases": aliases}
-            identifier = f"{name}-{stem}-{ordinal}" if record.id in (None, "") else str(record.id)
+            identifier = document_id(record.id, name, stem, ordinal)
             yield Document(
                 identifier, text, events=tuple(events), issues=tuple(locator.issues), meta=meta
             )

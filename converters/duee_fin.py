@@ -19,7 +19,7 @@ from chinchilla.data import Argument, Document, Event, Issue, Mention
 from chinchilla.schema import Schema, read_schema
 from chinchilla.text import with_title
 
-from .catalogue import document_meta
+from .catalogue import document_id, document_meta
 from .locate import Span, nearest, spans_of, trimmed
 from .report import Place, Report
 from .source import read_objects
@@ -74,7 +74,7 @@ def read(
                 finder.event(event, f"events[{i}]") for i, event in enumerate(record.event_list)
             )
             yield Document(
-                f"{name}-{stem}-{ordinal}" if record.id in (None, "") else str(record.id),
+                document_id(record.id, name, stem, ordinal),
                 text,
                 events=events,
                 issues=tuple(finder.issues),

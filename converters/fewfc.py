@@ -13,7 +13,7 @@ import msgspec
 
 from chinchilla.data import Argument, Document, Event
 
-from .catalogue import document_meta
+from .catalogue import document_id, document_meta
 from .located import Locator
 from .report import Report
 from .source import read_objects
@@ -77,7 +77,7 @@ def read(
             events = tuple(
                 _event(event, locator, f"events[{i}]") for i, event in enumerate(record.events)
             )
-            identifier = f"{name}-{stem}-{ordinal}" if record.id in (None, "") else str(record.id)
+            identifier = document_id(record.id, name, stem, ordinal)
             yield Document(
                 identifier, record.content, events=events, issues=tuple(locator.issues), meta=meta
             )

@@ -16,7 +16,7 @@ import msgspec
 
 from chinchilla.data import Argument, Document, Event
 
-from .catalogue import document_meta
+from .catalogue import document_id, document_meta
 from .located import Locator
 from .report import Report
 from .source import read_objects
@@ -88,7 +88,7 @@ def read(
                 modes = [{"tense": item.tense, "polarity": item.polarity} for item in record.events]
                 meta = {**shared, "events": modes}
             yield Document(
-                f"{name}-{stem}-{ordinal}" if record.id in (None, "") else str(record.id),
+                document_id(record.id, name, stem, ordinal),
                 locator.text,
                 events=found,
                 issues=tuple(locator.issues),

@@ -19,7 +19,7 @@ from typing import Any
 
 from chinchilla.data import Argument, Document, Event, Mention
 
-from .catalogue import document_meta
+from .catalogue import document_id, document_meta
 from .fields import merged
 from .located import Locator
 from .report import Report
@@ -68,7 +68,7 @@ def read(
             events, rests = _events(record, names, locator)
             identifier = _first(record, names["id"])
             yield Document(
-                f"{name}-{stem}-{ordinal}" if identifier in (None, "") else str(identifier),
+                document_id(identifier, name, stem, ordinal),
                 locator.text,
                 events=tuple(events),
                 issues=tuple(locator.issues),

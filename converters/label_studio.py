@@ -16,7 +16,7 @@ import msgspec
 
 from chinchilla.data import Document
 
-from .catalogue import document_meta
+from .catalogue import document_id, document_meta
 from .linked import Linked
 from .located import Locator
 from .report import Report
@@ -88,7 +88,7 @@ def read(
                 if result.type == "relation":
                     label = result.labels[0] if result.labels else "relation"
                     linked.add_link(label, result.from_id, result.to_id)
-            identifier = f"{name}-{stem}-{ordinal}" if task.id in (None, "") else str(task.id)
+            identifier = document_id(task.id, name, stem, ordinal)
             yield linked.document(identifier, meta)
 
 

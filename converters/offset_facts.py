@@ -19,7 +19,7 @@ import msgspec
 
 from chinchilla.data import Document, Relation
 
-from .catalogue import document_meta
+from .catalogue import document_id, document_meta
 from .located import Locator
 from .report import Place, Report
 from .source import Trial, first_line, read_objects, read_text_lines
@@ -84,7 +84,7 @@ def _json(path: str, report: Report, name: str, encoding: str) -> Iterator[Docum
             (fact.relation, fact.h.name, fact.h.pos[0], fact.t.name, fact.t.pos[0], place)
             for fact in record.spo_list
         ]
-        identifier = f"{name}-{stem}-{ordinal}" if record.ID in (None, "") else str(record.ID)
+        identifier = document_id(record.ID, name, stem, ordinal)
         yield _document(identifier, record.text, rows, report, meta)
 
 

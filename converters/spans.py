@@ -18,7 +18,7 @@ from typing import Any
 
 from chinchilla.data import Document, Entity
 
-from .catalogue import document_meta
+from .catalogue import document_id, document_meta
 from .columns import builtin_types
 from .fields import MISSING, merged, pick
 from .located import Locator, in_text_order
@@ -70,7 +70,7 @@ def read(
                     entities.append(entity)
             identifier = pick(record, names["id"], None)
             yield Document(
-                f"{name}-{stem}-{ordinal}" if identifier in (None, "") else str(identifier),
+                document_id(identifier, name, stem, ordinal),
                 locator.text,
                 in_text_order(entities),
                 issues=tuple(locator.issues),

@@ -14,7 +14,7 @@ import msgspec
 
 from chinchilla.data import Argument, Document, Entity, Event, Mention, Relation
 
-from .catalogue import document_meta
+from .catalogue import document_id, document_meta
 from .located import Locator
 from .report import Report
 from .source import read_objects
@@ -69,7 +69,7 @@ def read(
         )
         for place, ordinal, record in records:
             reader = _Reader(Locator(record.sentence, report, place), inclusive)
-            identifier = f"{name}-{stem}-{ordinal}" if record.id in (None, "") else str(record.id)
+            identifier = document_id(record.id, name, stem, ordinal)
             yield reader.document(identifier, record, meta)
 
 
