@@ -44,6 +44,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     train: dict[str, Any]
     silver: dict[str, Any] = {}
     renamed: dict[str, dict[str, str]] = {}
+    calibrate: tuple[str, ...] = ()
     seed: int = 0
 
 

@@ -1,0 +1,74 @@
+"""The recipe of the embedded model from corpus to card, on a corpus of invented sentences."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from chinchilla.engines import read_calibration
+from chinchilla.errors import ConfigError
+from chinchilla.pipeline import Extractor
+from chinchilla.train import mini, mini_card
+
+NAMES = ["王明", "李华", "赵敏", "陈晨", "周正", "吴越"]
+PLACES = ["宁波", "台州", "湖州", "泉州"]
+
+
+def sentence(person: str, place: str) -> str:
+    marked = [(person, "PER"), ("昨天在", ""), (place, "LOC"), ("开会，" + person[0] * 9, "")]
+    rows = []
+    for part, tag in marked:
+        for i, character in enumerate(part):
+            rows.append(f"{character} {('B-' if i == 0 else 'I-') + tag if tag else 'O'}")
+    return "\n".join(rows) + "\n\n"
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("mini")
+    text = "".join(sentence(person, place) for person in NAMES for place in PLACES)
+    (root / "train.txt").write_text(text, encoding="utf-8")
+    (root / "raw.txt").write_text("据报道，王明在宁波。\n" * 30, encoding="utf-8")
+    recipe = {
+        "style": {"template": "compact-v1", "format": "compact", "hints": True},
+        "corpora": {"msra": {"converter": "msra", "train": ["train.txt"], "holdout": 6}},
+        "calibrate": ["msra"],
+        "build": {"subset": [0.0], "shuffle": [0.0], "copies": 4, "empty_kept": 1.0},
+        "weights": {"copy": 1, "msra": 9},
+        "vocabulary": {"least": 1, "raw": ["raw.txt"], "raw_least": 1},
+        "shape": {"layers": 2, "hidden": 32, "heads": 2, "intermediate": 64},
+        "train": {"steps": 3, "tokens": 512, "copy_steps": 2, "threads": 1},
+    }
+    (root / "mini.yaml").write_text(yaml.safe_dump(recipe, allow_unicode=True), encoding="utf-8")
+    (root / "mini.card.md").write_text("{{size}}\n{{scores}}\n{{data}}\n{{calibration}}\n")
+    return root
+
+
+@pytest.mark.slow
+def test_the_recipe_runs_from_corpus_to_card(work):
+    recipe = mini.read_recipe(work / "mini.yaml")
+    counts = mini.prepare(recipe, work, work)
+    # Sentences that differ from those kept aside in two names only are near duplicates.
+    assert set(counts) == {"copy", "msra"}
+    assert 0 < counts["msra"] <= 18
+    leaks = json.loads((work / "leaks.json").read_text())
+    assert sum(leaks["msra"].values()) == 18
+    mini.train(recipe, work)
+    assert mini.export(recipe, work, work / "model") < 1e6
+    rows = mini_card.evaluate(recipe, work, work / "model")
+    assert [(row.corpus, row.documents) for row in rows] == [("msra", 6)]
+    mini_card.write_card(recipe, work, work / "model", work / "mini.card.md")
+    card = (work / "model" / "README.md").read_text(encoding="utf-8")
+    assert "| msra | 6 |" in card
+    assert "{{" not in card
+    assert "SIGHAN" in card
+    if (work / "model" / "calibration.json").exists():
+        read_calibration(work / "model" / "calibration.json")
+    assert Extractor(str(work / "model"), "msra").engine.style.hints
+
+
+def test_a_recipe_without_a_card_template_is_told_so(work):
+    recipe = mini.read_recipe(work / "mini.yaml")
+    with pytest.raises(ConfigError, match="no such file; the card"):
+        mini_card.write_card(recipe, work, work / "model", work / "none.card.md")
