@@ -1,6 +1,6 @@
 """What every engine gives: prompts in, completions out, in the same order."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -46,7 +46,7 @@ class Backend(Protocol):
 
     def generate(
         self,
-        prompts: Sequence[Prompt],
+        prompts: Iterable[Prompt],
         *,
         max_tokens: int = 512,
         scores: bool = False,
@@ -54,6 +54,7 @@ class Backend(Protocol):
     ) -> Iterator[Completion]:
         """Complete every prompt greedily, yielding in the order of the prompts.
 
+        Prompts are taken when the engine can start on them, so that they may be made meanwhile.
         `constraints` holds one constraint for each prompt, to which its answer is held.
         """
         ...

@@ -5,7 +5,8 @@ asked. Threads belong between batches, not inside one: `intra_threads=2` was slo
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from .prompt import plain_prompt
 # Tokens of a batch, prompts padded to the longest; larger gains nothing on CPUs.
 _BATCH_TOKENS = 4096
 # Prompts sorted by length and run together; bounds memory and how late the first answer comes.
-_WINDOW = 2048
+_WINDOW = 512
 
 
 class CTranslate2Backend:
@@ -58,7 +59,7 @@ class CTranslate2Backend:
 
     def generate(
         self,
-        prompts: Sequence[Prompt],
+        prompts: Iterable[Prompt],
         *,
         max_tokens: int = 512,
         scores: bool = False,
@@ -73,14 +74,28 @@ class CTranslate2Backend:
         Under constraint, an answer is written anew from each token that would break it; see
         `constrain.resume`.
         """
+        if constraints is None:
+            yield from self._free(iter(prompts), max_tokens, scores and not self.is_seq2seq)
+            return
+        prompts = list(prompts)
         for start in range(0, len(prompts), _WINDOW):
             tokens = [self.encode(prompt) for prompt in prompts[start : start + _WINDOW]]
-            if constraints is None:
-                answers = self._answers(tokens, max_tokens)
-            else:
-                held = constraints[start : start + _WINDOW]
-                answers = self._held_answers(tokens, max_tokens, held)
+            held = constraints[start : start + _WINDOW]
+            answers = self._held_answers(tokens, max_tokens, held)
             yield from self._completions(tokens, answers, scores and not self.is_seq2seq)
+
+    def _free(
+        self, prompts: Iterator[Prompt], max_tokens: int, scores: bool
+    ) -> Iterator[Completion]:
+        """Complete prompts without constraint, reading the next ones while the engine works."""
+        before: tuple[list[list[str]], _Running] | None = None
+        while tokens := [self.encode(prompt) for prompt in islice(prompts, _WINDOW)]:
+            running = self._begin(tokens, max_tokens, [[]] * len(tokens))
+            if before:
+                yield from self._completions(before[0], self._read(before[1]), scores)
+            before = tokens, running
+        if before:
+            yield from self._completions(before[0], self._read(before[1]), scores)
 
     def count_tokens(self, text: str) -> int:
         """Return how many tokens the model's tokenizer makes of a text."""
@@ -119,37 +134,34 @@ class CTranslate2Backend:
         **options: Any,
     ) -> list[list[str]]:
         """Return the tokens of the answers, less the `prefixes` with which they begin."""
-        results = self._run(prompts, max_tokens, prefixes or [[]] * len(prompts), **options)
+        running = self._begin(prompts, max_tokens, prefixes or [[]] * len(prompts), **options)
+        return self._read(running, prefixes)
+
+    def _read(
+        self, running: "_Running", prefixes: list[list[str]] | None = None
+    ) -> list[list[str]]:
+        results = _wait(running)
         if not self.is_seq2seq:
             return [result.sequences[0] for result in results]
         if prefixes is None:
             return [result.hypotheses[0] for result in results]
         return [r.hypotheses[0][len(p) :] for r, p in zip(results, prefixes, strict=True)]
 
-    def _run(
+    def _begin(
         self,
         prompts: list[list[str]],
         max_tokens: int,
         prefixes: list[list[str]],
         **options: Any,
-    ) -> list[Any]:
-        """Run prompts in batches of like length; return the results in the order asked."""
+    ) -> "_Running":
+        """Start on prompts in batches of like length."""
         lengths = [len(p) + len(q) for p, q in zip(prompts, prefixes, strict=True)]
         order = sorted(range(len(prompts)), key=lengths.__getitem__)
-        results: list[Any] = [None] * len(prompts)
-        running = [
-            (
-                batch,
-                self._start(
-                    [prompts[i] for i in batch], max_tokens, [prefixes[i] for i in batch], options
-                ),
-            )
-            for batch in _batches(order, lengths)
-        ]
-        for batch, futures in running:
-            for i, future in zip(batch, futures, strict=True):
-                results[i] = future.result()
-        return results
+        running = []
+        for batch in _batches(order, lengths):
+            rows = [prompts[i] for i in batch], [prefixes[i] for i in batch]
+            running.append((batch, self._start(rows[0], max_tokens, rows[1], options)))
+        return running
 
     def _score(self, prompts: list[list[str]], answers: list[list[str]]) -> list[tuple[float, ...]]:
         """Return the natural-log probability of each answer token given what stands before."""
@@ -231,7 +243,8 @@ class _Rows:
         import numpy
 
         prompts, prefixes = self._split(rows)
-        results = self._backend._run(prompts, 1, prefixes, return_logits_vocab=True)
+        started = self._backend._begin(prompts, 1, prefixes, return_logits_vocab=True)
+        results = _wait(started)
         scores = []
         for result, prefix in zip(results, prefixes, strict=True):
             # One entry a step. A shorter row of a batch writes on while a longer is read.
@@ -244,6 +257,19 @@ class _Rows:
     ) -> tuple[list[list[str]], list[list[str]]]:
         prompts = [self._prompts[i] for i, _ in rows]
         return prompts, [[self._names[token] for token in tokens] for _, tokens in rows]
+
+
+# Batches under way: the places of their prompts, and the futures of their results.
+_Running = list[tuple[list[int], Any]]
+
+
+def _wait(running: _Running) -> list[Any]:
+    """Return the results in the order of the prompts."""
+    results: list[Any] = [None] * sum(len(batch) for batch, _ in running)
+    for batch, futures in running:
+        for i, future in zip(batch, futures, strict=True):
+            results[i] = future.result()
+    return results
 
 
 def _limit(prompt: list[str]) -> int:

@@ -4,7 +4,7 @@ Generation is greedy, without repetition penalty or n-gram ban: those would forb
 thing twice.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from .backend import Completion, Constraint, Prompt
@@ -44,7 +44,7 @@ class TransformersBackend:
 
     def generate(
         self,
-        prompts: Sequence[Prompt],
+        prompts: Iterable[Prompt],
         *,
         max_tokens: int = 512,
         scores: bool = False,
@@ -55,6 +55,7 @@ class TransformersBackend:
         Raises:
             ModelError: the model's tokenizer cannot be constrained.
         """
+        prompts = list(prompts)
         for start in range(0, len(prompts), _WINDOW):
             chosen = prompts[start : start + _WINDOW]
             ids = [prompt_ids(self.tokenizer, p, seq2seq=self.is_seq2seq) for p in chosen]

@@ -13,7 +13,7 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -74,7 +74,7 @@ class HttpBackend:
 
     def generate(
         self,
-        prompts: Sequence[Prompt],
+        prompts: Iterable[Prompt],
         *,
         max_tokens: int = 512,
         scores: bool = False,
@@ -88,6 +88,7 @@ class HttpBackend:
         Raises:
             ModelError: there is no such server or model, it refuses, or stays busy too long.
         """
+        prompts = list(prompts)
         if not prompts:
             return
         if not self.model:

@@ -164,8 +164,8 @@ class Extractor:
                 yield document.with_extraction(self._finished(document.text, part))
 
     def _ask(self, batch: Sequence[Document]) -> list[Extraction]:
-        questions = [q for i, document in enumerate(batch) for q in self._questions(i, document)]
-        answers = self._answer(questions)
+        made = (q for i, document in enumerate(batch) for q in self._questions(i, document))
+        questions, answers = self._answer(made)
         if self.engine.style.steps == 2:
             questions, answers = self._ask_arguments(questions, answers)
         return _gathered(len(batch), questions, answers, self.options.agreement)
@@ -180,19 +180,27 @@ class Extractor:
         # Last: what the user's lexicon says is not weighed against scores.
         return options.lexicon.apply(text, extraction) if options.lexicon else extraction
 
-    def _answer(self, questions: Sequence[_Question]) -> list[Extraction]:
+    def _answer(self, made: Iterable[_Question]) -> tuple[list[_Question], list[Extraction]]:
+        """Ask questions, made while the engine answers those before; return them with answers."""
+        questions: list[_Question] = []
+        constraints = None
+        if self.options.constrain:
+            made = list(made)
+            constraints = [self._constraint(question) for question in made]
+
+        def prompts() -> Iterator[Prompt]:
+            for question in made:
+                questions.append(question)
+                yield question.prompt
+
         completions = self.engine.backend.generate(
-            [question.prompt for question in questions],
+            prompts(),
             max_tokens=_MAX_TOKENS,
             scores=self.options.wants_scores,
-            constraints=[self._constraint(q) for q in questions]
-            if self.options.constrain
-            else None,
+            constraints=constraints,
         )
-        return [
-            self._decode(question, completion)
-            for question, completion in zip(questions, completions, strict=True)
-        ]
+        answers = [self._decode(questions[i], said) for i, said in enumerate(completions)]
+        return questions, answers
 
     def _constraint(self, question: _Question) -> AnswerConstraint:
         is_first_step = self.engine.style.steps == 2 and question.asked is None
@@ -251,7 +259,7 @@ class Extractor:
                 continue
             kept.append((question, Extraction(issues=answer.issues)))
             further += [self._argument_question(question, event) for event in answer.events]
-        kept += zip(further, self._answer(further), strict=True)
+        kept += zip(*self._answer(further), strict=True)
         return [question for question, _ in kept], [answer for _, answer in kept]
 
     def _argument_question(self, question: _Question, event: Any) -> _Question:
