@@ -37,10 +37,20 @@ def hints(text: str) -> str:
 
 
 @cache
-def _tagger() -> Any:
+def segmenter() -> Any:
+    """Return jieba's word segmenter with its own dictionary.
+
+    One for the kit alone: words that a user adds to jieba's must not change what a model is
+    told, nor where a mention is placed.
+    """
     import jieba
-    import jieba.posseg
 
     jieba.setLogLevel(60)
-    # A tagger of our own: words that a user adds to jieba's must not change what a model is told.
-    return jieba.posseg.POSTokenizer(jieba.Tokenizer())
+    return jieba.Tokenizer()
+
+
+@cache
+def _tagger() -> Any:
+    import jieba.posseg
+
+    return jieba.posseg.POSTokenizer(segmenter())

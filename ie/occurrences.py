@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
+from .hints import segmenter
 from .text import Folded, fold
 
 # A mention of fewer characters is never matched nearly: 张三 is not 张四.
@@ -93,10 +94,7 @@ class Occurrences:
     def broken_ends(self, start: int, end: int) -> int:
         """Return how many ends of a range (0 to 2) are no word boundary, as jieba sees words."""
         if self._boundaries is None:
-            import jieba
-
-            jieba.setLogLevel(60)
-            words = jieba.cut(self.text) if len(self.text) <= _LONGEST_CUT else ()
+            words = segmenter().cut(self.text) if len(self.text) <= _LONGEST_CUT else ()
             self._boundaries = frozenset(accumulate((len(word) for word in words), initial=0))
         if len(self._boundaries) < 2:
             return 0
