@@ -5,7 +5,7 @@ model, its CTranslate2 conversion in several compute types. Tokens are those tha
 where one gives none (encoder-decoder models of CTranslate2), characters are compared instead.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -225,9 +225,16 @@ class _Listening:
         self.said: dict[Prompt, Completion] = {}
         self.count_tokens, self.close = backend.count_tokens, backend.close
 
-    def generate(self, prompts: Sequence[Prompt], **options: Any) -> Iterator[Completion]:
-        for prompt, said in zip(prompts, self.backend.generate(prompts, **options), strict=True):
-            self.said[prompt] = said
+    def generate(self, prompts: Iterable[Prompt], **options: Any) -> Iterator[Completion]:
+        asked: list[Prompt] = []
+
+        def noted() -> Iterator[Prompt]:
+            for prompt in prompts:
+                asked.append(prompt)
+                yield prompt
+
+        for number, said in enumerate(self.backend.generate(noted(), **options)):
+            self.said[asked[number]] = said
             yield said
 
 
