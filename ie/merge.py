@@ -9,28 +9,42 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from .data import Argument, Entity, Event, Extraction, Issue, Relation
+from .data import Entity, Event, Extraction, Issue, Relation
+from .merge_events import Places, unite_events
 
 _T = TypeVar("_T", Entity, Relation, Event)
 _WHERE = re.compile(r"^(entities|relations|events)\[(\d+)\]")
 _ARGUMENT = re.compile(r"^events\[(\d+)\]\.arguments\[(\d+)\]$")
 Spans = Sequence[tuple[int, int]]
-Places = dict[tuple[int, int], int]
 
 
 def merge(parts: Sequence[Extraction], spans: Spans | None = None) -> Extraction:
     """Return one extraction with everything in the parts, each thing once.
 
-    Equal entities and relations are one, with the higher score. An event joins the first event
-    of another part that has the same type and a compatible trigger and arguments, see
-    `is_same_event`; two events of one part are never joined. Order is that of the text. Issues
-    are kept, their paths renumbered. With `spans`, the windows of the parts, an entity that ends
-    at a window's edge yields to a longer one of its type from a neighbour.
+    Equal entities and relations are one, with the higher score. An event joins one of another
+    part that has the same type and compatible arguments, see `merge_events`; two events of one
+    part are never joined. Order is that of the text. Issues are kept, their paths renumbered.
+    With `spans`, the windows of the parts, an entity that ends at a window's edge yields to a
+    longer one of its type from a neighbour, and events may have been told by other triggers in
+    other windows; a trigger that another one stands for is told in an issue.
     """
     if len(parts) == 1:
         return parts[0]
     whole, maps = unite(parts, spans)
-    return msgspec.structs.replace(whole, issues=gather_issues(parts, whole, maps))
+    issues = (*gather_issues(parts, whole, maps), *_other_triggers(parts, whole, maps["events"]))
+    return msgspec.structs.replace(whole, issues=issues)
+
+
+def _other_triggers(parts: Sequence[Extraction], whole: Extraction, places: Places) -> list[Issue]:
+    """Describe the triggers in the text of which united events do not keep the place."""
+    issues: dict[Issue, None] = {}
+    for (part, index), new in places.items():
+        other, kept = parts[part].events[index].trigger, whole.events[new].trigger
+        if other is None or other.start is None or kept is None or other.span == kept.span:
+            continue
+        detail = f"{other.text!r} at [{other.start}, {other.end}) was taken to tell of this event"
+        issues[Issue("ambiguous", detail, f"events[{new}].trigger")] = None
+    return list(issues)
 
 
 def gather_issues(
@@ -75,7 +89,11 @@ def unite(
     if spans is not None:
         entities, entity_map = _without_cut(entities, entity_map, spans)
     relations, relation_map = _unite([part.relations for part in parts], _relation_key, _better)
-    events, event_map = _unite_events([part.events for part in parts])
+    events, event_map = unite_events([part.events for part in parts], spans)
+    order = sorted(range(len(events)), key=lambda k: _text_order(events[k]))
+    events = [events[k] for k in order]
+    rank = {k: at for at, k in enumerate(order)}
+    event_map = {at: rank[k] for at, k in event_map.items()}
     maps = {"entities": entity_map, "relations": relation_map, "events": event_map}
     return Extraction(tuple(entities), tuple(relations), tuple(events)), maps
 
@@ -160,80 +178,6 @@ def _without_cut(
         return rank[i]
 
     return [entities[i] for i in kept], {at: final(i) for at, i in places.items()}
-
-
-def is_same_event(first: Event, second: Event) -> bool:
-    """Say whether events of two windows may be one.
-
-    They are of one type; triggers, where both are in the text, stand at the same place; no role
-    that both fill is filled with different strings only; and they share the trigger's place or
-    at least one argument.
-    """
-    if first.type != second.type:
-        return False
-    places = [None if e.trigger is None else e.trigger.span for e in (first, second)]
-    if None not in places and places[0] != places[1]:
-        return False
-    fillers: list[dict[str, set[str]]] = [{}, {}]
-    for event, roles in zip((first, second), fillers, strict=True):
-        for argument in event.arguments:
-            roles.setdefault(argument.role, set()).add(argument.text)
-    common = fillers[0].keys() & fillers[1].keys()
-    if any(not fillers[0][role] & fillers[1][role] for role in common):
-        return False
-    return bool(common) or None not in places
-
-
-def _unite_events(lists: Sequence[Sequence[Event]]) -> tuple[list[Event], Places]:
-    united: list[Event] = []
-    origins: list[set[int]] = []
-    by_mark: dict[Any, list[int]] = {}
-    places: Places = {}
-    for i, events in enumerate(lists):
-        for j, event in enumerate(events):
-            known = sorted({k for mark in _marks(event) for k in by_mark.get(mark, ())})
-            same = (k for k in known if i not in origins[k] and is_same_event(united[k], event))
-            at = next(same, None)
-            if at is None:
-                at = len(united)
-                united.append(event)
-                origins.append({i})
-            else:
-                united[at] = join_events(united[at], event)
-                origins[at].add(i)
-            for mark in _marks(event):
-                holders = by_mark.setdefault(mark, [])
-                if not holders or holders[-1] != at:
-                    holders.append(at)
-            places[i, j] = at
-    order = sorted(range(len(united)), key=lambda k: _text_order(united[k]))
-    rank = {k: at for at, k in enumerate(order)}
-    return [united[k] for k in order], {at: rank[k] for at, k in places.items()}
-
-
-def _marks(event: Event) -> list[Any]:
-    """Return what two events must have one of in common to be the same."""
-    marks: list[Any] = [(event.type, a.role, a.text) for a in event.arguments]
-    if event.trigger is not None and event.trigger.start is not None:
-        marks.append((event.type, event.trigger.span))
-    return marks
-
-
-def join_events(first: Event, second: Event) -> Event:
-    """Return one event with the arguments of both, each role and string once, in text order."""
-    arguments: dict[tuple[str, str], Argument] = {}
-    for argument in (*first.arguments, *second.arguments):
-        key = (argument.role, argument.text)
-        known = arguments.get(key)
-        if known is None or (known.start is None and argument.start is not None):
-            arguments[key] = argument
-    scores = [event.score for event in (first, second) if event.score is not None]
-    return msgspec.structs.replace(
-        first,
-        trigger=first.trigger or second.trigger,
-        arguments=tuple(sorted(arguments.values(), key=_text_order)),
-        score=max(scores, default=None),
-    )
 
 
 def _renumbered(issue: Issue, part: int, maps: dict[str, Places]) -> Issue:

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from .data import Event, Extraction
-from .merge import Places, at_least, gather_issues, unite
+from .merge import at_least, gather_issues, unite
+from .merge_events import Places
 
 # Shares are sums of fractions; a third plus two thirds must count as all.
 _ROUNDING = 1e-9
@@ -16,7 +17,7 @@ _ROUNDING = 1e-9
 def vote(answers: Sequence[Extraction], agreement: float = 0.5) -> Extraction:
     """Return what at least this share of the answers says; the share becomes the score.
 
-    Entities and relations agree when type and places are equal, events as `merge.is_same_event`
+    Entities and relations agree when type and places are equal, events as `is_same_event`
     has it, their arguments when role and string are equal. An answer counts once for each thing.
     The issues of all answers are kept, each once, but for those of what is voted out.
 

@@ -17,7 +17,8 @@ from chinchilla.data import (
 )
 from chinchilla.decoder import decode
 from chinchilla.encoder import encode
-from chinchilla.merge import at_least, join_events, merge
+from chinchilla.merge import at_least, merge
+from chinchilla.merge_events import join_events
 from chinchilla.schema import Schema
 from chinchilla.text import windows
 from chinchilla.vote import vote
@@ -97,6 +98,59 @@ def test_events_of_one_answer_or_with_other_triggers_stay_apart() -> None:
     assert len(merge([twice, Extraction()]).events) == 2
     apart = [Extraction(events=(event(at, ("人数", "1")),)) for at in (2, 9)]
     assert len(merge(apart).events) == 2
+
+
+def windowed(*events: Event) -> Extraction:
+    """Merge events of consecutive windows of 100 characters."""
+    parts = [Extraction(events=(one,)) for one in events]
+    return merge(parts, [(i * 100, i * 100 + 100) for i in range(len(parts))])
+
+
+def test_windows_may_tell_of_one_event_by_other_triggers_and_an_issue_says_so() -> None:
+    first = event(2, ("裁员方", "雀巢"))
+    second = event(150, ("裁员方", "雀巢"), ("人数", "4000"))
+    joined = windowed(first, second)
+    assert [(e.trigger, len(e.arguments)) for e in joined.events] == [(first.trigger, 2)]
+    assert joined.issues == (
+        Issue(
+            "ambiguous", "'裁员' at [150, 152) was taken to tell of this event", "events[0].trigger"
+        ),
+    )
+
+
+def test_an_event_joins_the_one_that_shares_its_trigger_then_most_arguments() -> None:
+    parts = [
+        Extraction(events=(event(2, ("地点", "北京")), event(9, ("人数", "1"), ("地点", "北京")))),
+        Extraction(events=(event(120, ("人数", "1"), ("地点", "北京"), ("时间", "昨天")),)),
+    ]
+    merged = merge(parts, [(0, 100), (80, 180)])
+    assert [len(e.arguments) for e in merged.events] == [1, 3]
+    near = Extraction(events=(event(2, ("地点", "北京"), ("时间", "昨天")),))
+    assert [len(e.arguments) for e in merge([parts[0], near], [(0, 50), (1, 60)]).events] == [2, 2]
+
+
+def test_events_of_a_type_of_which_no_window_tells_two_are_one_unless_they_contradict() -> None:
+    first, second = event(2, ("裁员方", "雀巢")), event(150, ("人数", "4000"))
+    assert len(windowed(first, second).events) == 1
+    assert len(windowed(first, second, event(250, ("裁员方", "甲公司"))).events) == 3
+    # A trigger alone says nothing of which event it is.
+    assert len(windowed(first, event(150)).events) == 2
+    twice = Extraction(events=(first, event(9, ("人数", "3"))))
+    merged = merge(
+        [twice, Extraction(events=(event(150, ("时间", "昨天")),))], [(0, 99), (99, 200)]
+    )
+    assert len(merged.events) == 3
+
+
+def test_two_answers_about_one_window_are_kept_apart() -> None:
+    # Events asked for in two steps: each trigger has its own answer.
+    parts = [Extraction(events=(event(at, ("裁员方", "雀巢")),)) for at in (2, 9)]
+    assert len(merge(parts, [(0, 100), (0, 100)]).events) == 2
+
+
+def test_merging_many_windows_that_name_one_company_takes_linear_time() -> None:
+    days = [event(i * 100, ("裁员方", "雀巢"), ("时间", f"第{i}天")) for i in range(2000)]
+    assert len(windowed(*days).events) == 2000
 
 
 def test_joining_prefers_the_argument_that_is_in_the_text() -> None:
