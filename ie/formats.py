@@ -50,6 +50,9 @@ _MARK_DIGITS = 9
 JSON_KEYS = {"ner": "entities", "re": "relations", "ee": "events"}
 _ESCAPES = str.maketrans({"\\": "\\\\", "⟦": "\\⟦", "⟧": "\\⟧", "\n": "\\n", "\r": "\\r"})
 _MUST_ESCAPE = re.compile(r"[\\⟦⟧\n\r]")
+# In an answer these would begin or end a model's reasoning; see `parse`.
+THOUGHT_TAGS = "think|thinking|thought|reasoning|analysis"
+_THOUGHT_TAG = re.compile(f"<(/?)({THOUGHT_TAGS})>")
 _encoder = msgspec.json.Encoder()
 _T = TypeVar("_T")
 Annotation = Entity | Relation | Event
@@ -92,7 +95,8 @@ def serialise(items: Iterable[Item], format: str, tasks: Sequence[str]) -> str:
             grouped[item.task].append(item)
     if format == "json":
         value = {JSON_KEYS[t]: [_json_item(item) for item in grouped[t]] for t in tasks}
-        return _encoder.encode(value).decode()
+        text = _encoder.encode(value).decode()
+        return text.replace("</", "<\\/") if _THOUGHT_TAG.search(text) else text
     if format == "compact":
         return "\n\n".join(_compact_section(task, grouped[task]) for task in tasks)
     raise ValueError(f"unknown format {format!r}; formats are {', '.join(FORMATS)}")
@@ -157,7 +161,13 @@ def label_text(label: str) -> str:
 
 
 def _escaped(text: str) -> str:
+    if "<" in text:
+        return _THOUGHT_TAG.sub(_escaped_tag, text.translate(_ESCAPES))
     return text.translate(_ESCAPES) if _MUST_ESCAPE.search(text) else text
+
+
+def _escaped_tag(match: re.Match[str]) -> str:
+    return f"<\\/{match[2]}>" if match[1] else f"\\<{match[2]}>"
 
 
 def _sorted(values: Sequence[_T], key: Callable[[_T], Any]) -> Sequence[_T]:

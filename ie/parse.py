@@ -6,13 +6,13 @@ from collections.abc import Sequence
 import msgspec
 
 from .data import Issue
-from .formats import CLOSE, FORMATS, OPEN, Item
+from .formats import CLOSE, FORMATS, OPEN, THOUGHT_TAGS, Item
 from .parse_compact import read_compact
 from .parse_json import excerpt, read_json
 from .schema import Schema
 
-_THOUGHT = re.compile(r"</(?:think|thinking|thought|reasoning|analysis)>(?=[\s{\[`⟦]|$)")
-_THINKING = re.compile(r"\s*<(?:think|thinking|thought|reasoning|analysis)>")
+_THOUGHT = re.compile(rf"</(?:{THOUGHT_TAGS})>(?=[\s{{\[`⟦]|$)")
+_THINKING = re.compile(rf"\s*<(?:{THOUGHT_TAGS})>")
 _OTHER_MARKS = str.maketrans("【】〚〛", "⟦⟧⟦⟧")
 # A loop: the same few items over and over until the token limit ends it.
 _LONGEST_LOOP = 32

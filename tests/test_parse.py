@@ -54,6 +54,16 @@ def items(draw: st.DrawFn) -> list[Item]:
     ]
 
 
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("head", ["<think>", "甲</think>", "</think> 乙", "<analysis>{</analysis>"])
+def test_a_mention_that_looks_like_the_tag_of_reasoning_is_kept(head: str, format: str) -> None:
+    given_items = [Item("ner", "人名", "丙"), Item("ner", "人名", head), Item("ner", "人名", "丁")]
+    found = parse(serialise(given_items, format, TASKS), format, TASKS, SCHEMA)
+    assert [item.head for item in found.items] == ["丙", head, "丁"]
+    alone = parse(serialise(given_items[1:2], format, TASKS), format, TASKS, SCHEMA)
+    assert [item.head for item in alone.items] == [head]
+
+
 @given(items(), st.sampled_from(FORMATS))
 def test_parse_of_serialise_gives_the_items(items: list[Item], format: str) -> None:
     answer = parse(serialise(items, format, TASKS), format, TASKS, SCHEMA)
