@@ -81,7 +81,7 @@ class Example:
 
 
 class Scratch:
-    """A run in a folder: model, optimizer, position in the data, all resumable."""
+    """A run in a folder: model, optimizers, position in the data, all resumable."""
 
     def __init__(self, config: ScratchConfig, tokenizer: Any, folder: Path) -> None:
         import torch
@@ -305,9 +305,15 @@ def _new_model(shape: ModelShape, vocabulary: int) -> Any:
 
 
 def _optimizers(model: Any, config: ScratchConfig) -> list[Any]:
-    """Return Muon for the matrices of the layers and AdamW for embeddings and norms."""
+    """Return Muon for the matrices of the layers and AdamW for embeddings and norms.
+
+    Muon (Jordan et al. 2024) orthogonalises the momentum of each matrix; scaled to the size of
+    AdamW's steps it takes the same rate.
+    """
     import torch
 
+    if not hasattr(torch.optim, "Muon"):
+        raise ConfigError(f"torch {torch.__version__}: training from scratch needs 2.9 or newer")
     matrices = [p for p in model.model.layers.parameters() if p.ndim == 2]
     inner = {id(parameter) for parameter in matrices}
     others = [p for p in model.parameters() if id(p) not in inner]
