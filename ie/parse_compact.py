@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from .data import Issue
 from .formats import CLOSE, MARK, OBJECT_SLOT, OPEN, Item, read_mark
@@ -12,8 +12,8 @@ from .layouts import EMPTY_ANSWERS
 from .parse_json import cut_issue, excerpt, mark_issue
 from .schema import Schema
 
-# mention ⟦ label ⟧; a backslash takes the next character with it.
-_PAIR = re.compile(r"((?:[^⟦⟧\\]|\\.)*)⟦((?:[^⟦⟧\\]|\\.)*)⟧")
+# A backslash takes the next character with it.
+_BRACKET = re.compile(r"\\.|[⟦⟧]")
 _ESCAPE = re.compile(r"\\(.)")
 _MARK = re.compile(rf"{MARK}(\d+)")
 # Mention, label, their ranges in the completion, and the mark of the mention.
@@ -47,6 +47,22 @@ def _plain(text: str) -> str:
     return _ESCAPE.sub(lambda m: {"n": "\n", "r": "\r"}.get(m.group(1), m.group(1)), text)
 
 
+def _pair_ranges(line: str) -> Iterator[tuple[int, int, int]]:
+    """Yield where each `mention⟦label⟧` of a line starts, opens and closes, in linear time."""
+    start, opening = 0, -1
+    for match in _BRACKET.finditer(line):
+        bracket = match.group()
+        if bracket == OPEN:
+            if opening >= 0:
+                # The one before it was never closed.
+                start = opening + 1
+            opening = match.start()
+        elif bracket == CLOSE:
+            if opening >= 0:
+                yield start, opening, match.start()
+            start, opening = match.end(), -1
+
+
 class _Reader:
     def __init__(self, tasks: Sequence[str], schema: Schema) -> None:
         self.tasks = tasks
@@ -64,21 +80,21 @@ class _Reader:
             return
         pairs: list[Pair] = []
         end = 0
-        for match in _PAIR.finditer(line):
-            if line[end : match.start()].strip():
-                self.issues.append(_noise(line[end : match.start()]))
-            end = match.end()
-            mark = _MARK.fullmatch(match.group(2))
-            if mark and pairs and not match.group(1).strip():
+        for start, opening, closing in _pair_ranges(line):
+            if line[end:start].strip():
+                self.issues.append(_noise(line[end:start]))
+            end = closing + 1
+            mention, label = line[start:opening], line[opening + 1 : closing]
+            mark = _MARK.fullmatch(label.strip())
+            if mark and pairs and not mention.strip():
                 pairs[-1] = (*pairs[-1][:4], self._mark(pairs[-1][0], mark.group(1)))
                 continue
-            mention, label = match.span(1), match.span(2)
             pairs.append(
                 (
-                    _plain(match.group(1)),
-                    _plain(match.group(2)),
-                    (mention[0] + offset, mention[1] + offset),
-                    (label[0] + offset, label[1] + offset),
+                    _plain(mention),
+                    _plain(label),
+                    (start + offset, opening + offset),
+                    (opening + 1 + offset, closing + offset),
                     0,
                 )
             )
@@ -89,7 +105,7 @@ class _Reader:
         rest = line[end:]
         if rest.strip() and not rest.startswith("```"):
             if is_last and (pairs or OPEN in rest or self.items):
-                self.issues.append(cut_issue(rest, 0, len(self.items)))
+                self.issues.append(cut_issue(rest, offset + end, len(self.items)))
             elif OPEN in rest or CLOSE in rest or pairs:
                 self.issues.append(_noise(rest))
 
@@ -114,7 +130,10 @@ class _Reader:
             if group and self._is_head(task, pair[1], group):
                 self._item(task, group)
                 group = []
-            group.append(pair)
+            if not group or pair[0]:
+                group.append(pair)
+            else:
+                self.issues.append(_noise(f"{OPEN}{pair[1]}{CLOSE}"))
         self._item(task, group)
 
     def _task(self, label: str) -> str:

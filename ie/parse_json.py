@@ -10,6 +10,7 @@ field names (see `layouts`), JSON inside a JSON string, and the mappings of IEPi
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from .data import Issue
 from .formats import OBJECT_SLOT, OCCURRENCE, Item, read_mark
@@ -28,6 +29,8 @@ _ENTITY = re.compile(
     r'(?:, ?"occurrence": ?([1-9]\d{0,8}))?\}'
 )
 _ENTITIES_TAIL = re.compile(r"\]\}\s*$")
+# What a mention has besides its string in our documents.
+_MENTION_FIELDS = frozenset(("type", "start", "end", "score", "status"))
 _NO_NAME = Text(OBJECT_SLOT, -1, -1)
 
 
@@ -47,7 +50,7 @@ def read_json(source: str, tasks: Sequence[str], schema: Schema) -> tuple[list[I
         if said not in EMPTY_ANSWERS:
             issues.append(Issue("unparsable", f"no answer in {excerpt(source)!r}"))
     if scanned.cut is not None:
-        issues.append(cut_issue(source, scanned.cut, len(reader.items)))
+        issues.append(cut_issue(source[scanned.cut :], scanned.cut, len(reader.items)))
     return reader.items, issues
 
 
@@ -68,10 +71,10 @@ def _undamaged_entities(source: str) -> list[Item] | None:
     return items if _ENTITIES_TAIL.match(source, at) else None
 
 
-def cut_issue(source: str, at: int, kept: int) -> Issue:
-    """Describe an answer that breaks off, from code point `at` of the completion."""
-    rest = excerpt(source[at:]) if at < len(source) else "closing brackets are missing"
-    return Issue("truncated", f"breaks off after {kept} items at character {at}: {rest!r}")
+def cut_issue(rest: str, at: int, kept: int) -> Issue:
+    """Describe an answer of which `rest`, from code point `at` of the completion, breaks off."""
+    said = excerpt(rest) if rest else "closing brackets are missing"
+    return Issue("truncated", f"breaks off after {kept} items at character {at}: {said!r}")
 
 
 def mark_issue(mention: str, said: str) -> Issue:
@@ -165,7 +168,8 @@ class _Reader:
         fields = _fields(node)
         label = _label(fields)
         if label is not None and (len(fields) > 1 or task is not None):
-            self._item(label, fields, task, node.closed)
+            for one in _run_together(node) if _shape(fields) is None else [fields]:
+                self._item(_label(one) or label, one, task, node.closed)
             return
         for key, value in node.pairs:
             if key is None:
@@ -240,10 +244,11 @@ class _Reader:
         subject, object_ = _text(fields.get("subject")), fields.get("object")
         mark = fields.get("object_occurrence")
         if isinstance(object_, Object):
-            # DuIE's own form: {"@value": …, "inWork": …}
+            # DuIE's own form, {"@value": …, "inWork": …}, or a mention as documents have it.
+            beside = _beside_mentions(self.labels["re"].get(label.value))
             inner = [slot for slot in _pairs(object_) if slot[0].value != OCCURRENCE]
             main = [slot for slot in inner if FIELDS.get(slot[0].value.lstrip("@")) == "text"]
-            slots += [slot for slot in inner if slot not in main]
+            slots += [slot for slot in inner if slot not in main and slot[0].value not in beside]
             mark = _mark(object_, mark)
             object_ = main[0][1] if main else None
         if isinstance(fields.get("qualifiers"), Object):
@@ -311,6 +316,30 @@ def _fields(node: Object) -> Fields:
     return fields
 
 
+def _run_together(node: Object) -> Iterator[Fields]:
+    """Yield the fields of each entity of an object; a brace may be missing between two.
+
+    A string or type that is repeated begins another one, if the one before it is complete.
+    """
+    fields: Fields = {}
+    own: set[str] = set()
+    for key, value in node.pairs:
+        name = FIELDS.get(key.value.strip().lower()) if key is not None else None
+        if name is None or value is None:
+            continue
+        if name in own and {"type", "text"} <= fields.keys() and _differ(fields[name], value):
+            yield fields
+            fields = {"type": fields["type"]}
+            own = set()
+        fields[name] = value
+        own.add(name)
+    yield fields
+
+
+def _differ(one: Node, other: Node) -> bool:
+    return isinstance(one, Text) and isinstance(other, Text) and one.value != other.value
+
+
 def _label(fields: Fields) -> Text | None:
     for name in ("type", "predicate"):
         label = fields.get(name)
@@ -362,6 +391,11 @@ def _arguments(node: Node) -> Iterator[Slot]:
             text = _text(one)
             if text is not None:
                 yield role, text, _mark(texts, fields.get(OCCURRENCE))
+
+
+def _beside_mentions(relation: Any) -> frozenset[str]:
+    """Return the fields of a mention that are no qualifiers of the relation."""
+    return _MENTION_FIELDS - set(relation.qualifiers if relation is not None else ())
 
 
 def _pairs(node: Object) -> Iterator[Slot]:

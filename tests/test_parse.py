@@ -127,7 +127,8 @@ def test_each_cut_of_an_answer_says_that_it_broke_off() -> None:
         ('{"entities": [{"type": "人名", "text": ["王芳", "李四海"]}]}',
          [("人名", "王芳"), ("人名", "李四海")]),
         ('{"entities": [{"type": "人名", "text": 1984}]}', [("人名", "1984")]),
-        ('{"entities": [{"type": "人名", "text": "王芳", "text": "李四海"}]}', [("人名", "李四海")]),
+        ('{"entities": [{"type": "人名", "text": "王芳", "text": "李四海"}]}',
+         [("人名", "王芳"), ("人名", "李四海")]),
     ],
 )  # fmt: skip
 def test_other_layouts_are_read(completion: str, expected: list[object]) -> None:
@@ -215,3 +216,61 @@ def test_a_cut_value_that_looks_like_escaped_json_does_not_unescape_the_answer()
     said = '{"relations": [{"type": "作者", "subject": "1", "object": "\\\\"}, {"type": "[\\"'
     answer = parse(said, "json", ("re",), SCHEMA)
     assert [item.slots for item in answer.items] == [(("", "\\"),)]
+
+
+@pytest.mark.parametrize(
+    "tail", ["雀" * 200_000, "雀" * 200_000 + "⟧", "⟦" * 100_000, "\\" * 99_999]
+)
+def test_a_compact_answer_that_runs_on_is_read_in_linear_time(tail: str) -> None:
+    answer = parse(f"雀巢⟦机构名⟧{tail}", "compact", ("ner",), SCHEMA)
+    assert [item.head for item in answer.items] == ["雀巢"]
+    assert [issue.kind for issue in answer.issues] == ["truncated"] or tail.endswith("⟧")
+
+
+def test_a_compact_answer_that_breaks_off_says_where() -> None:
+    (issue,) = parse("雀巢⟦机构名⟧\n李白⟦人", "compact", ("ner",), SCHEMA).issues
+    assert issue.detail == "breaks off after 1 items at character 8: '李白⟦人'"
+
+
+def test_compact_damage_within_a_line_keeps_the_pairs_around_it() -> None:
+    assert said("甲⟦李白⟦人名⟧⟧雀巢⟦机构名⟧", "compact", ("ner",)) == [
+        ("人名", "李白"),
+        ("机构名", "雀巢"),
+    ]
+    assert said("裁员⟦裁员⟧⟦人数⟧雀巢⟦裁员方⟧", "compact", ("ee",)) == [
+        ("裁员", "裁员", ("裁员方", "雀巢"))
+    ]
+    (item,) = parse("雀巢⟦机构名⟧ ⟦ #2 ⟧", "compact", ("ner",), SCHEMA).items
+    assert item.marks == (2,)
+
+
+@pytest.mark.parametrize(
+    "completion",
+    [
+        '{"entities":[{"type":"人名","text":"李白","type":"机构名","text":"雀巢"}]}',
+        '{"entities":[{"text":"李白","type":"人名","text":"雀巢","type":"机构名"}]}',
+    ],
+)
+def test_entities_that_run_together_in_one_object_are_all_kept(completion: str) -> None:
+    assert said(completion) == [("人名", "李白"), ("机构名", "雀巢")]
+
+
+def test_repeated_keys_of_one_entity_are_one() -> None:
+    assert said('[{"type":"人名","type":"人名","text":"李白","text":"李白"}]') == [("人名", "李白")]
+    assert said('[{"type":"机构名","type":"人名","text":null,"text":"李白"}]') == [("人名", "李白")]
+    assert said('[{"type":"人名","text":"李白","text":"杜甫"}]') == [
+        ("人名", "李白"),
+        ("人名", "杜甫"),
+    ]
+
+
+def test_ends_of_relations_may_be_mentions_as_documents_have_them() -> None:
+    end = '{"type":"影视作品","text":"甲","start":0,"end":1}'
+    (item,) = parse(
+        f'{{"relations":[{{"type":"歌手","subject":{end},"object":{end},"qualifiers":'
+        f'{{"inWork":{end}}}}}]}}',
+        "json",
+        ("re",),
+        SCHEMA,
+    ).items
+    assert item.slots == (("", "甲"), ("inWork", "甲"))
