@@ -93,7 +93,7 @@ class _Reader:
     def __init__(self, source: str, tasks: Sequence[str], schema: Schema) -> None:
         self.source = source
         self.tasks = tasks
-        self.labels: dict[str, Mapping[str, object]] = {
+        self.labels: dict[str, Mapping[str, Any]] = {
             "ner": schema.entity_by_label,
             "re": schema.relation_by_label,
             "ee": schema.event_by_label,
@@ -242,10 +242,13 @@ class _Reader:
     def _relation(self, label: Text, fields: Fields, closed: bool) -> None:
         slots: list[Slot] = []
         subject, object_ = _text(fields.get("subject")), fields.get("object")
+        declared = self.labels["re"].get(label.value.strip())
+        for name in ("subject", "object"):
+            self._check_end(label, declared, name, fields.get(name))
         mark = fields.get("object_occurrence")
         if isinstance(object_, Object):
             # DuIE's own form, {"@value": …, "inWork": …}, or a mention as documents have it.
-            beside = _beside_mentions(self.labels["re"].get(label.value))
+            beside = _beside_mentions(declared)
             inner = [slot for slot in _pairs(object_) if slot[0].value != OCCURRENCE]
             main = [slot for slot in inner if FIELDS.get(slot[0].value.lstrip("@")) == "text"]
             slots += [slot for slot in inner if slot not in main and slot[0].value not in beside]
@@ -263,6 +266,19 @@ class _Reader:
                 self._add("re", label, subject, slots, head_mark)
             elif closed:
                 self._lost(label, text)
+
+    def _check_end(self, label: Text, declared: Any, slot: str, end: Node) -> None:
+        """Report an end of a relation that is said to be of another type than the schema's."""
+        said = _fields(end).get("type") if isinstance(end, Object) else None
+        if declared is None or not isinstance(said, Text):
+            return
+        # A name may be declared several times, with other ends.
+        named = [one for one in self.labels["re"].values() if one.name == declared.name]
+        types = list(dict.fromkeys(getattr(one, slot) for one in named))
+        if None not in types and said.value.strip() not in types:
+            detail = f"the {slot} of {excerpt(label.value)!r} is said to be of type "
+            detail += f"{excerpt(said.value)!r}, where the schema has {', '.join(types)}"
+            self.issues.append(Issue("out_of_schema", detail))
 
     def _add(
         self, task: str, label: Text, head: Text | None, slots: list[Slot], mark: Node = None

@@ -67,6 +67,22 @@ class ExtractOptions:
     lexicon: Lexicon | None = None
     constrain: bool = False
 
+    def __post_init__(self) -> None:
+        """Refuse numbers that would leave out or ask for nothing.
+
+        Raises:
+            ConfigError: names the option and what it may be.
+        """
+        for name in ("agreement", "min_score"):
+            value = getattr(self, name)
+            # Not a number compares as False with anything.
+            if value is not None and not 0 <= value <= 1:
+                raise ConfigError(f"{name} is {value}; expected a number from 0 to 1")
+        for name in ("orders", "types_per_prompt"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigError(f"{name} is {value}; expected at least 1")
+
     @property
     def wants_scores(self) -> bool:
         """Whether token probabilities are needed."""

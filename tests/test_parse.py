@@ -274,3 +274,22 @@ def test_ends_of_relations_may_be_mentions_as_documents_have_them() -> None:
         SCHEMA,
     ).items
     assert item.slots == (("", "甲"), ("inWork", "甲"))
+
+
+def test_an_end_of_another_type_than_the_schema_has_is_told() -> None:
+    schema = Schema.from_dict(
+        {"name": "t", "relations": [{"name": "作者", "subject": "图书", "object": "人物"}]}
+    )
+
+    def issues(subject: str) -> list[str]:
+        ends = '"object":{"type":"人物","text":"沈从文"}'
+        said = f'[{{"type":"作者","subject":{{"type":"{subject}","text":"边城"}},{ends}}}]'
+        answer = parse(said, "json", ("re",), schema)
+        assert [item.slots for item in answer.items] == [(("", "沈从文"),)]
+        return [f"{issue.kind}: {issue.detail}" for issue in answer.issues]
+
+    assert issues("图书") == []
+    assert issues("电影") == [
+        "out_of_schema: the subject of '作者' is said to be of type '电影', "
+        "where the schema has 图书"
+    ]

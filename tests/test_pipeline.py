@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from chinchilla import Document, Extractor
 from chinchilla.backend import Completion
 from chinchilla.data import check_offsets
-from chinchilla.errors import SchemaError
+from chinchilla.errors import ConfigError, SchemaError
 from chinchilla.lexicon import read_lexicon
 from chinchilla.pipeline import ExtractOptions
 
@@ -187,3 +187,18 @@ def test_a_lexicon_adds_to_what_the_model_says(tmp_path):
     options = ExtractOptions(lexicon=read_lexicon(path))
     result = Extractor(engine, SCHEMA, ["ner"], options=options).extract("甲和丙")
     assert [(e.text, e.status) for e in result.entities] == [("甲", "exact"), ("丙", "lexicon")]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"min_score": float("nan")},
+        {"min_score": 1.5},
+        {"agreement": -0.1},
+        {"orders": 0},
+        {"types_per_prompt": 0},
+    ],
+)
+def test_numbers_that_would_leave_out_everything_are_refused(options):
+    with pytest.raises(ConfigError, match=f"{next(iter(options))} is .*; expected"):
+        ExtractOptions(**options)
