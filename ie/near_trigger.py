@@ -9,7 +9,7 @@ splits of DuEE 1.0 and FewFC (`scripts/check_roundtrip` measures them).
 from collections.abc import Sequence
 
 from .chain import BACKWARDS, cheapest_chain
-from .occurrences import Covers, Found, Occurrences, nearest
+from .occurrences import Found, Occurrences, nearest
 
 _CANDIDATES = 32
 _TRIGGERS = 12
@@ -109,7 +109,6 @@ def _arguments(
         return [], 0.0
     trigger = (head.starts[at], head.ends[at]) if at >= 0 else None
     firsts, windows, costs = [], [], []
-    covers = None if all(len(found.starts) <= 1 for found in founds) else Covers(founds)
     for found in founds:
         first = 0
         if trigger is not None and len(found.starts) > _CANDIDATES:
@@ -117,9 +116,9 @@ def _arguments(
         window = found.starts[first : first + _CANDIDATES]
         ends = found.ends[first : first + _CANDIDATES]
         row = [_gap_cost(span, trigger, occurrences) for span in zip(window, ends, strict=True)]
-        if len(row) > 1 and covers is not None:
+        if len(row) > 1:
             for rank, (start, end) in enumerate(zip(window, ends, strict=True)):
-                row[rank] += _LATER * rank + _INSIDE * covers.hold(start, end)
+                row[rank] += _LATER * rank + _INSIDE * occurrences.is_inside(founds, start, end)
                 row[rank] += _BROKEN * occurrences.broken_ends(start, end)
         firsts.append(first)
         windows.append(window)

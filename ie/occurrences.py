@@ -38,6 +38,8 @@ class Occurrences:
     def __init__(self, text: str) -> None:
         self.text = text
         self._found: dict[str, Found] = {}
+        # By identity, with what it belongs to, which must live as long.
+        self._covers: dict[int, tuple[Found, Covers]] = {}
         self._folded: Folded | None = None
         self._boundaries: frozenset[int] | None = None
         self._clause_marks: list[int] | None = None
@@ -48,6 +50,16 @@ class Occurrences:
         if found is None:
             found = self._found[mention] = self._look_up(mention)
         return found
+
+    def is_inside(self, founds: Iterable[Found], start: int, end: int) -> bool:
+        """Say whether `[start, end)` lies inside a longer one of some occurrences."""
+        return any(self._covers_of(found).hold(start, end) for found in founds)
+
+    def _covers_of(self, found: Found) -> "Covers":
+        known = self._covers.get(id(found))
+        if known is None:
+            known = self._covers[id(found)] = (found, Covers((found,)))
+        return known[1]
 
     def _look_up(self, mention: str) -> Found:
         starts = _find_all(self.text, mention)
@@ -157,7 +169,8 @@ class Covers:
 
     def __init__(self, founds: Iterable[Found]) -> None:
         self._longest: dict[int, int] = {}
-        for found in founds:
+        # A string that is listed often has its occurrences looked at once.
+        for found in {id(found): found for found in founds}.values():
             for start, end in zip(found.starts, found.ends, strict=True):
                 if end > self._longest.get(start, 0):
                     self._longest[start] = end

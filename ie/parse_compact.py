@@ -130,10 +130,7 @@ class _Reader:
             if group and self._is_head(task, pair[1], group):
                 self._item(task, group)
                 group = []
-            if not group or pair[0]:
-                group.append(pair)
-            else:
-                self.issues.append(_noise(f"{OPEN}{pair[1]}{CLOSE}"))
+            group.append(pair)
         self._item(task, group)
 
     def _task(self, label: str) -> str:

@@ -169,7 +169,7 @@ def relation_places(items: Sequence[Item], occurrences: Occurrences) -> list[lis
         names = [name for name, _ in item.slots]
         object_at = names.index(OBJECT_SLOT) if OBJECT_SLOT in names else -1
         tails = founds[object_at] if object_at >= 0 else NOWHERE
-        head_at, tail_at = _closest_pair(heads, tails, before)
+        head_at, tail_at = _closest_pair(heads, tails, before, occurrences)
         before = heads.starts[head_at] if head_at >= 0 else before
         places: list[Place] = [(heads, head_at)]
         for i, found in enumerate(founds):
@@ -219,14 +219,16 @@ def _found(item: Item, at: int, text: str, occurrences: Occurrences) -> Found:
     return Found([found.starts[mark - 1]], [found.ends[mark - 1]], found.status)
 
 
-def _closest_pair(heads: Found, tails: Found, before: int) -> tuple[int, int]:
+def _closest_pair(
+    heads: Found, tails: Found, before: int, occurrences: Occurrences
+) -> tuple[int, int]:
     """Return the indices of the closest subject and object, the subject not before `before`."""
     if not heads.starts or not tails.starts:
         head, tail = (first_from(f.starts, before) if f.starts else -1 for f in (heads, tails))
         return head, tail
     if len(heads.starts) == len(tails.starts) == 1:
         return 0, 0
-    covers = Covers((heads, tails))
+    both = (heads, tails)
     first = first_from(heads.starts, before)
     best, choice = float("inf"), (first, 0)
     for head in range(first, min(first + _CANDIDATES, len(heads.starts))):
@@ -234,8 +236,8 @@ def _closest_pair(heads: Found, tails: Found, before: int) -> tuple[int, int]:
         near = nearest(tails.starts, start)
         for tail in range(max(near - 1, 0), min(near + 2, len(tails.starts))):
             nested = (
-                covers.hold(start, heads.ends[head]),
-                covers.hold(tails.starts[tail], tails.ends[tail]),
+                occurrences.is_inside(both, start, heads.ends[head]),
+                occurrences.is_inside(both, tails.starts[tail], tails.ends[tail]),
             )
             cost = _APART * abs(tails.starts[tail] - start) + _LATER_SUBJECT * (head - first)
             cost += _INSIDE * sum(nested)

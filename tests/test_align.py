@@ -236,3 +236,21 @@ def test_cost_is_linear_in_the_text() -> None:
     seconds(300)
     # Eight times the text: far less than the 64 times of a quadratic cost.
     assert min(seconds(8_000) for _ in range(3)) < 30 * max(seconds(1_000), 0.001)
+
+
+@pytest.mark.parametrize("task", ["ner", "re", "ee"])
+def test_many_listings_of_a_string_that_stands_everywhere_take_linear_time(task: str) -> None:
+    item = {
+        "ner": Item("ner", "机构名", "雀巢"),
+        "re": Item("re", "作者", "裁员", (("", "雀巢"),)),
+        "ee": Item("ee", "裁员", "裁员", (("裁员方", "雀巢"),)),
+    }[task]
+
+    def seconds(listings: int) -> float:
+        begin = time.process_time()
+        align([item] * listings, "雀巢裁员。" * 60 * listings, SCHEMA)
+        return time.process_time() - begin
+
+    seconds(20)
+    # Sixteen times the work; were it quadratic, it would take 256 times as long.
+    assert seconds(320) < 80 * max(seconds(20), 0.002)

@@ -237,9 +237,6 @@ def test_compact_damage_within_a_line_keeps_the_pairs_around_it() -> None:
         ("人名", "李白"),
         ("机构名", "雀巢"),
     ]
-    assert said("裁员⟦裁员⟧⟦人数⟧雀巢⟦裁员方⟧", "compact", ("ee",)) == [
-        ("裁员", "裁员", ("裁员方", "雀巢"))
-    ]
     (item,) = parse("雀巢⟦机构名⟧ ⟦ #2 ⟧", "compact", ("ner",), SCHEMA).items
     assert item.marks == (2,)
 
