@@ -7,12 +7,13 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
+from chinchilla import confidence
 from chinchilla.data import Document
 from chinchilla.engines import CALIBRATION_FILE, open_engine
 from chinchilla.errors import ConfigError
 from chinchilla.jsonl import read_documents, read_values, write_documents
 from chinchilla.pipeline import ExtractOptions, Extractor
-from chinchilla.scoring.calibration import Calibration, calibrate, scored_items
+from chinchilla.scoring.calibration import Calibration, ScoredItem, calibrate, scored_items
 from chinchilla.scoring.counts import Section, summarise
 from chinchilla.scoring.pairing import Pair, pair_documents
 from chinchilla.scoring.registry import find_scorers, tally_documents
@@ -43,14 +44,13 @@ class Row(NamedTuple):
 def evaluate(recipe: Recipe, work: Path, model: Path) -> list[Row]:
     """Extract from all documents kept aside, write predictions, scores and the calibration.
 
-    The calibration is fitted on every other document of the corpora that `recipe.calibrate`
-    names, and `work/scores.json` holds its error on the rest of each.
+    The calibration is fitted on the corpora that `recipe.calibrate` names. Its error, in
+    `work/scores.json`, is that of fits on either half of the documents applied to the other.
     """
     # Scores as the model gives them: it is to be calibrated anew.
     engine = dataclasses.replace(open_engine(str(model)), calibration=None)
     rows: list[Row] = []
-    fit: list[Pair] = []
-    rest: dict[str, list[Pair]] = {}
+    fitted: dict[str, list[Pair]] = {}
     (work / "predictions").mkdir(exist_ok=True)
     for name in _measured(recipe, work):
         gold = list(read_documents(work / "docs" / f"{name}-dev.jsonl"))
@@ -61,10 +61,12 @@ def evaluate(recipe: Recipe, work: Path, model: Path) -> list[Row]:
         pairs = pair_documents(gold, predicted, f"{name}-dev", str(model))
         rows += _rows(name, pairs)
         if name in recipe.calibrate:
-            fit += pairs[::2]
-            rest[name] = pairs[1::2]
-    calibration = _calibrate(fit, model)
-    errors = {name: _error(pairs, calibration) for name, pairs in rest.items()}
+            fitted[name] = pairs
+    found = calibrate(scored_items(pair for pairs in fitted.values() for pair in pairs))
+    if found is not None:
+        text = json.dumps(found.to_dict(), indent=1)
+        (model / CALIBRATION_FILE).write_text(text + "\n", encoding="utf-8")
+    errors = _errors(fitted)
     scores = {"scores": [row._asdict() for row in rows], "calibration_error": errors}
     (work / "scores.json").write_text(json.dumps(scores, indent=1), encoding="utf-8")
     return rows
@@ -124,36 +126,35 @@ def _rows(name: str, pairs: list[Pair]) -> Iterator[Row]:
         yield Row(name, words, len(pairs), score.precision, score.recall, score.f1, macro)
 
 
-def _calibrate(pairs: list[Pair], model: Path) -> Calibration | None:
-    found = calibrate(scored_items(pairs))
-    if found is not None:
-        text = json.dumps(found.to_dict(), indent=1)
-        (model / CALIBRATION_FILE).write_text(text + "\n", encoding="utf-8")
-    return found
+def _errors(fitted: dict[str, list[Pair]]) -> dict[str, dict[str, float]]:
+    """Return the expected calibration errors before and after, never on what was fitted."""
+    raw: dict[str, list[ScoredItem]] = {name: [] for name in fitted}
+    better: dict[str, list[ScoredItem]] = {name: [] for name in fitted}
+    for half in (0, 1):
+        fit = calibrate(scored_items(p for pairs in fitted.values() for p in pairs[half::2]))
+        for name, pairs in fitted.items():
+            items = scored_items(pairs[1 - half :: 2])
+            raw[name] += items
+            better[name] += [_changed(item, fit) for item in items]
+    errors = {}
+    for name in fitted:
+        before, after = calibrate(raw[name]), calibrate(better[name])
+        if before is not None and after is not None:
+            errors[name] = {"items": before.count, "before": before.error, "after": after.error}
+    return errors
 
 
-def _error(pairs: list[Pair], fitted: Calibration | None) -> dict[str, float] | None:
-    """Return the expected calibration errors before and after, on pairs that were not fitted."""
-    items = scored_items(pairs)
-    raw = calibrate(items)
-    if fitted is None or raw is None:
-        return None
-    changed = [
-        item._replace(score=fitted.kinds[item.kind].apply(item.score))
-        if item.kind in fitted.kinds
-        else item
-        for item in items
-    ]
-    after = calibrate(changed)
-    assert after is not None
-    return {"items": len(items), "before": raw.error, "after": after.error}
+def _changed(item: ScoredItem, fit: Calibration | None) -> ScoredItem:
+    if fit is None:
+        return item
+    found = confidence.Calibration(fit.temperature, fit.bias, fit.kinds)
+    return item._replace(score=found.apply(item.score, item.kind))
 
 
-def _error_text(errors: dict[str, dict[str, float] | None]) -> str:
+def _error_text(errors: dict[str, dict[str, float]]) -> str:
     told = [
         f"{name} {error['before']:.3f} before, {error['after']:.3f} after ({error['items']:.0f} items)"
         for name, error in errors.items()
-        if error
     ]
     return "; ".join(told)
 
