@@ -21,6 +21,8 @@ from .prompt import plain_prompt
 _BATCH_TOKENS = 4096
 # Prompts sorted by length and run together; bounds memory and how late the first answer comes.
 _WINDOW = 512
+# The first window is small: while it is made the engine has nothing to do.
+_FIRST = 64
 
 
 class CTranslate2Backend:
@@ -89,7 +91,9 @@ class CTranslate2Backend:
     ) -> Iterator[Completion]:
         """Complete prompts without constraint, reading the next ones while the engine works."""
         before: tuple[list[list[str]], _Running] | None = None
-        while tokens := [self.encode(prompt) for prompt in islice(prompts, _WINDOW)]:
+        size = _FIRST
+        while tokens := [self.encode(prompt) for prompt in islice(prompts, size)]:
+            size = min(2 * size, _WINDOW)
             running = self._begin(tokens, max_tokens, [[]] * len(tokens))
             if before:
                 yield from self._completions(before[0], self._read(before[1]), scores)
