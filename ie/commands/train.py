@@ -46,6 +46,16 @@ def command(
 
     result = train(settings, resume=resume, force=force, report=report)
     report(f"{result.steps} steps; the model is in {result.folder}")
+    _part()
+
+
+def _part() -> None:
+    """Leave the other processes together: one that ends while others still talk makes them abort."""
+    import torch.distributed as processes
+
+    if processes.is_available() and processes.is_initialized():
+        processes.barrier()
+        processes.destroy_process_group()
 
 
 def _show_vocabulary(base: str, paths: tuple[str, ...], trust_remote_code: bool) -> None:
