@@ -1,8 +1,8 @@
 """How sure a model was: scores from token probabilities, and their calibration.
 
 The score of a mention is the geometric mean of the probabilities of the tokens that wrote it and
-its label, which of an argument is its role; it does not shrink with length. It ranks well but is no probability of being right:
-a `Calibration` fitted on a development split makes it one.
+its label, which of an argument is its role; it does not shrink with length. It ranks well but is
+no probability of being right: a `Calibration` fitted on a development split makes it one.
 """
 
 import math
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from .data import Event, Extraction, Relation, map_mentions
+from .data import Event, Extraction, Relation
 from .formats import Item
 
 Range = tuple[int, int]
@@ -114,16 +114,15 @@ def calibrate(extraction: Extraction, calibration: Calibration) -> Extraction:
         return msgspec.structs.replace(value, score=calibration.apply(value.score, kind))
 
     def relation(found: Relation) -> Any:
-        ends = Extraction(relations=(found,))
-        return changed(
-            map_mentions(ends, lambda m: changed(m, "relations")).relations[0], "relations"
-        )
+        subject, object = changed(found.subject, "relations"), changed(found.object, "relations")
+        qualifiers = {name: changed(e, "relations") for name, e in found.qualifiers.items()}
+        score = changed(found, "relations").score
+        return Relation(found.type, subject, object, qualifiers, score)
 
     def event(found: Event) -> Any:
         trigger = changed(found.trigger, "triggers")
         arguments = tuple(changed(argument, "arguments") for argument in found.arguments)
-        whole = changed(found, "triggers")
-        return Event(found.type, trigger, arguments, whole.score)
+        return Event(found.type, trigger, arguments, changed(found, "triggers").score)
 
     return Extraction(
         tuple(changed(entity, "entities") for entity in extraction.entities),

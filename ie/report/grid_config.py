@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-import yaml
 
 from ..errors import ChinchillaError, ConfigError, near_miss
 from ..jsonl import read_documents
 from ..pipeline import ExtractOptions
 from ..prompt import PromptStyle, check_style, read_template
 from ..schema import TASKS, read_schema
+from ..yaml_file import read_yaml
 
 # The general template of each language; what `lang` stands for.
 LANGUAGES = {"zh": "zh-v1", "en": "en-v1"}
@@ -215,18 +215,7 @@ def _mistakes(grid: Grid) -> list[str]:
 
 
 def _load(where: str) -> dict[str, Any]:
-    try:
-        value = yaml.safe_load(Path(where).read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise ConfigError(f"{where}: no such file; see configs/bench for an example") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{where}: cannot be read ({error})") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        raise ConfigError(
-            f"{where}{line}: not valid YAML ({getattr(error, 'problem', None) or error})"
-        ) from None
+    value = read_yaml(where, "configs/bench")
     if not isinstance(value, dict):
         raise ConfigError(f"{where}: expected {', '.join(_SECTIONS)}, got {value!r:.40}")
     return value

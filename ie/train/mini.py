@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import yaml
 
 from chinchilla import converters, hints
 from chinchilla.data import Document
@@ -22,6 +21,7 @@ from chinchilla.instructions.records import Record, build_records
 from chinchilla.jsonl import read_lines, read_values, write_documents, write_values
 from chinchilla.prompt import STYLE_FILE, PromptStyle, render_prompt
 from chinchilla.schema import Schema, read_schema
+from chinchilla.yaml_file import read_yaml
 
 from .curriculum import COPY_INSTRUCTION, MARKS, copy_example, copy_instruction
 from .scratch import ModelShape, Scratch, ScratchConfig, Source
@@ -52,14 +52,11 @@ def read_recipe(path: Path) -> Recipe:
     """Read the YAML of a recipe.
 
     Raises:
-        ConfigError: missing file, unknown key or wrong type.
+        ConfigError: missing file, invalid YAML, unknown key or wrong type.
     """
     try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return msgspec.convert(value, Recipe)
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file") from None
-    except (yaml.YAMLError, msgspec.ValidationError) as error:
+        return msgspec.convert(read_yaml(path, "configs"), Recipe)
+    except msgspec.ValidationError as error:
         raise ConfigError(f"{path}: {error}") from None
 
 

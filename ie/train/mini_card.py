@@ -67,7 +67,11 @@ def evaluate(recipe: Recipe, work: Path, model: Path) -> list[Row]:
         text = json.dumps(found.to_dict(), indent=1)
         (model / CALIBRATION_FILE).write_text(text + "\n", encoding="utf-8")
     errors = _errors(fitted)
-    scores = {"scores": [row._asdict() for row in rows], "calibration_error": errors}
+    scores = {
+        "date": date.today().isoformat(),
+        "scores": [row._asdict() for row in rows],
+        "calibration_error": errors,
+    }
     (work / "scores.json").write_text(json.dumps(scores, indent=1), encoding="utf-8")
     return rows
 
@@ -83,7 +87,7 @@ def write_card(recipe: Recipe, work: Path, model: Path, template: Path) -> None:
     scores = json.loads((work / "scores.json").read_text(encoding="utf-8"))
     size = sum(file.stat().st_size for file in model.iterdir() if file.suffix in (".bin", ".json"))
     slots = {
-        "date": date.today().isoformat(),
+        "date": scores["date"],
         "size": f"{size / 1e6:.1f} MB",
         "layers": str(recipe.shape["layers"]),
         "hidden": str(recipe.shape["hidden"]),

@@ -10,6 +10,7 @@ import msgspec
 import yaml
 
 from ..errors import ConfigError, near_miss
+from ..yaml_file import read_yaml
 from .checks import combination_problems, file_problems
 from .config import TrainConfig
 
@@ -46,17 +47,7 @@ def config_to_yaml(config: TrainConfig) -> str:
 
 
 def _load(where: str) -> dict[str, Any]:
-    try:
-        value = yaml.safe_load(Path(where).read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise ConfigError(f"{where}: no such file; see configs/train for examples") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{where}: cannot be read ({error})") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        detail = getattr(error, "problem", None) or error
-        raise ConfigError(f"{where}{line}: not valid YAML ({detail})") from None
+    value = read_yaml(where, "configs/train")
     if value is None:
         return {}
     if not isinstance(value, dict):

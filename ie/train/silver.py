@@ -51,7 +51,7 @@ def read_typed_texts(path: Path, lexicon: Lexicon) -> Iterator[Document]:
             yield Document(str(row["id"]), row["text1"], events=events, meta=_META)
 
 
-_META = {"source": "duee", "lang": "zh", "licence": "silver"}
+_META = {"source": "duee", "lang": "zh", "licence": "Baidu, research only"}
 
 
 def _elect(
