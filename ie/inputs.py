@@ -138,7 +138,13 @@ def _read_jsonl(name: str, options: ReadOptions) -> Iterator[Document]:
                 "name the right one with --column"
             )
         identifier = _identifier(value.get("id"), name, number)
-        yield _titled(identifier, value.get(options.title), text, _meta(value))
+        title = value.get(options.title)
+        if not isinstance(title, str | None):
+            raise InputError(
+                f"{where}: {options.title!r} is {type(title).__name__}, expected a title as text; "
+                "name another with --title-column, or '' for none"
+            )
+        yield _titled(identifier, title, text, _meta(value))
 
 
 def _titled(identifier: str, title: Any, text: str, meta: dict[str, Any]) -> Document:

@@ -114,3 +114,12 @@ def test_folders_and_globs_stand_for_their_files_in_order(tmp_path):
         InputError, match=r"new.txt: no such file or folder; did you mean 'news.txt'"
     ):
         find_inputs([str(tmp_path / "new.txt")])
+
+
+def test_a_title_that_is_no_text_is_refused_unless_titles_are_turned_off(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"title": 7, "text": "王芳在宁波。"}\n', encoding="utf-8")
+    with pytest.raises(InputError, match=r"a.jsonl:1: 'title' is int, .* --title-column"):
+        list(read_texts([str(path)], ReadOptions()))
+    (document,) = read_texts([str(path)], ReadOptions(title=""))
+    assert document.text == "王芳在宁波。"
