@@ -23,6 +23,8 @@ _BATCH_TOKENS = 4096
 _WINDOW = 512
 # The first window is small: while it is made the engine has nothing to do.
 _FIRST = 64
+# The fewest tokens of a prompt's first line that are worth keeping, and the most lines kept.
+_HEAD, _HEADS = 16, 64
 
 
 class CTranslate2Backend:
@@ -45,6 +47,7 @@ class CTranslate2Backend:
         device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
         self.encode, self.decode = _text_codec(folder)
         self._folder = folder
+        self._heads: dict[str, list[str]] = {}
         self._vocabulary: tuple[dict[int, str], Vocabulary] | None = None
         try:
             self.is_seq2seq = _is_seq2seq(folder)
@@ -92,9 +95,10 @@ class CTranslate2Backend:
         """Complete prompts without constraint, reading the next ones while the engine works."""
         before: tuple[list[list[str]], _Running] | None = None
         size = _FIRST
-        while tokens := [self.encode(prompt) for prompt in islice(prompts, size)]:
+        while window := list(islice(prompts, size)):
             size = min(2 * size, _WINDOW)
-            running = self._begin(tokens, max_tokens, [[]] * len(tokens))
+            tokens = [self.encode(prompt) for prompt in window]
+            running = self._begin_by_head(window, tokens, max_tokens)
             if before:
                 yield from self._completions(before[0], self._read(before[1]), scores)
             before = tokens, running
@@ -150,6 +154,37 @@ class CTranslate2Backend:
         if prefixes is None:
             return [result.hypotheses[0] for result in results]
         return [r.hypotheses[0][len(p) :] for r, p in zip(results, prefixes, strict=True)]
+
+    def _begin_by_head(
+        self, prompts: list[Prompt], tokens: list[list[str]], max_tokens: int
+    ) -> "_Running":
+        """Start on prompts, those of one head together: the engine reads a head only once."""
+        groups: dict[tuple[str, ...], list[int]] = {}
+        for i, prompt in enumerate(prompts):
+            groups.setdefault(self._head(prompt, tokens[i]), []).append(i)
+        running: _Running = []
+        for head, group in groups.items():
+            options = {"static_prompt": list(head)} if head else {}
+            rows = [tokens[i][len(head) :] for i in group]
+            for batch, futures in self._begin(rows, max_tokens, [[]] * len(rows), **options):
+                running.append(([group[i] for i in batch], futures))
+        return running
+
+    def _head(self, prompt: Prompt, tokens: list[str]) -> tuple[str, ...]:
+        """Return the tokens of the prompt's first line, which names the types, if worth keeping.
+
+        The engine keeps what it read of every head, so that their number is bounded.
+        """
+        if self.is_seq2seq:
+            return ()
+        line, _, _ = prompt.instruction.partition("\n")
+        if line not in self._heads:
+            if len(self._heads) >= _HEADS:
+                return ()
+            self._heads[line] = self.encode(Prompt(line, ""))[:-1]
+        head = self._heads[line]
+        is_kept = len(head) >= _HEAD and tokens[: len(head)] == head and len(tokens) > len(head)
+        return tuple(head) if is_kept else ()
 
     def _begin(
         self,

@@ -6,6 +6,7 @@ from constrain_samples import CASES, SCHEMA, TEXTS, byte_fallback_tokenizer, byt
 from test_backend_hf import PROMPTS, save
 from test_constrain import assert_faultless
 
+import chinchilla.backend_ct2
 from chinchilla.backend import Prompt
 from chinchilla.backend_ct2 import CTranslate2Backend
 from chinchilla.backend_hf import TransformersBackend
@@ -54,6 +55,20 @@ def test_answers_are_those_of_the_model_before_conversion(backend, folders):
     before = TransformersBackend(str(folders[0])).generate(PROMPTS, max_tokens=16)
     after = backend.generate(PROMPTS, max_tokens=16)
     assert [a.text for a in after] == [b.text for b in before]
+
+
+def test_a_head_that_many_prompts_share_changes_no_answer(folders, monkeypatch):
+    heads = ["找出人名、地名、机构名和时间", "找出所有的事件和它们的论元", "短"]
+    prompts = [Prompt(f"{heads[i % 3]}\n见{i}", "文" * (i % 5) + str(i)) for i in range(30)]
+    backend = CTranslate2Backend(folders[1], threads=1)
+    shared = [answer.text for answer in backend.generate(prompts, max_tokens=9)]
+    kept = [head for head in backend._heads.values() if len(head) >= chinchilla.backend_ct2._HEAD]
+    assert len(kept) == 2
+    monkeypatch.setattr(chinchilla.backend_ct2, "_HEADS", 0)
+    fresh = CTranslate2Backend(folders[1], threads=1)
+    assert [answer.text for answer in fresh.generate(prompts, max_tokens=9)] == shared
+    backend.close()
+    fresh.close()
 
 
 def test_an_answer_that_the_limit_cuts_says_so(backend):
