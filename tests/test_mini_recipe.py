@@ -29,16 +29,21 @@ def work(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("mini")
     text = "".join(sentence(person, place) for person in NAMES for place in PLACES)
     (root / "train.txt").write_text(text, encoding="utf-8")
-    (root / "raw.txt").write_text("据报道，王明在宁波。\n" * 30, encoding="utf-8")
+    (root / "raw.txt").write_text(
+        "".join(f"第{n}天，据报道，王明在宁波。\n" for n in range(90)), encoding="utf-8"
+    )
     recipe = {
         "style": {"template": "compact-v1", "format": "compact", "hints": True},
         "corpora": {"msra": {"converter": "msra", "train": ["train.txt"], "holdout": 6}},
         "calibrate": ["msra"],
         "build": {"subset": [0.0], "shuffle": [0.0], "copies": 4, "empty_kept": 1.0},
         "weights": {"copy": 1, "msra": 9},
+        "substitute": {"corpora": ["msra"], "share": 0.5, "alike": [["人名"]]},
+        "raw": {"raw.txt": 1},
         "vocabulary": {"least": 1, "raw": ["raw.txt"], "raw_least": 1},
         "shape": {"layers": 2, "hidden": 32, "heads": 2, "intermediate": 64},
-        "train": {"steps": 3, "tokens": 512, "copy_steps": 2, "threads": 1},
+        "train": {"steps": 3, "tokens": 512, "copy_steps": 2, "threads": 1}
+        | {"raw_share": 1.0, "raw_until": 6, "raw_length": 15},
     }
     (root / "mini.yaml").write_text(yaml.safe_dump(recipe, allow_unicode=True), encoding="utf-8")
     (root / "mini.card.md").write_text("{{size}}\n{{scores}}\n{{data}}\n{{calibration}}\n")
@@ -51,9 +56,10 @@ def test_the_recipe_runs_from_corpus_to_card(work):
     counts = mini.prepare(recipe, work, work)
     # Sentences that differ from those kept aside in two names only are near duplicates.
     assert set(counts) == {"copy", "msra"}
-    assert 0 < counts["msra"] <= 18
+    assert 0 < counts["msra"] <= 36
     leaks = json.loads((work / "leaks.json").read_text())
     assert sum(leaks["msra"].values()) == 18
+    assert leaks["raw"] == {"kept": 90, "run": 0}
     mini.train(recipe, work)
     assert mini.export(recipe, work, work / "model") < 1e6
     rows = mini_card.evaluate(recipe, work, work / "model")

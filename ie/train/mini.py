@@ -6,6 +6,7 @@ import random
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from chinchilla.formats import EMPTY, extraction_items, label_text, serialise
 from chinchilla.instructions.duplicates import Index, Item
 from chinchilla.instructions.options import BuildOptions
 from chinchilla.instructions.records import Record, build_records
+from chinchilla.instructions.substitute import pools, substitute
 from chinchilla.jsonl import read_lines, read_values, write_documents, write_values
 from chinchilla.prompt import STYLE_FILE, PromptStyle, render_prompt
 from chinchilla.schema import Schema, read_schema
@@ -30,6 +32,8 @@ from .silver import read_typed_texts, read_votes, trigger_lexicon
 
 # Smallest Jaccard similarity of three-character shingles to a dev text that keeps a text out.
 _NEAR = 0.8
+# Characters in a row that raw text may not share with a dev text; characters of a line's beginning.
+_RUN, _BEGINNING = 24, 40
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,6 +48,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     train: dict[str, Any]
     silver: dict[str, Any] = {}
     renamed: dict[str, dict[str, str]] = {}
+    substitute: dict[str, Any] = {}
+    raw: dict[str, int] = {}
     calibrate: tuple[str, ...] = ()
     seed: int = 0
 
@@ -64,7 +70,8 @@ def prepare(recipe: Recipe, corpora: Path, work: Path) -> dict[str, int]:
     """Convert the corpora, keep dev texts out, write records; return the records per source.
 
     Texts that are near duplicates of any dev text (see `instructions.duplicates`) are dropped
-    from training, and counted in `leaks.json`.
+    from training, and counted in `leaks.json`, as are lines of raw text that share a run of
+    characters with one.
     """
     (work / "docs").mkdir(parents=True, exist_ok=True)
     (work / "records").mkdir(exist_ok=True)
@@ -80,11 +87,16 @@ def prepare(recipe: Recipe, corpora: Path, work: Path) -> dict[str, int]:
         trains[f"{name}-news"] = [_rename(document, names) for document in trains[name]]
     style = PromptStyle.from_dict(recipe.style)
     counts = {}
+    found = {name: pools(documents) for name, documents in trains.items()}
     for name in recipe.weights:
         if name != "copy":
             records = _records(name, trains[name], recipe, style)
+            if name in recipe.substitute.get("corpora", ()):
+                others = _substituted(name, trains[name], found, recipe, style)
+                records = chain(records, others)
             counts[name] = write_values(work / "records" / f"{name}.jsonl", records)
     _write_characters(recipe, corpora, trains, work)
+    _write_raw(recipe, corpora, devs, work)
     if "copy" in recipe.weights:
         counts["copy"] = write_values(work / "records" / "copy.jsonl", _copy_records(recipe, work))
     return counts
@@ -106,7 +118,8 @@ def train(recipe: Recipe, work: Path) -> None:
         json.dumps(dataclasses.asdict(config), ensure_ascii=False, indent=1), encoding="utf-8"
     )
     running = (work / "running.txt").read_text(encoding="utf-8")
-    Scratch(config, tokenizer, work / "run").train(running, characters, _labels(recipe))
+    raw = (work / "unlabelled.txt").read_text(encoding="utf-8")
+    Scratch(config, tokenizer, work / "run").train(running, characters, _labels(recipe), raw)
 
 
 def export(recipe: Recipe, work: Path, output: Path) -> int:
@@ -215,6 +228,40 @@ def _records(
         yield from _fewer_empty(built, recipe.build["empty_kept"], recipe.seed + number)
 
 
+def _substituted(
+    name: str,
+    documents: list[Document],
+    found: dict[str, dict[str, list[str]]],
+    recipe: Recipe,
+    style: PromptStyle,
+) -> Iterator[Record]:
+    """Records of the documents with other names in them; see `instructions.substitute`."""
+    rng = random.Random(f"{recipe.seed}/{name}/substitute")
+    share, alike = recipe.substitute["share"], _alike(found[name], found, recipe)
+    changed = (substitute(document, found[name], alike, share, rng) for document in documents)
+    schema_of = _schema_of(name, documents, recipe)
+    options = BuildOptions(style=style, shuffle=recipe.build["shuffle"][0], seed=recipe.seed)
+    built = build_records(
+        (document for document in changed if document), lambda _: schema_of, options
+    )
+    return _fewer_empty(built, recipe.build["empty_kept"] / 2, recipe.seed)
+
+
+def _alike(
+    own: dict[str, list[str]], found: dict[str, dict[str, list[str]]], recipe: Recipe
+) -> dict[str, list[str]]:
+    """Return for each kind the strings that all corpora have of kinds alike."""
+    alike: dict[str, list[str]] = {}
+    for family in recipe.substitute.get("alike", ()):
+        strings = {
+            text for kinds in found.values() for kind in family for text in kinds.get(kind, ())
+        }
+        # Whole clauses and single characters are of one corpus alone.
+        fit = sorted(text for text in strings if 2 <= len(text) <= 16)
+        alike |= {kind: fit for kind in family if kind in own}
+    return alike
+
+
 def _fewer_empty(records: Iterable[Record], kept: float, seed: int) -> Iterator[Record]:
     """Keep a share of the records with an empty answer: most teach nothing that others do not."""
     rng = random.Random(f"{seed}/empty")
@@ -310,3 +357,34 @@ def _write_characters(
     order = sorted(kept, key=lambda c: (-counts[c], c))
     (work / "characters.json").write_text(json.dumps(order, ensure_ascii=False), encoding="utf-8")
     (work / "running.txt").write_text("".join(sample)[:2_000_000], encoding="utf-8")
+
+
+def _write_raw(recipe: Recipe, corpora: Path, devs: dict[str, list[Document]], work: Path) -> None:
+    """Write the raw text, every n-th line of each file, in random order to `unlabelled.txt`.
+
+    Left out: lines with a beginning seen before, and lines that share a run of characters
+    with a dev text.
+    """
+    runs = {
+        document.text[at : at + _RUN]
+        for documents in devs.values()
+        for document in documents
+        for at in range(len(document.text) - _RUN + 1)
+    }
+    lines: dict[str, str] = {}
+    leaked = 0
+    for path, every in recipe.raw.items():
+        for number, line in read_lines(corpora / path):
+            text = line.decode("utf-8", "replace").strip()
+            if number % every or text[:_BEGINNING] in lines:
+                continue
+            if any(text[at : at + _RUN] in runs for at in range(len(text) - _RUN + 1)):
+                leaked += 1
+            else:
+                lines[text[:_BEGINNING]] = text
+    kept = list(lines.values())
+    random.Random(f"{recipe.seed}/raw").shuffle(kept)
+    (work / "unlabelled.txt").write_text("\n".join(kept), encoding="utf-8")
+    leaks = json.loads((work / "leaks.json").read_text(encoding="utf-8"))
+    leaks |= {"raw": {"kept": len(kept), "run": leaked}} if recipe.raw else {}
+    (work / "leaks.json").write_text(json.dumps(leaks, indent=1), encoding="utf-8")

@@ -48,6 +48,9 @@ class ScratchConfig:
     `decay` of `steps`. Copying ends after `copy_steps`, or when strings of `copy_length`
     characters cost less than `copy_loss` a token. `compile` fuses the element-wise work by
     torch.compile: 1.4 times the tokens a second on two cores, but it needs a C++ compiler.
+
+    At first `raw_share` of the steps read raw text in pieces of `raw_length` tokens, every token
+    a target; the share falls linearly to none at step `raw_until`.
     """
 
     sources: dict[str, Source]
@@ -58,6 +61,10 @@ class ScratchConfig:
     warmup: int = 100
     decay: float = 0.3
     weight_decay: float = 0.01
+    dropout: float = 0.0
+    raw_share: float = 0.0
+    raw_until: int = 0
+    raw_length: int = 255
     compile: bool = False
     copy_steps: int = 800
     copy_lr: float = 2e-3
@@ -91,6 +98,8 @@ class Scratch:
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(config.seed)
         self.model = _new_model(config.shape, tokenizer.get_vocab_size())
+        if config.dropout:
+            _add_dropout(self.model.model, config.dropout)
         self._forward = (
             torch.compile(self.model.model, dynamic=True) if config.compile else self.model.model
         )
@@ -99,12 +108,21 @@ class Scratch:
         self.copy_step, self.step, self.length = 0, 0, 8.0
         self._load()
 
-    def train(self, running: str, alphabet: Sequence[str], labels: Sequence[str]) -> None:
-        """Run what is left of the curriculum and of the steps on records, logging as it goes."""
+    def train(
+        self, running: str, alphabet: Sequence[str], labels: Sequence[str], raw: str = ""
+    ) -> None:
+        """Run what is left of the curriculum and of the steps on records, logging as it goes.
+
+        Args:
+            running: text to copy from.
+            alphabet: characters to copy.
+            labels: labels that stand before a text.
+            raw: text to read for its own sake, lines of any length.
+        """
         if self.copy_step < self.config.copy_steps:
             self._run_copying(running, alphabet, labels)
         if self.step < self.config.steps:
-            self._run_records()
+            self._run_records(raw)
         self.save_model(self.folder / "model")
 
     def save_model(self, folder: Path) -> None:
@@ -142,28 +160,31 @@ class Scratch:
                 self._save()
         self._save()
 
-    def _run_records(self) -> None:
+    def _run_records(self, raw: str) -> None:
         config = self.config
-        batches = self._batches()
+        batches, pieces = self._batches(), self._raw_batches(raw)
+        rng = random.Random(f"{config.seed}/raw/{self.step}")
         clock, started, tokens = _Clock(config.save_minutes), time.monotonic(), 0
-        total = 0.0
+        losses: dict[str, list[float]] = {"loss": [], "raw_loss": []}
         while self.step < config.steps:
-            batch = next(batches)
-            total += self._update(batch, self._rate())
+            is_raw = bool(raw) and rng.random() < self._raw_share()
+            batch = next(pieces if is_raw else batches)
+            losses["raw_loss" if is_raw else "loss"].append(self._update(batch, self._rate()))
             tokens += sum(map(len, batch))
             self.step += 1
             if self.step % 50 == 0:
                 speed = tokens / (time.monotonic() - started)
-                self._log(
-                    stage="records",
-                    step=self.step,
-                    loss=total / 50,
-                    tokens_per_second=round(speed),
-                )
-                total = 0.0
+                means = {name: sum(some) / len(some) for name, some in losses.items() if some}
+                self._log(stage="records", step=self.step, **means, tokens_per_second=round(speed))
+                losses = {name: [] for name in losses}
             if clock.is_due():
                 self._save()
         self._save()
+
+    def _raw_share(self) -> float:
+        config = self.config
+        left = 1 - self.step / config.raw_until if config.raw_until else 0.0
+        return config.raw_share * left
 
     def _rate(self) -> float:
         config = self.config
@@ -216,6 +237,26 @@ class Scratch:
                 # After a resume the batches already seen are skipped, not trained again.
                 if step > self.step:
                     yield batch
+
+    def _raw_batches(self, raw: str) -> Iterator[list[Example]]:
+        """Yield batches of stretches of text to be guessed character by character."""
+        from array import array
+
+        config = self.config
+        ids = array("I")
+        for line in raw.splitlines():
+            ids.extend(self.tokenizer.encode(line).ids)
+            ids.append(self.eos)
+        count = config.tokens // (config.raw_length + 1)
+        starts = list(range(0, len(ids) - config.raw_length, config.raw_length))
+        rng = random.Random(f"{config.seed}/raw-order/{self.step}")
+        while starts:
+            rng.shuffle(starts)
+            for at in range(0, len(starts), count):
+                yield [
+                    Example([self.eos], list(ids[s : s + config.raw_length]))
+                    for s in starts[at : at + count]
+                ]
 
     def _examples(self, source: Source) -> list[Example]:
         examples: list[Example] = []
@@ -322,6 +363,23 @@ def _optimizers(model: Any, config: ScratchConfig) -> list[Any]:
         torch.optim.Muon(matrices, rate, decay, adjust_lr_fn="match_rms_adamw"),
         torch.optim.AdamW(others, rate, (0.9, 0.98), weight_decay=decay, fused=True),
     ]
+
+
+def _add_dropout(model: Any, rate: float) -> None:
+    """Drop a share of the embeddings and of what every attention and feed-forward block adds."""
+    import torch
+
+    def drop(module: Any, args: Any, output: Any) -> Any:
+        if not module.training:
+            return output
+        if isinstance(output, tuple):
+            return torch.nn.functional.dropout(output[0], rate), *output[1:]
+        return torch.nn.functional.dropout(output, rate)
+
+    for layer in model.layers:
+        layer.self_attn.register_forward_hook(drop)
+        layer.mlp.register_forward_hook(drop)
+    model.embed_tokens.register_forward_hook(drop)
 
 
 def _pad(batch: Sequence[Example]) -> tuple[Any, Any]:
