@@ -51,6 +51,6 @@ def segmenter() -> Any:
 
 @cache
 def _tagger() -> Any:
-    import jieba.posseg
+    from .tagger import Tagger
 
-    return jieba.posseg.POSTokenizer(segmenter())
+    return Tagger(segmenter())
