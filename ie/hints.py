@@ -2,7 +2,9 @@
 
 A model of a few million parameters has met too few names to know them; jieba's dictionary of
 350,000 words and its model of Chinese names know many. They are advice in the prompt, not an
-answer: the model learns from the corpora when to follow them.
+answer: the model learns from the corpora when to follow them. The hints stand in a copy of the
+text before the text itself, so that a causal model reads it twice and has both sides of every
+character at the second reading.
 """
 
 from functools import cache
@@ -21,19 +23,18 @@ MARKS = tuple(label_text(mark) for mark in ("nr", "ns", "nt", "nz", "n"))
 
 
 def hints(text: str) -> str:
-    """Return the likely names of a text in order, each followed by its mark: `北京⟦ns⟧`.
+    """Return the text with a mark behind every likely name in it: `在北京⟦ns⟧见到`.
 
     Marks: nr person, ns place, nt organisation, nz other name, n long common noun. Words of
-    one character are left out. Texts beyond 10,000 characters get no hints.
+    one character get none. Texts beyond 10,000 characters get no hints at all: `""`.
     """
     if len(text) > _LONGEST:
         return ""
-    found = []
+    pieces = []
     for word, tag in _tagger().cut(text):
         mark = _MARKS.get(tag) or ("n" if tag in _NOUNS and len(word) >= _LONG else None)
-        if mark and len(word) > 1:
-            found.append(word + label_text(mark))
-    return "".join(found)
+        pieces.append(word + label_text(mark) if mark and len(word) > 1 else word)
+    return "".join(pieces)
 
 
 @cache

@@ -84,15 +84,15 @@ def test_a_killed_run_goes_on_to_the_same_weights(records, tmp_path):
                 raise KeyboardInterrupt
             return super()._update(*arguments)
 
-    straight = Scratch(config(records), tokenizer, tmp_path / "straight")
-    straight.train("甲乙丙" * 50, CHARACTERS, LABELS)
+    recipe = config(records, raw_share=1.0, raw_until=5, raw_length=7)
+    texts = "甲乙丙" * 50, CHARACTERS, LABELS, "甲在京会见了乙\n丙在沪\n" * 40
+    straight = Scratch(recipe, tokenizer, tmp_path / "straight")
+    straight.train(*texts)
     with pytest.raises(KeyboardInterrupt):
-        Killed(config(records), tokenizer, tmp_path / "killed").train(
-            "甲乙丙" * 50, CHARACTERS, LABELS
-        )
-    resumed = Scratch(config(records), tokenizer, tmp_path / "killed")
+        Killed(recipe, tokenizer, tmp_path / "killed").train(*texts)
+    resumed = Scratch(recipe, tokenizer, tmp_path / "killed")
     assert (resumed.copy_step, resumed.step) == (2, 3)
-    resumed.train("甲乙丙" * 50, CHARACTERS, LABELS)
+    resumed.train(*texts)
     left, right = weights(straight), weights(resumed)
     assert all(bool((left[name] == right[name]).all()) for name in left)
 

@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,6 @@ class ScratchConfig:
     warmup: int = 100
     decay: float = 0.3
     weight_decay: float = 0.01
-    dropout: float = 0.0
     raw_share: float = 0.0
     raw_until: int = 0
     raw_length: int = 255
@@ -98,8 +98,6 @@ class Scratch:
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(config.seed)
         self.model = _new_model(config.shape, tokenizer.get_vocab_size())
-        if config.dropout:
-            _add_dropout(self.model.model, config.dropout)
         self._forward = (
             torch.compile(self.model.model, dynamic=True) if config.compile else self.model.model
         )
@@ -162,12 +160,14 @@ class Scratch:
 
     def _run_records(self, raw: str) -> None:
         config = self.config
-        batches, pieces = self._batches(), self._raw_batches(raw)
-        rng = random.Random(f"{config.seed}/raw/{self.step}")
+        # After a resume the batches already seen are skipped, not trained again.
+        seen = sum(self._is_raw(raw, step) for step in range(self.step))
+        pieces = islice(self._raw_batches(raw), seen, None)
+        batches = islice(self._batches(), self.step - seen, None)
         clock, started, tokens = _Clock(config.save_minutes), time.monotonic(), 0
         losses: dict[str, list[float]] = {"loss": [], "raw_loss": []}
         while self.step < config.steps:
-            is_raw = bool(raw) and rng.random() < self._raw_share()
+            is_raw = self._is_raw(raw, self.step)
             batch = next(pieces if is_raw else batches)
             losses["raw_loss" if is_raw else "loss"].append(self._update(batch, self._rate()))
             tokens += sum(map(len, batch))
@@ -181,10 +181,13 @@ class Scratch:
                 self._save()
         self._save()
 
-    def _raw_share(self) -> float:
+    def _is_raw(self, raw: str, step: int) -> bool:
+        """Say whether a step reads raw text: by chance, the same for the same step."""
         config = self.config
-        left = 1 - self.step / config.raw_until if config.raw_until else 0.0
-        return config.raw_share * left
+        if not raw or step >= config.raw_until:
+            return False
+        share = config.raw_share * (1 - step / config.raw_until)
+        return random.Random(f"{config.seed}/raw/{step}").random() < share
 
     def _rate(self) -> float:
         config = self.config
@@ -215,7 +218,7 @@ class Scratch:
         return Example(prompt, [*self.tokenizer.encode(answer).ids, self.eos])
 
     def _batches(self) -> Iterator[list[Example]]:
-        """Yield batches of like lengths, sources mixed by weight, the same for the same step."""
+        """Yield batches of like lengths, sources mixed by weight, the same in every run."""
         pools = {name: self._examples(source) for name, source in self.config.sources.items()}
         names = sorted(pools)
         # Shares are of tokens, examples are drawn: long ones less often.
@@ -225,18 +228,13 @@ class Scratch:
         ]
         streams = {name: _forever(pools[name], f"{self.config.seed}/{name}") for name in names}
         rng = random.Random(f"{self.config.seed}/mix")
-        step = 0
         while True:
             chosen = rng.choices(names, weights, k=4096)
             pool = [next(streams[name]) for name in chosen]
             pool.sort(key=len)
             batches = list(_cut(pool, self.config.tokens))
             rng.shuffle(batches)
-            for batch in batches:
-                step += 1
-                # After a resume the batches already seen are skipped, not trained again.
-                if step > self.step:
-                    yield batch
+            yield from batches
 
     def _raw_batches(self, raw: str) -> Iterator[list[Example]]:
         """Yield batches of stretches of text to be guessed character by character."""
@@ -249,7 +247,7 @@ class Scratch:
             ids.append(self.eos)
         count = config.tokens // (config.raw_length + 1)
         starts = list(range(0, len(ids) - config.raw_length, config.raw_length))
-        rng = random.Random(f"{config.seed}/raw-order/{self.step}")
+        rng = random.Random(f"{config.seed}/raw-order")
         while starts:
             rng.shuffle(starts)
             for at in range(0, len(starts), count):
@@ -363,23 +361,6 @@ def _optimizers(model: Any, config: ScratchConfig) -> list[Any]:
         torch.optim.Muon(matrices, rate, decay, adjust_lr_fn="match_rms_adamw"),
         torch.optim.AdamW(others, rate, (0.9, 0.98), weight_decay=decay, fused=True),
     ]
-
-
-def _add_dropout(model: Any, rate: float) -> None:
-    """Drop a share of the embeddings and of what every attention and feed-forward block adds."""
-    import torch
-
-    def drop(module: Any, args: Any, output: Any) -> Any:
-        if not module.training:
-            return output
-        if isinstance(output, tuple):
-            return torch.nn.functional.dropout(output[0], rate), *output[1:]
-        return torch.nn.functional.dropout(output, rate)
-
-    for layer in model.layers:
-        layer.self_attn.register_forward_hook(drop)
-        layer.mlp.register_forward_hook(drop)
-    model.embed_tokens.register_forward_hook(drop)
 
 
 def _pad(batch: Sequence[Example]) -> tuple[Any, Any]:
