@@ -17,8 +17,10 @@ from .constrain.walker import Walker
 from .errors import ModelError
 from .prompt import plain_prompt
 
-# Tokens of a batch, prompts padded to the longest; larger gains nothing on CPUs.
-_BATCH_TOKENS = 4096
+# Tokens of a batch, prompts padded to the longest. What a small model computes for a small batch
+# stays in the processor's cache (384: 1.4 to 1.7 times the rate of 4096 with 6.5 M parameters);
+# the weights of a large one do not, and are read once a batch.
+_BATCH_TOKENS, _SMALL_BATCH_TOKENS, _SMALL_MODEL = 4096, 384, 64_000_000
 # Prompts sorted by length and run together; bounds memory and how late the first answer comes.
 _WINDOW = 512
 # The first window is small: while it is made the engine has nothing to do.
@@ -51,6 +53,8 @@ class CTranslate2Backend:
         self._vocabulary: tuple[dict[int, str], Vocabulary] | None = None
         try:
             self.is_seq2seq = _is_seq2seq(folder)
+            is_small = device == "cpu" and (folder / "model.bin").stat().st_size <= _SMALL_MODEL
+            self._batch_tokens = _SMALL_BATCH_TOKENS if is_small else _BATCH_TOKENS
             kind = ctranslate2.Translator if self.is_seq2seq else ctranslate2.Generator
             self.model: Any = kind(
                 str(folder),
@@ -197,7 +201,7 @@ class CTranslate2Backend:
         lengths = [len(p) + len(q) for p, q in zip(prompts, prefixes, strict=True)]
         order = sorted(range(len(prompts)), key=lengths.__getitem__)
         running = []
-        for batch in _batches(order, lengths):
+        for batch in _batches(order, lengths, self._batch_tokens):
             rows = [prompts[i] for i in batch], [prefixes[i] for i in batch]
             running.append((batch, self._start(rows[0], max_tokens, rows[1], options)))
         return running
@@ -206,7 +210,9 @@ class CTranslate2Backend:
         """Return the natural-log probability of each answer token given what stands before."""
         rows = [prompt + answer for prompt, answer in zip(prompts, answers, strict=True)]
         # `offset` would only shorten the output; the first token of a row has no probability.
-        results = self.model.score_batch(rows, max_batch_size=_BATCH_TOKENS, batch_type="tokens")
+        results = self.model.score_batch(
+            rows, max_batch_size=self._batch_tokens, batch_type="tokens"
+        )
         return [
             tuple(result.log_probs[len(prompt) - 1 :])
             for prompt, result in zip(prompts, results, strict=True)
@@ -344,11 +350,11 @@ def _token_ends(decode: Any, tokens: list[str], text: str) -> tuple[int, ...]:
     return tuple(ends)
 
 
-def _batches(order: Sequence[int], lengths: Sequence[int]) -> Iterator[list[int]]:
+def _batches(order: Sequence[int], lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:
     """Cut prompts, shortest first, into batches whose padded size is bounded."""
     batch: list[int] = []
     for i in order:
-        if batch and lengths[i] * (len(batch) + 1) > _BATCH_TOKENS:
+        if batch and lengths[i] * (len(batch) + 1) > tokens:
             yield batch
             batch = []
         batch.append(i)

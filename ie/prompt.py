@@ -170,7 +170,7 @@ def render_arguments(
 
 
 def with_hints(instruction: str, text: str, style: PromptStyle) -> str:
-    """Return the instruction with the hints of the text on a line of their own, if wanted."""
+    """Return the instruction with the text once before it is asked of, hints in it, if wanted."""
     return f"{instruction}\n{hints(text)}" if style.hints else instruction
 
 

@@ -11,8 +11,11 @@ from chinchilla.schema import read_schema
 TEXT = "王小明昨天在北京见到了总经理。"
 
 
-def test_hints_name_the_words_of_a_text_in_order_with_their_kind():
-    assert hints(TEXT) == "王小明⟦nr⟧北京⟦ns⟧总经理⟦n⟧"
+MARKED = "王小明⟦nr⟧昨天在北京⟦ns⟧见到了总经理⟦n⟧。"
+
+
+def test_hints_mark_the_likely_names_of_a_text_with_their_kind():
+    assert hints(TEXT) == MARKED
 
 
 def test_all_marks_are_declared():
@@ -20,14 +23,17 @@ def test_all_marks_are_declared():
 
 
 @pytest.mark.parametrize("text", ["", "。", "abc 123", "⟦北京", "𠮷\u2028\r\n", "北" * 20_000])
-def test_any_text_gets_a_line_of_hints(text):
-    assert "\n" not in hints(text)
+def test_any_text_is_kept_under_its_hints(text):
+    told = hints(text)
+    for mark in MARKS:
+        told = told.replace(mark, "")
+    assert told == (text if len(text) <= 10_000 else "")
 
 
 def test_words_added_to_jieba_elsewhere_do_not_change_a_prompt():
     jieba.add_word("见到了总经理", tag="nr")
     try:
-        assert hints(TEXT) == "王小明⟦nr⟧北京⟦ns⟧总经理⟦n⟧"
+        assert hints(TEXT) == MARKED
     finally:
         jieba.del_word("见到了总经理")
 
@@ -39,7 +45,7 @@ def test_a_style_with_hints_asks_alike_in_records_and_at_inference():
     record = next(iter(build_records([document], lambda _: schema, BuildOptions(style=style))))
     prompt = render_prompt("ner", schema, TEXT, style)
     assert record.instruction == prompt.instruction
-    assert prompt.instruction.endswith("⟦机构名⟧\n王小明⟦nr⟧北京⟦ns⟧总经理⟦n⟧")
+    assert prompt.instruction.endswith(f"⟦机构名⟧\n{MARKED}")
 
 
 def test_the_second_step_of_events_has_hints_too():
