@@ -48,7 +48,8 @@ class PromptStyle:
     the most characters of text in one prompt, per task; `trained` lists the labels met in
     training per task (empty: unknown, as for a general model). `steps` 2 asks for events in two
     prompts; `rationale` asks for a few words of reasoning before the answer; `demonstrations`
-    are gold documents (in their JSON form) shown as worked examples in every prompt. A model
+    are gold documents (in their JSON form) shown as worked examples in every prompt; `hints` puts a
+    copy of the text, likely names marked in it, before the text (module `hints`). A model
     taught before there were `occurrences` does not say them, hence their default.
     """
 

@@ -79,8 +79,12 @@ class _Model:
 
     def _writing(self, character: str) -> tuple[Any, Any]:
         """Return the states that can write a character (all, if none does), and how probably."""
+        known = jieba.posseg.char_state_tab_P.get(character)
+        if known is None:
+            found = numpy.arange(len(self.states))
+            return found, self._log_probs(character, found)
+        # Only characters that the model knows are kept, so that their number is bounded.
         if character not in self._written:
-            known = jieba.posseg.char_state_tab_P.get(character, self.states)
             found = numpy.array(sorted(self.number[state] for state in known))
             self._written[character] = found, self._log_probs(character, found)
         return self._written[character]

@@ -34,6 +34,8 @@ from .silver import read_typed_texts, read_votes, trigger_lexicon
 _NEAR = 0.8
 # Characters in a row that raw text may not share with a dev text; characters of a line's beginning.
 _RUN, _BEGINNING = 24, 40
+# Not `raw.txt`, which a folder of corpora may hold.
+_RAW_FILE = "raw-text.txt"
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,7 +73,7 @@ def prepare(recipe: Recipe, corpora: Path, work: Path) -> dict[str, int]:
 
     Texts that are near duplicates of any dev text (see `instructions.duplicates`) are dropped
     from training, and counted in `leaks.json`, as are lines of raw text that share a run of
-    characters with one.
+    24 characters with one.
     """
     (work / "docs").mkdir(parents=True, exist_ok=True)
     (work / "records").mkdir(exist_ok=True)
@@ -80,7 +82,7 @@ def prepare(recipe: Recipe, corpora: Path, work: Path) -> dict[str, int]:
         write_documents(work / "docs" / f"{name}-dev.jsonl", documents)
     if recipe.silver:
         trains |= _silver(recipe, corpora, trains["duee"])
-    trains = _without_leaks(trains, devs, work)
+    trains, leaks = _without_leaks(trains, devs)
     for name, documents in trains.items():
         write_documents(work / "docs" / f"{name}-train.jsonl", documents)
     for name, names in recipe.renamed.items():
@@ -96,7 +98,9 @@ def prepare(recipe: Recipe, corpora: Path, work: Path) -> dict[str, int]:
                 records = chain(records, others)
             counts[name] = write_values(work / "records" / f"{name}.jsonl", records)
     _write_characters(recipe, corpora, trains, work)
-    _write_raw(recipe, corpora, devs, work)
+    if recipe.raw:
+        leaks["raw"] = _write_raw(recipe, corpora, devs, work)
+    (work / "leaks.json").write_text(json.dumps(leaks, indent=1), encoding="utf-8")
     if "copy" in recipe.weights:
         counts["copy"] = write_values(work / "records" / "copy.jsonl", _copy_records(recipe, work))
     return counts
@@ -118,7 +122,7 @@ def train(recipe: Recipe, work: Path) -> None:
         json.dumps(dataclasses.asdict(config), ensure_ascii=False, indent=1), encoding="utf-8"
     )
     running = (work / "running.txt").read_text(encoding="utf-8")
-    raw = (work / "unlabelled.txt").read_text(encoding="utf-8")
+    raw = (work / _RAW_FILE).read_text(encoding="utf-8") if recipe.raw else ""
     Scratch(config, tokenizer, work / "run").train(running, characters, _labels(recipe), raw)
 
 
@@ -182,8 +186,8 @@ def _silver(recipe: Recipe, corpora: Path, gold: list[Document]) -> dict[str, li
 
 
 def _without_leaks(
-    trains: dict[str, list[Document]], devs: dict[str, list[Document]], work: Path
-) -> dict[str, list[Document]]:
+    trains: dict[str, list[Document]], devs: dict[str, list[Document]]
+) -> tuple[dict[str, list[Document]], dict[str, Counter[str]]]:
     index = Index(near=_NEAR)
     for name, documents in devs.items():
         for number, document in enumerate(documents):
@@ -197,8 +201,7 @@ def _without_leaks(
             leaks[name][found.kind if found else "kept"] += 1
             if found is None:
                 kept[name].append(document)
-    (work / "leaks.json").write_text(json.dumps(leaks, indent=1), encoding="utf-8")
-    return kept
+    return kept, leaks
 
 
 def _rename(document: Document, names: dict[str, str]) -> Document:
@@ -359,8 +362,10 @@ def _write_characters(
     (work / "running.txt").write_text("".join(sample)[:2_000_000], encoding="utf-8")
 
 
-def _write_raw(recipe: Recipe, corpora: Path, devs: dict[str, list[Document]], work: Path) -> None:
-    """Write the raw text, every n-th line of each file, in random order to `unlabelled.txt`.
+def _write_raw(
+    recipe: Recipe, corpora: Path, devs: dict[str, list[Document]], work: Path
+) -> Counter[str]:
+    """Write the raw text, every n-th line of each file, in random order to `raw-text.txt`.
 
     Left out: lines with a beginning seen before, and lines that share a run of characters
     with a dev text.
@@ -372,19 +377,17 @@ def _write_raw(recipe: Recipe, corpora: Path, devs: dict[str, list[Document]], w
         for at in range(len(document.text) - _RUN + 1)
     }
     lines: dict[str, str] = {}
-    leaked = 0
+    counts: Counter[str] = Counter(kept=0, run=0)
     for path, every in recipe.raw.items():
         for number, line in read_lines(corpora / path):
             text = line.decode("utf-8", "replace").strip()
             if number % every or text[:_BEGINNING] in lines:
                 continue
-            if any(text[at : at + _RUN] in runs for at in range(len(text) - _RUN + 1)):
-                leaked += 1
-            else:
+            is_leak = any(text[at : at + _RUN] in runs for at in range(len(text) - _RUN + 1))
+            counts["run" if is_leak else "kept"] += 1
+            if not is_leak:
                 lines[text[:_BEGINNING]] = text
     kept = list(lines.values())
     random.Random(f"{recipe.seed}/raw").shuffle(kept)
-    (work / "unlabelled.txt").write_text("\n".join(kept), encoding="utf-8")
-    leaks = json.loads((work / "leaks.json").read_text(encoding="utf-8"))
-    leaks |= {"raw": {"kept": len(kept), "run": leaked}} if recipe.raw else {}
-    (work / "leaks.json").write_text(json.dumps(leaks, indent=1), encoding="utf-8")
+    (work / _RAW_FILE).write_text("\n".join(kept), encoding="utf-8")
+    return counts
