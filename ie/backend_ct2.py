@@ -28,6 +28,10 @@ _FIRST = 64
 # The fewest tokens of a prompt's first line that are worth keeping, and the most lines kept.
 _HEAD, _HEADS = 16, 64
 
+_CPU_INFO = Path("/proc/cpuinfo")
+# Flags of processors on which CTranslate2 may be told to use AVX-512.
+_WIDE_VECTORS = {"avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni"}
+
 
 class CTranslate2Backend:
     """A converted model in a folder with `model.bin` and `tokenizer.json`."""
@@ -43,6 +47,7 @@ class CTranslate2Backend:
         Raises:
             ModelError: the folder holds no converted model, or its tokenizer is missing.
         """
+        _use_wide_vectors()
         import ctranslate2
 
         ctranslate2.set_log_level(40)  # its notes on compute types are no news to a user
@@ -132,7 +137,7 @@ class CTranslate2Backend:
         names, vocabulary = self._vocabulary
         walkers = [Walker(c.automaton(vocabulary.can_write), vocabulary) for c in constraints]
         limits = [
-            min(max_tokens, max(_limit(prompt), walker.least_tokens()))
+            min(max_tokens, max(_limit(len(prompt)), walker.least_tokens()))
             for prompt, walker in zip(prompts, walkers, strict=True)
         ]
         answers = hold_answers(_Rows(self, prompts, limits, names), walkers, limits)
@@ -225,7 +230,8 @@ class CTranslate2Backend:
         prefixes: list[list[str]],
         further: dict[str, Any],
     ) -> Any:
-        limit = min(max_tokens, max(map(_limit, batch)))
+        head = len(further.get("static_prompt", ()))
+        limit = min(max_tokens, max(_limit(len(row) + head) for row in batch))
         options: dict[str, Any] = {
             "beam_size": 1,
             "return_scores": True,
@@ -258,6 +264,20 @@ class CTranslate2Backend:
             return Completion(text, reason)
         ends = _token_ends(self.decode, tokens, text)
         return Completion(text, reason, ends, log_probs)
+
+
+def _use_wide_vectors() -> None:
+    """Let CTranslate2 use AVX-512 where the processor has it with VNNI; it stops at AVX2 by itself.
+
+    On an AMD EPYC it makes the embedded model 1.1 times as fast. What the user sets stays.
+    """
+    try:
+        lines = _CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:  # no Linux
+        return
+    flags = next((set(line.split()) for line in lines if line.startswith("flags")), set())
+    if flags >= _WIDE_VECTORS:
+        os.environ.setdefault("CT2_FORCE_CPU_ISA", "AVX512")
 
 
 class _Rows:
@@ -317,9 +337,9 @@ def _wait(running: _Running) -> list[Any]:
     return results
 
 
-def _limit(prompt: list[str]) -> int:
-    """Return the most tokens that an answer to a prompt may sensibly have."""
-    return 2 * len(prompt) + 64
+def _limit(prompt: int) -> int:
+    """Return the most tokens that an answer to a prompt of so many may sensibly have."""
+    return 2 * prompt + 64
 
 
 def _vocabulary(folder: Path) -> tuple[dict[int, str], Vocabulary]:

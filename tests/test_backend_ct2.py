@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 
 import pytest
@@ -143,3 +144,26 @@ def test_a_folder_without_a_model_or_tokenizer_is_named(tmp_path, folders):
     (tmp_path / "model.bin").write_bytes(b"no model at all, but some bytes")
     with pytest.raises(ModelError, match="CTranslate2 cannot load it"):
         CTranslate2Backend(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("flags", "own", "expected"),
+    [
+        ("fpu avx512f avx512cd avx512bw avx512dq avx512vl avx512_vnni", None, "AVX512"),
+        ("fpu avx512f avx512cd avx512bw avx512dq avx512vl", None, None),
+        ("fpu avx512f avx512cd avx512bw avx512dq avx512vl avx512_vnni", "AVX2", "AVX2"),
+        (None, None, None),
+    ],
+)
+def test_wide_vectors_are_used_where_the_processor_has_them(
+    monkeypatch, tmp_path, flags, own, expected
+):
+    path = tmp_path / "cpuinfo"
+    if flags:
+        path.write_text(f"processor\t: 0\nflags\t\t: {flags}\nbogomips\t: 1\n", encoding="utf-8")
+    monkeypatch.setattr(chinchilla.backend_ct2, "_CPU_INFO", path)
+    name = "CT2_FORCE_CPU_ISA"
+    monkeypatch.setenv(name, own) if own else monkeypatch.delenv(name, raising=False)
+    chinchilla.backend_ct2._use_wide_vectors()
+    assert os.environ.get(name) == expected
+    monkeypatch.delenv(name, raising=False)
