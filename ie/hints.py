@@ -1,57 +1,87 @@
-"""Dictionary hints: names that jieba knows or guesses in a text, told to a small model.
+"""Hints: names that a tagger sees in a text, told to a small model.
 
-A model of a few million parameters has met too few names to know them; jieba's dictionary of
-350,000 words and its model of Chinese names know many. They are advice in the prompt, not an
-answer: the model learns from the corpora when to follow them. The hints stand in a copy of the
-text before the text itself, so that a causal model reads it twice and has both sides of every
-character at the second reading.
+A model of a few million parameters has met too few names to know them, and a causal one reads a
+character before what follows it. The tagger that jieba brings with it (module `tagger`) has met
+more, and reads both ways. What it finds is advice in the prompt, not an answer: the model learns
+from the corpora when to follow it.
 """
 
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 from .formats import label_text
 
-# jieba's part-of-speech tags (of the ICTCLAS set) to the marks used here.
-_MARKS = {"nr": "nr", "nrt": "nr", "nrfg": "nr", "ns": "ns", "nt": "nt", "nz": "nz"}
-# Common nouns, abbreviations and idioms: only long ones are likely to be part of a name.
-_NOUNS, _LONG = ("n", "j", "l"), 3
-# jieba's time grows with the text; a prompt's text is a window, far shorter.
+# Tags of jieba's tagger (LAC's set): PER, LOC, ORG and TIME are names as its makers annotate them,
+# ns and nt other places and organisations, nw works, nz other names. It hardly says nr.
+_KINDS = ("PER", "LOC", "ORG", "TIME", "ns", "nt", "nw", "nz")
+_MARKS = {kind: label_text(kind) for kind in _KINDS}
+_END = label_text("/")
+# A prompt's text is a window, far shorter; longer ones get no hints.
 _LONGEST = 10_000
+# Characters of texts that are kept with their hints.
+_MOST_KEPT = 1_000_000
+# Items whose texts are read together.
+_TOGETHER = 256
 
-MARKS = tuple(label_text(mark) for mark in ("nr", "ns", "nt", "nz", "n"))
+MARKS = (*_MARKS.values(), _END)
+
+_kept: dict[str, str] = {}
+_T = TypeVar("_T")
 
 
 def hints(text: str) -> str:
-    """Return the text with a mark behind every likely name in it: `在北京⟦ns⟧见到`.
+    """Return the text with every likely name between marks: `在⟦LOC⟧北京⟦/⟧见到`.
 
-    Marks: nr person, ns place, nt organisation, nz other name, n long common noun. Words of
-    one character get none. Texts beyond 10,000 characters get no hints at all: `""`.
+    Words of one character get none, nor do texts beyond 10,000 characters. Many texts are read
+    several times sooner together: see `read_ahead`.
     """
-    if len(text) > _LONGEST:
-        return ""
-    pieces = []
-    for word, tag in _tagger().cut(text):
-        mark = _MARKS.get(tag) or ("n" if tag in _NOUNS and len(word) >= _LONG else None)
-        pieces.append(word + label_text(mark) if mark and len(word) > 1 else word)
-    return "".join(pieces)
+    found = _kept.get(text)
+    return _marked([text])[0] if found is None else found
 
 
-@cache
-def segmenter() -> Any:
-    """Return jieba's word segmenter with its own dictionary.
+def read_ahead(texts: Iterable[str]) -> None:
+    """Read texts together that `hints` will be asked for next, and keep what was found."""
+    wanted = dict.fromkeys(text for text in texts if len(text) <= _LONGEST)
+    new = [text for text in wanted if text not in _kept]
+    if not new:
+        return
+    if sum(map(len, _kept)) + sum(map(len, new)) > _MOST_KEPT:
+        still = {text: _kept[text] for text in wanted if text in _kept}
+        forget()
+        _kept.update(still)
+    _kept.update(zip(new, _marked(new), strict=True))
 
-    One for the kit alone: words that a user adds to jieba's must not change what a model is
-    told, nor where a mention is placed.
-    """
-    import jieba
 
-    jieba.setLogLevel(60)
-    return jieba.Tokenizer()
+def ahead(items: Iterable[_T], texts: Callable[[_T], Iterable[str]]) -> Iterator[_T]:
+    """Yield items whose `texts` were read ahead, those of some hundred items together."""
+    left = iter(items)
+    while some := list(islice(left, _TOGETHER)):
+        read_ahead(text for item in some for text in texts(item))
+        yield from some
+
+
+def forget() -> None:
+    """Drop what was read ahead."""
+    _kept.clear()
+
+
+def _marked(texts: list[str]) -> list[str]:
+    short = [text if len(text) <= _LONGEST else "" for text in texts]
+    marked = []
+    for text, words in zip(texts, _tagger().tag(short), strict=True):
+        pieces, at = [], 0
+        for start, end, tag in words:
+            if tag in _MARKS and end - start > 1:
+                pieces += [text[at:start], _MARKS[tag], text[start:end], _END]
+                at = end
+        marked.append("".join([*pieces, text[at:]]))
+    return marked
 
 
 @cache
 def _tagger() -> Any:
     from .tagger import Tagger
 
-    return Tagger(segmenter())
+    return Tagger()

@@ -9,7 +9,7 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, overload
 
@@ -21,6 +21,7 @@ from .decoder import decode
 from .encoder import AskedTrigger
 from .engines import Engine, open_engine
 from .errors import ConfigError, SchemaError
+from .hints import read_ahead
 from .lexicon import Lexicon
 from .merge import at_least, merge
 from .prompt import occurrence_of, render_arguments, render_prompt, split_schema
@@ -34,6 +35,8 @@ _WINDOW = 2000
 # Documents are gathered until their texts hold this many characters, then asked together.
 _BATCH_CHARACTERS = 100_000
 _MAX_TOKENS = 1024
+# Texts whose prompts are made together: hints come far sooner so.
+_FIRST_TOGETHER, _TOGETHER = 64, 512
 
 
 @dataclass(frozen=True)
@@ -180,8 +183,7 @@ class Extractor:
                 yield document.with_extraction(self._finished(document.text, part))
 
     def _ask(self, batch: Sequence[Document]) -> list[Extraction]:
-        made = (q for i, document in enumerate(batch) for q in self._questions(i, document))
-        questions, answers = self._answer(made)
+        questions, answers = self._answer(self._questions(batch))
         if self.engine.style.steps == 2:
             questions, answers = self._ask_arguments(questions, answers)
         return _gathered(len(batch), questions, answers, self.options.agreement)
@@ -237,19 +239,32 @@ class Extractor:
             asked=question.asked,
         )
 
-    def _questions(self, number: int, document: Document) -> Iterator[_Question]:
+    def _questions(self, batch: Sequence[Document]) -> Iterator[_Question]:
+        """Yield what is asked of the documents, in order, made some texts at a time."""
         style = self.engine.style
-        if not document.text.strip():
-            return
-        for task in self.tasks:
-            size = style.window.get(task, _WINDOW)
+        shards = {task: self._shards(task) for task in self.tasks}
+        places = (
+            (i, *place) for i, document in enumerate(batch) for place in self._places(document)
+        )
+        # The first few soon: meanwhile the engine has nothing to do.
+        size = _FIRST_TOGETHER
+        while some := list(islice(places, size)):
+            size = min(2 * size, _TOGETHER)
+            if style.hints:
+                read_ahead(text for _, _, _, text in some)
+            for number, task, start, text in some:
+                for order, schema in shards[task]:
+                    prompt = render_prompt(task, schema, text, style)
+                    yield _Question(number, order, task, start, text, schema, prompt)
+
+    def _places(self, document: Document) -> Iterator[tuple[str, int, str]]:
+        """Yield the windows to ask each task of: task, start and text."""
+        for task in self.tasks if document.text.strip() else ():
+            size = self.engine.style.window.get(task, _WINDOW)
             # Relations and events reach over sentences; a long text is read with overlap.
             overlap = 0 if task == "ner" else size // 5
             for start, end in windows(document.text, size, overlap):
-                text = document.text[start:end]
-                for order, schema in self._shards(task):
-                    prompt = render_prompt(task, schema, text, style)
-                    yield _Question(number, order, task, start, text, schema, prompt)
+                yield task, start, document.text[start:end]
 
     def _shards(self, task: str) -> list[tuple[int, Schema]]:
         """Return the schemas to ask for, each with the number of its type order."""

@@ -48,9 +48,9 @@ class PromptStyle:
     the most characters of text in one prompt, per task; `trained` lists the labels met in
     training per task (empty: unknown, as for a general model). `steps` 2 asks for events in two
     prompts; `rationale` asks for a few words of reasoning before the answer; `demonstrations`
-    are gold documents (in their JSON form) shown as worked examples in every prompt; `hints` puts a
-    copy of the text, likely names marked in it, before the text (module `hints`). A model
-    taught before there were `occurrences` does not say them, hence their default.
+    are gold documents (in their JSON form) shown as worked examples in every prompt; `hints` marks
+    likely names in the text (module `hints`). A model taught before there were `occurrences` does
+    not say them, hence their default.
     """
 
     template: str = "zh-v1"
@@ -151,7 +151,7 @@ def render_prompt(task: str, schema: Schema, text: str, style: PromptStyle) -> P
 
     With two steps, the prompt for `ee` asks for triggers alone; see `render_arguments`.
     """
-    return Prompt(with_hints(render_instruction(task, schema, style), text, style), text)
+    return Prompt(render_instruction(task, schema, style), shown_text(text, style))
 
 
 def render_arguments(
@@ -167,12 +167,12 @@ def render_arguments(
     instruction = render_instruction(ARGUMENTS, schema, style)
     named = describe_trigger(trigger, occurrence, template.types, template.lang)
     instruction = instruction.replace("{trigger}", named)
-    return Prompt(with_hints(instruction, text, style), text)
+    return Prompt(instruction, shown_text(text, style))
 
 
-def with_hints(instruction: str, text: str, style: PromptStyle) -> str:
-    """Return the instruction with the text once before it is asked of, hints in it, if wanted."""
-    return f"{instruction}\n{hints(text)}" if style.hints else instruction
+def shown_text(text: str, style: PromptStyle) -> str:
+    """Return the text as a prompt holds it: with hints, if the style wants them."""
+    return hints(text) if style.hints else text
 
 
 def occurrence_of(text: str, mention: str, start: int | None) -> int:

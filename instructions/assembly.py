@@ -157,7 +157,8 @@ class _Worker:
             if len(documents) < found:
                 self.left_out[LICENCE] += found - len(documents)
         records, make = self.writer.records, self.encoded
-        built = [record for document in documents for record in records(document, make)]
+        ahead = self.writer.read_ahead(documents)
+        built = [record for document in ahead for record in records(document, make)]
         if self.joined:
             kinds = Counter(map(kind_of, built))
             return Built(found, self.left_out.copy(), [], _encoder.encode_lines(built), kinds)

@@ -16,13 +16,14 @@ import msgspec
 from chinchilla.data import Document, Event, Extraction
 from chinchilla.encoder import AskedTrigger, answer_items
 from chinchilla.formats import FORMATS, serialise
+from chinchilla.hints import ahead
 from chinchilla.prompt import (
     PromptStyle,
     occurrence_of,
     read_template,
     render_arguments,
     render_instruction,
-    with_hints,
+    shown_text,
     without_arguments,
 )
 from chinchilla.schema import TASKS, Schema
@@ -97,7 +98,11 @@ def build_records(
     """
     counts = Counter() if counts is None else counts
     writer = RecordWriter(schema_of, options, counts, resources or Resources())
-    records = (record for document in documents for record in writer.records(document, Record))
+    records = (
+        record
+        for document in writer.read_ahead(documents)
+        for record in writer.records(document, Record)
+    )
     if options.empty_rate is None:
         return records
     return limit_empty(records, kind_of, options.empty_rate, counts)
@@ -168,13 +173,23 @@ class RecordWriter:
         self.is_plain = not (
             options.is_random
             or options.max_tokens is not None
-            or options.style.hints
             or (options.style.steps == 2 and "ee" in options.tasks)
         )
         self.instruction_tokens: dict[str, int] = {}
         # Documents of a corpus come together, so the schema is nearly always the last one.
         self.last_schema: Schema | None = None
         self.last_plan: list[_Step] = []
+
+    def read_ahead(self, documents: Iterable[Document]) -> Iterable[Document]:
+        """Return the documents; where prompts hold hints, the texts of many are read together."""
+        return ahead(documents, self._texts) if self.options.style.hints else documents
+
+    def _texts(self, document: Document) -> Iterator[str]:
+        text = document.text
+        tasks = (task for task in self.schema_of(document).tasks if task in self.options.tasks)
+        for size in {self.options.style.window.get(task) for task in tasks}:
+            for start, end in windows(text, size or max(1, len(text)), 0):
+                yield text[start:end]
 
     def records(self, document: Document, make: Callable[..., _T]) -> Iterable[_T]:
         """Return what `make` gives for the fields of each record, in the order of `Record`."""
@@ -196,7 +211,7 @@ class RecordWriter:
                     made.append(
                         make(
                             instruction,
-                            piece.text,
+                            shown_text(piece.text, style),
                             answer,
                             identifier,
                             task,
@@ -274,7 +289,7 @@ class RecordWriter:
         drafts = self._drafts(piece, asked, style, rng, shots)
         if self.options.max_tokens is not None:
             return self._shortened(piece, asked, style, rng, drafts, shots)
-        return [(piece.text, draft) for draft in drafts]
+        return [(shown_text(piece.text, style), draft) for draft in drafts]
 
     def _shortened(
         self,
@@ -286,7 +301,8 @@ class RecordWriter:
         shots: int,
     ) -> Iterator[tuple[str, _Draft]]:
         limit = self.options.max_tokens or 0
-        lengths = [self._length(draft, piece.text) for draft in drafts]
+        shown = shown_text(piece.text, style)
+        lengths = [self._length(draft, shown) for draft in drafts]
         fixed, variable = max(lengths, key=sum, default=(0, 0))
         if fixed + variable > limit and shots:
             yield from self._fitted(piece, asked, style, rng, shots - 1)
@@ -298,7 +314,7 @@ class RecordWriter:
         else:
             for draft, length in zip(drafts, lengths, strict=True):
                 if sum(length) <= limit:
-                    yield piece.text, draft
+                    yield shown, draft
                 else:
                     self.counts[TOO_LONG] += 1
 
@@ -364,7 +380,7 @@ class RecordWriter:
             instruction = render_instruction(asked.task, asked.schema, style)
             asked.instructions[key] = instruction
         if not shots or rng is None:
-            return with_hints(instruction, piece.text, style)
+            return instruction
         wanted = present_labels(piece, asked.schema, asked.task)
         shown = self.resources.pool.draw(piece, wanted, asked.task, rng, shots)
         if asked.task == "ee" and style.steps == 2:
@@ -375,7 +391,7 @@ class RecordWriter:
         lang = read_template(style.template).lang
         if pairs:
             instruction += render_demonstrations(pairs, lang)
-        return with_hints(instruction, piece.text, style)
+        return instruction
 
 
 def _answer(

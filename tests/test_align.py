@@ -2,6 +2,7 @@
 
 import time
 
+import jieba
 import pytest
 
 from chinchilla.align import align
@@ -254,3 +255,13 @@ def test_many_listings_of_a_string_that_stands_everywhere_take_linear_time(task:
     seconds(20)
     # Sixteen times the work; were it quadratic, it would take 256 times as long.
     assert seconds(320) < 80 * max(seconds(20), 0.002)
+
+
+def test_words_added_to_jieba_elsewhere_do_not_move_word_boundaries() -> None:
+    text = "昨天在北京见到了总经理。"
+    before = Occurrences(text).broken_ends(6, 11)
+    jieba.add_word("见到了总经理")
+    try:
+        assert Occurrences(text).broken_ends(6, 11) == before
+    finally:
+        jieba.del_word("见到了总经理")
