@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chinchilla import Document, Event, Mention
+from chinchilla.errors import ConfigError
 from chinchilla.jsonl import write_values
 from chinchilla.train.curriculum import MARKS, copy_example
-from chinchilla.train.scratch import ModelShape, Scratch, ScratchConfig, Source
+from chinchilla.train.scratch import ModelShape, Scratch, ScratchConfig, Source, _cut
 from chinchilla.train.scratch_tokenizer import build_tokenizer
 from chinchilla.train.silver import read_votes, trigger_lexicon
+from chinchilla.train.warm_start import warm_start
 
 LABELS = ["⟦⟧", "⟦人名⟧", "⟦地名⟧"]
 CHARACTERS = "甲乙丙实体在会见了京沪抄写「」\n，。"
@@ -106,6 +109,90 @@ def test_the_loss_falls_and_is_logged(records, tmp_path):
     assert len(losses) == 2
     assert losses[1] < losses[0]
     assert (tmp_path / "run" / "model" / "model.safetensors").stat().st_size > 1000
+
+
+@pytest.fixture(scope="module")
+def converted(records, tmp_path_factory):
+    """A model trained for a step, its tokenizer and its conversion to CTranslate2 int8."""
+    from ctranslate2.converters import TransformersConverter
+
+    folder = tmp_path_factory.mktemp("converted")
+    tokenizer = build_tokenizer(CHARACTERS, LABELS)
+    run = Scratch(config(records, steps=1, copy_steps=0), tokenizer, folder / "run")
+    run.train("", CHARACTERS, LABELS)
+    model = folder / "run" / "model"
+    TransformersConverter(str(model)).convert(str(folder / "ct2"), quantization="int8")
+    shutil.copy(model / "tokenizer.json", folder / "ct2")
+    return run, tokenizer, folder / "ct2"
+
+
+def test_training_begins_with_a_converted_model(records, converted, tmp_path):
+    import torch
+
+    trained, tokenizer, folder = converted
+    fresh = Scratch(config(records), tokenizer, tmp_path)
+    assert warm_start(fresh.model, tokenizer, folder) == []
+    ids = torch.tensor([tokenizer.encode("甲在京会见了乙").ids])
+    with torch.no_grad():
+        expected, found = trained.model(ids).logits, fresh.model(ids).logits
+    size = tokenizer.get_vocab_size()
+    assert torch.allclose(expected[..., :size], found[..., :size], atol=0.05)
+
+
+def test_tokens_are_matched_by_name(records, converted, tmp_path):
+    trained, tokenizer, folder = converted
+    other = build_tokenizer(CHARACTERS[::-1], ["⟦新⟧", *LABELS])
+    fresh = Scratch(config(records), other, tmp_path)
+    assert warm_start(fresh.model, other, folder) == ["⟦新⟧"]
+    old = trained.model.get_input_embeddings().weight[tokenizer.token_to_id("京")]
+    new = fresh.model.get_input_embeddings().weight[other.token_to_id("京")]
+    assert (old - new).abs().max() < 0.02
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"hidden": 32}, r"embed_tokens.weight is \(16,\), the recipe's \(32,\)"),
+        ({"heads": 4}, r"heads is \(2,\), the recipe's \(4,\)"),
+        ({"layers": 2}, r"model.layers.1.* is missing, the recipe's \(16,\)"),
+    ],
+)
+def test_a_model_of_another_shape_is_refused(records, converted, tmp_path, changes, told):
+    _, tokenizer, folder = converted
+    shape = ModelShape(**{"layers": 1, "hidden": 16, "heads": 2, "intermediate": 32} | changes)
+    run = Scratch(config(records, shape=shape), tokenizer, tmp_path / "run")
+    with pytest.raises(ConfigError, match=told):
+        warm_start(run.model, tokenizer, folder)
+
+
+def test_what_is_no_model_is_refused(records, converted, tmp_path):
+    _, tokenizer, folder = converted
+    run = Scratch(config(records), tokenizer, tmp_path / "run")
+    broken = tmp_path / "broken"
+    shutil.copytree(folder, broken)
+    (broken / "model.bin").write_bytes((folder / "model.bin").read_bytes()[:300])
+    for place, told in ((broken, "no model of CTranslate2"), (tmp_path, "No such file")):
+        with pytest.raises(ConfigError, match=f"cannot begin with this model .*{told}"):
+            warm_start(run.model, tokenizer, place)
+    with pytest.raises(ConfigError, match="shares no token"):
+        warm_start(run.model, _Vocabulary({"〇": 0}), folder)
+
+
+class _Vocabulary(dict):
+    def get_vocab(self, _):
+        return self
+
+
+def test_a_step_in_parts_is_the_step_as_a_whole(records, tmp_path):
+    tokenizer = build_tokenizer(CHARACTERS, LABELS)
+    whole = Scratch(config(records), tokenizer, tmp_path / "whole")
+    parts = Scratch(config(records, tokens_together=40), tokenizer, tmp_path / "parts")
+    batch = next(whole._batches())
+    assert len(list(_cut(batch, 40))) > 2
+    losses = [run._update(batch, 1e-3) for run in (whole, parts)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-2)
+    left, right = weights(whole), weights(parts)
+    assert all(float((left[name] - right[name]).abs().max()) < 2e-3 for name in left)
 
 
 def test_silver_events_need_agreement_and_a_known_trigger(tmp_path):

@@ -1,6 +1,7 @@
 """The recipe of the embedded model, stage by stage: prepare, train, export."""
 
 import dataclasses
+import hashlib
 import json
 import random
 import shutil
@@ -29,6 +30,7 @@ from .curriculum import COPY_INSTRUCTION, MARKS, copy_example, copy_instruction
 from .scratch import ModelShape, Scratch, ScratchConfig, Source
 from .scratch_tokenizer import EOS, build_tokenizer
 from .silver import read_typed_texts, read_votes, trigger_lexicon
+from .warm_start import warm_start
 
 # Smallest Jaccard similarity of three-character shingles to a dev text that keeps a text out.
 _NEAR = 0.8
@@ -48,6 +50,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     vocabulary: dict[str, Any]
     shape: dict[str, Any]
     train: dict[str, Any]
+    more: dict[str, Any] = {}
     silver: dict[str, Any] = {}
     renamed: dict[str, dict[str, str]] = {}
     substitute: dict[str, Any] = {}
@@ -106,24 +109,59 @@ def prepare(recipe: Recipe, corpora: Path, work: Path) -> dict[str, int]:
     return counts
 
 
-def train(recipe: Recipe, work: Path) -> None:
-    """Train, or go on training, in `work/run`."""
+def train(recipe: Recipe, work: Path, start: Path | None = None) -> None:
+    """Train, or go on training, in `work/run`.
+
+    `start` is a folder with a converted model of the same shape, to begin with instead of random
+    weights and copying; `recipe.more` then changes the settings of the training.
+
+    Raises:
+        ConfigError: that model is missing or of another shape, or `work/run` was begun otherwise.
+    """
     characters = json.loads((work / "characters.json").read_text(encoding="utf-8"))
     tokenizer = build_tokenizer(characters, _labels(recipe))
     sources = {
         name: Source((str(work / "records" / f"{name}.jsonl"),), weight)
         for name, weight in recipe.weights.items()
     }
+    settings = recipe.train | (recipe.more if start is not None else {})
     config = ScratchConfig(
-        sources=sources, shape=ModelShape(**recipe.shape), seed=recipe.seed, **recipe.train
+        sources=sources, shape=ModelShape(**recipe.shape), seed=recipe.seed, **settings
     )
-    (work / "run").mkdir(parents=True, exist_ok=True)
+    run = Scratch(config, tokenizer, work / "run")
+    start_hash = None if start is None else _hash(start / "model.bin")
+    if run.is_resumed:
+        _check_start(work / "run", start_hash)
+    elif start is not None:
+        new = warm_start(run.model, tokenizer, start)
+        run.copy_step = config.copy_steps
+        run.log(stage="start", model=str(start), new_tokens=new)
     (work / "run" / "config.json").write_text(
-        json.dumps(dataclasses.asdict(config), ensure_ascii=False, indent=1), encoding="utf-8"
+        json.dumps(
+            {"start": start_hash, **dataclasses.asdict(config)}, ensure_ascii=False, indent=1
+        ),
+        encoding="utf-8",
     )
     running = (work / "running.txt").read_text(encoding="utf-8")
     raw = (work / _RAW_FILE).read_text(encoding="utf-8") if recipe.raw else ""
-    Scratch(config, tokenizer, work / "run").train(running, characters, _labels(recipe), raw)
+    run.train(running, characters, _labels(recipe), raw)
+
+
+def _hash(path: Path) -> str:
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such file; --start takes the folder of a converted model")
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _check_start(folder: Path, start_hash: str | None) -> None:
+    """Refuse to go on with a run that was begun otherwise than is asked for now."""
+    begun = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("start")
+    if begun != start_hash:
+        names = [hash[:12] if hash else "random weights" for hash in (begun, start_hash)]
+        raise ConfigError(
+            f"{folder}: was begun with {names[0]}, now asked for {names[1]} (sha256 of model.bin); "
+            "give the same --start, or another --work"
+        )
 
 
 def export(recipe: Recipe, work: Path, output: Path) -> int:
@@ -300,6 +338,8 @@ def _trigger_records(
 ) -> Iterator[Record]:
     """Records that ask for triggers alone: their arguments are unknown, not absent."""
     labels = tuple(item.label for item in schema.events)
+    if style.hints:
+        documents = hints.ahead(documents, lambda document: [document.text])
     for document in documents:
         prompt = render_prompt("ee", schema, document.text, style)
         items = extraction_items(document.extraction, schema, ("ee",))

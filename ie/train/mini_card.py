@@ -85,6 +85,7 @@ def write_card(recipe: Recipe, work: Path, model: Path, template: Path) -> None:
     if not template.is_file():
         raise ConfigError(f"{template}: no such file; the card of the model is made from it")
     scores = json.loads((work / "scores.json").read_text(encoding="utf-8"))
+    settings = json.loads((work / "run" / "config.json").read_text(encoding="utf-8"))
     size = sum(file.stat().st_size for file in model.iterdir() if file.suffix in (".bin", ".json"))
     slots = {
         "date": scores["date"],
@@ -92,8 +93,8 @@ def write_card(recipe: Recipe, work: Path, model: Path, template: Path) -> None:
         "layers": str(recipe.shape["layers"]),
         "hidden": str(recipe.shape["hidden"]),
         "heads": str(recipe.shape["heads"]),
-        "steps": f"{recipe.train['steps']:,}",
-        "tokens": f"{recipe.train['tokens']:,}",
+        "steps": f"{settings['steps']:,}",
+        "tokens": f"{settings['tokens']:,}",
         "scores": score_table([Row(**row) for row in scores["scores"]]),
         "calibration": _error_text(scores["calibration_error"]),
         "data": _data_table(work, recipe),
