@@ -22,8 +22,8 @@ _END = label_text("/")
 _LONGEST = 10_000
 # Characters of texts that are kept with their hints.
 _MOST_KEPT = 1_000_000
-# Items whose texts are read together.
-_TOGETHER = 256
+# Items whose texts are read together: a few first, since somebody waits for them, then more.
+_FIRST_TOGETHER, _TOGETHER = 64, 512
 
 MARKS = (*_MARKS.values(), _END)
 
@@ -35,7 +35,7 @@ def hints(text: str) -> str:
     """Return the text with every likely name between marks: `在⟦LOC⟧北京⟦/⟧见到`.
 
     Words of one character get none, nor do texts beyond 10,000 characters. Many texts are read
-    several times sooner together: see `read_ahead`.
+    sooner together: see `ahead`.
     """
     found = _kept.get(text)
     return _marked([text])[0] if found is None else found
@@ -55,9 +55,10 @@ def read_ahead(texts: Iterable[str]) -> None:
 
 
 def ahead(items: Iterable[_T], texts: Callable[[_T], Iterable[str]]) -> Iterator[_T]:
-    """Yield items whose `texts` were read ahead, those of some hundred items together."""
-    left = iter(items)
-    while some := list(islice(left, _TOGETHER)):
+    """Yield items whose `texts` were read ahead, those of many items together."""
+    left, size = iter(items), _FIRST_TOGETHER
+    while some := list(islice(left, size)):
+        size = min(2 * size, _TOGETHER)
         read_ahead(text for item in some for text in texts(item))
         yield from some
 

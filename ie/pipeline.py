@@ -9,7 +9,7 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import count, islice
+from itertools import count
 from pathlib import Path
 from typing import Any, overload
 
@@ -21,7 +21,7 @@ from .decoder import decode
 from .encoder import AskedTrigger
 from .engines import Engine, open_engine
 from .errors import ConfigError, SchemaError
-from .hints import read_ahead
+from .hints import ahead
 from .lexicon import Lexicon
 from .merge import at_least, merge
 from .prompt import occurrence_of, render_arguments, render_prompt, split_schema
@@ -35,8 +35,6 @@ _WINDOW = 2000
 # Documents are gathered until their texts hold this many characters, then asked together.
 _BATCH_CHARACTERS = 100_000
 _MAX_TOKENS = 1024
-# Texts whose prompts are made together: hints come far sooner so.
-_FIRST_TOGETHER, _TOGETHER = 64, 512
 
 
 @dataclass(frozen=True)
@@ -240,22 +238,18 @@ class Extractor:
         )
 
     def _questions(self, batch: Sequence[Document]) -> Iterator[_Question]:
-        """Yield what is asked of the documents, in order, made some texts at a time."""
+        """Yield what is asked of the documents, lazily and in order."""
         style = self.engine.style
         shards = {task: self._shards(task) for task in self.tasks}
-        places = (
+        places: Iterator[tuple[int, str, int, str]] = (
             (i, *place) for i, document in enumerate(batch) for place in self._places(document)
         )
-        # The first few soon: meanwhile the engine has nothing to do.
-        size = _FIRST_TOGETHER
-        while some := list(islice(places, size)):
-            size = min(2 * size, _TOGETHER)
-            if style.hints:
-                read_ahead(text for _, _, _, text in some)
-            for number, task, start, text in some:
-                for order, schema in shards[task]:
-                    prompt = render_prompt(task, schema, text, style)
-                    yield _Question(number, order, task, start, text, schema, prompt)
+        if style.hints:
+            places = ahead(places, lambda place: [place[3]])
+        for number, task, start, text in places:
+            for order, schema in shards[task]:
+                prompt = render_prompt(task, schema, text, style)
+                yield _Question(number, order, task, start, text, schema, prompt)
 
     def _places(self, document: Document) -> Iterator[tuple[str, int, str]]:
         """Yield the windows to ask each task of: task, start and text."""

@@ -92,13 +92,13 @@ class Tagger:
         # What a tag scores at the start, at the end, and (from, to) after another.
         self._start, self._end, self._after = chain[0], chain[1], chain[2:]
         self._kinds = [tag.removesuffix("-B").removesuffix("-I") for tag in self.tags]
-        self._insides = [i for i, tag in enumerate(self.tags) if tag.endswith("-I")]
-        self._inside = frozenset(self._insides)
+        self._inner = [i for i, tag in enumerate(self.tags) if tag.endswith("-I")]
+        self._is_inner = [tag.endswith("-I") for tag in self.tags]
         self._begins = [i for i, tag in enumerate(self.tags) if not tag.endswith("-I")]
         self._to_begin = self._after[:, self._begins].T.copy()
-        own = [self.tags.index(f"{self.tags[i][:-2]}-B") for i in self._insides]
-        self._own = numpy.array(own), numpy.array(self._insides)
-        self._to_own = [self._after[at, self._insides] for at in self._own]
+        own = [self.tags.index(f"{self.tags[i][:-2]}-B") for i in self._inner]
+        self._own = numpy.array(own), numpy.array(self._inner)
+        self._to_own = [self._after[at, self._inner] for at in self._own]
 
     def tag(self, texts: Sequence[str]) -> list[list[Word]]:
         """Return the words of each text, in order and without gaps."""
@@ -126,16 +126,16 @@ class Tagger:
         ids = numpy.zeros((steps, rows), numpy.int64)
         for row, text in enumerate(texts):
             ids[: len(text), row] = [self._ids.get(c, self._unknown) for c in text]
-        is_inside = numpy.arange(steps)[:, None] < lengths
+        is_text = numpy.arange(steps)[:, None] < lengths
         # Characters recur: the first layer's input is computed once for each.
         some, which = numpy.unique(ids, return_inverse=True)
         weights, bias, gates, candidate = self._layers[0]
         inputs = (self._embeddings[some] @ weights + bias)[which.reshape(ids.shape)]
-        states = _recur(inputs, is_inside, gates, candidate)
+        states = _recur(inputs, is_text, gates, candidate)
         weights, bias, gates, candidate = self._layers[1]
         numpy.matmul(states, weights, out=inputs)
         inputs += bias
-        states = _recur(inputs, is_inside, gates, candidate)
+        states = _recur(inputs, is_text, gates, candidate)
         return states @ self._out[0] + self._out[1]
 
     def _best_paths(self, scores: Any, lengths: Any) -> Any:
@@ -159,8 +159,8 @@ class Tagger:
             new, old = (
                 before[:, at] + way for at, way in zip(self._own, self._to_own, strict=True)
             )
-            origin[t][:, self._insides] = numpy.where(new >= old, *self._own)
-            so_far[t][:, self._insides] = numpy.maximum(new, old)
+            origin[t][:, self._inner] = numpy.where(new >= old, *self._own)
+            so_far[t][:, self._inner] = numpy.maximum(new, old)
             so_far[t] += scores[t]
         last = lengths - 1
         tag = (so_far[last, row] + self._end).argmax(1)
@@ -174,7 +174,7 @@ class Tagger:
         words: list[Word] = []
         start, kind = 0, self._kinds[path[0]]
         for at, number in enumerate(path):
-            if number in self._inside and kind == self._kinds[number]:
+            if self._is_inner[number] and kind == self._kinds[number]:
                 continue
             if at:
                 words.append((start, at, kind))
@@ -183,14 +183,14 @@ class Tagger:
         return words
 
 
-def _recur(inputs: Any, is_inside: Any, gates: Any, candidate: Any) -> Any:
+def _recur(inputs: Any, is_text: Any, gates: Any, candidate: Any) -> Any:
     """Run a GRU layer both ways over texts with padding behind.
 
     The new state is `(1 - update) * old + update * candidate`, as PaddlePaddle has it.
 
     Args:
         inputs: (steps, rows, 2 * 3 width), for each direction update, reset and candidate.
-        is_inside: (steps, rows), whether a character is one of the text.
+        is_text: (steps, rows), whether a character is one of the text.
         gates: (2, width, 2 width).
         candidate: (2, width, width).
 
@@ -202,7 +202,7 @@ def _recur(inputs: Any, is_inside: Any, gates: Any, candidate: Any) -> Any:
     state = numpy.zeros((2, rows, _WIDTH), numpy.float32)
     gate = numpy.empty((2, rows, 2 * _WIDTH), numpy.float32)
     new = numpy.empty_like(state)
-    is_padded = ~is_inside.all(1)
+    is_padded = ~is_text.all(1)
     for t in range(steps):
         ahead, back = inputs[t, :, :_GATES], inputs[steps - 1 - t, :, _GATES:]
         numpy.matmul(state, gates, out=gate)
@@ -220,7 +220,7 @@ def _recur(inputs: Any, is_inside: Any, gates: Any, candidate: Any) -> Any:
         new *= update
         state += new
         if is_padded[steps - 1 - t]:
-            state[1] *= is_inside[steps - 1 - t, :, None]
+            state[1] *= is_text[steps - 1 - t, :, None]
         states[t, :, :_WIDTH], states[steps - 1 - t, :, _WIDTH:] = state
     return states
 

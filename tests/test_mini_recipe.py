@@ -37,6 +37,7 @@ def work(tmp_path_factory) -> Path:
         "corpora": {"msra": {"converter": "msra", "train": ["train.txt"], "holdout": 6}},
         "calibrate": ["msra"],
         "build": {"subset": [0.0], "shuffle": [0.0], "copies": 4, "empty_kept": 1.0},
+        "more": {"steps": 2, "raw_share": 0.0},
         "weights": {"copy": 1, "msra": 9},
         "substitute": {"corpora": ["msra"], "share": 0.5, "alike": [["人名"]]},
         "raw": {"raw.txt": 1},
@@ -72,6 +73,26 @@ def test_the_recipe_runs_from_corpus_to_card(work):
     if (work / "model" / "calibration.json").exists():
         read_calibration(work / "model" / "calibration.json")
     assert Extractor(str(work / "model"), "msra").engine.style.hints
+
+
+@pytest.mark.slow
+def test_training_goes_on_from_a_model_and_only_from_the_same(work, tmp_path):
+    recipe = mini.read_recipe(work / "mini.yaml")
+    mini.prepare(recipe, work, tmp_path)
+    for path in (work / "records").iterdir():
+        assert (tmp_path / "records" / path.name).read_bytes() == path.read_bytes()
+    mini.train(recipe, tmp_path, work / "model")
+    log = (tmp_path / "run" / "metrics.jsonl").read_text(encoding="utf-8")
+    assert json.loads(log.splitlines()[0])["new_tokens"] == []
+    assert '"copy"' not in log
+    settings = json.loads((tmp_path / "run" / "config.json").read_text(encoding="utf-8"))
+    assert settings["steps"] == 2
+    mini.train(recipe, tmp_path, work / "model")
+    for folder, start in ((tmp_path, None), (work, work / "model")):
+        with pytest.raises(ConfigError, match=r"was begun with .* give the same --start"):
+            mini.train(recipe, folder, start)
+    with pytest.raises(ConfigError, match="no such file; --start takes"):
+        mini.train(recipe, tmp_path, tmp_path)
 
 
 def test_a_recipe_without_a_card_template_is_told_so(work):
