@@ -234,7 +234,6 @@ class CTranslate2Backend:
         limit = min(max_tokens, max(_limit(len(row) + head) for row in batch))
         options: dict[str, Any] = {
             "beam_size": 1,
-            "return_scores": True,
             "return_end_token": True,
             "asynchronous": True,
             "max_batch_size": len(batch),

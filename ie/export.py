@@ -26,11 +26,11 @@ from .models import (
     load_model,
     quiet_libraries,
 )
-from .prompt import STYLE_FILE
+from .prompt import STYLE_FILE, TAGGER_FILE
 from .tokens import answer_text, prompt_ids
 
 CT2_TYPES = ("float32", "float16", "bfloat16", "int8", "int8_float32", "int8_float16", "int16")
-_BESIDE = (STYLE_FILE, "chat_template.jinja", "README.md")
+_BESIDE = (STYLE_FILE, TAGGER_FILE, "chat_template.jinja", "README.md")
 _TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 _SAMPLE = (
     Prompt("找出文中的人名和机构名。", "张伟二〇一九年在北京加入腾讯。"),

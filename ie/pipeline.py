@@ -21,7 +21,7 @@ from .decoder import decode
 from .encoder import AskedTrigger
 from .engines import Engine, open_engine
 from .errors import ConfigError, SchemaError
-from .hints import ahead
+from .hints import marker
 from .lexicon import Lexicon
 from .merge import at_least, merge
 from .prompt import occurrence_of, render_arguments, render_prompt, split_schema
@@ -245,7 +245,7 @@ class Extractor:
             (i, *place) for i, document in enumerate(batch) for place in self._places(document)
         )
         if style.hints:
-            places = ahead(places, lambda place: [place[3]])
+            places = marker(style.hints).ahead(places, lambda place: [place[3]])
         for number, task, start, text in places:
             for order, schema in shards[task]:
                 prompt = render_prompt(task, schema, text, style)

@@ -11,9 +11,12 @@ With `occurrences: true` the answer numbers the occurrence of a mention whose st
 text several times, where the order of the answer does not tell (see `encoder`).
 """
 
-from dataclasses import asdict, dataclass, field, fields
+import json
+import shutil
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -24,7 +27,7 @@ from .data import Document, Event, Extraction
 from .encoder import encode
 from .errors import ConfigError, near_miss
 from .formats import FORMATS
-from .hints import hints
+from .hints import JIEBA, marker
 from .schema import TASKS, Schema
 from .wording import (
     ARGUMENTS,
@@ -38,6 +41,7 @@ from .wording import (
 )
 
 STYLE_FILE = "chinchilla.json"
+TAGGER_FILE = "tagger.safetensors"
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,9 @@ class PromptStyle:
     the most characters of text in one prompt, per task; `trained` lists the labels met in
     training per task (empty: unknown, as for a general model). `steps` 2 asks for events in two
     prompts; `rationale` asks for a few words of reasoning before the answer; `demonstrations`
-    are gold documents (in their JSON form) shown as worked examples in every prompt; `hints` marks
-    likely names in the text (module `hints`). A model taught before there were `occurrences` does
+    are gold documents (in their JSON form) shown as worked examples in every prompt; `hints` names
+    the tagger that marks likely names in the text: `jieba`, or a file, in the style beside a model
+    relative to it (module `hints`). A model taught before there were `occurrences` does
     not say them, hence their default.
     """
 
@@ -62,7 +67,7 @@ class PromptStyle:
     steps: int = 1
     rationale: bool = False
     demonstrations: list[dict[str, Any]] = field(default_factory=list)
-    hints: bool = False
+    hints: str = ""
     occurrences: bool = False
 
     def to_dict(self) -> dict[str, Any]:
@@ -71,7 +76,7 @@ class PromptStyle:
 
     @classmethod
     def from_dict(cls, value: dict[str, Any], where: str = STYLE_FILE) -> "PromptStyle":
-        """Build from the JSON form.
+        """Build from the JSON form; `where` is its file, to which that of the tagger is relative.
 
         Raises:
             ConfigError: unknown key, wrong type, unknown template or format.
@@ -89,7 +94,25 @@ class PromptStyle:
                 f"{where}: unknown format {style.format!r}; use {' or '.join(FORMATS)}"
             )
         check_style(style, where)
-        return style
+        if style.hints in ("", JIEBA):
+            return style
+        return replace(style, hints=str(Path(where).parent / style.hints))
+
+
+def write_style(style: PromptStyle, folder: Path) -> None:
+    """Write `chinchilla.json` into the folder of a model, and beside it the tagger of its hints.
+
+    Raises:
+        ModelError: the tagger's file is missing.
+    """
+    if style.hints not in ("", JIEBA):
+        path = folder / TAGGER_FILE
+        marker(style.hints)
+        if Path(style.hints).resolve() != path.resolve():
+            shutil.copyfile(style.hints, path)
+        style = replace(style, hints=TAGGER_FILE)
+    text = json.dumps(style.to_dict(), ensure_ascii=False, indent=1)
+    (folder / STYLE_FILE).write_text(text + "\n", encoding="utf-8")
 
 
 def check_style(style: PromptStyle, where: str = STYLE_FILE) -> None:
@@ -172,7 +195,7 @@ def render_arguments(
 
 def shown_text(text: str, style: PromptStyle) -> str:
     """Return the text as a prompt holds it: with hints, if the style wants them."""
-    return hints(text) if style.hints else text
+    return marker(style.hints).mark(text) if style.hints else text
 
 
 def occurrence_of(text: str, mention: str, start: int | None) -> int:

@@ -1,17 +1,19 @@
-"""The small neural tagger that comes inside jieba, run in numpy: words and their kinds.
+"""A neural tagger of Chinese words and names, run in numpy: two bidirectional GRU layers and a CRF.
 
-jieba's package carries the weights of Baidu's LAC in its small form (`jieba/lac_small`: two
-bidirectional GRU layers of 128 and a linear-chain CRF over 57 tags; Jiao, Sun and Sun 2018,
-"Chinese Lexical Analysis with Deep Bi-GRU-CRF Network"), which jieba itself runs only where
-PaddlePaddle is installed. Here it needs numpy alone. Texts are tagged many at once: the steps of
-a recurrent network wait for each other, those of different texts do not.
+Its weights are those of jieba's package, which carries Baidu's LAC in its small form
+(`jieba/lac_small`: layers of 128 and a linear-chain CRF over 57 tags; Jiao, Sun and Sun 2018,
+"Chinese Lexical Analysis with Deep Bi-GRU-CRF Network") and runs it only where PaddlePaddle is
+installed; or others of that form, tuned from them (`train.tagger`), in a safetensors file. Texts
+are tagged many at once: the steps of a recurrent network wait for each other, those of different
+texts do not.
 """
 
 import struct
 from collections.abc import Sequence
 from importlib import resources
+from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy
 from threadpoolctl import ThreadpoolController
@@ -38,59 +40,128 @@ _GATES = 3 * _WIDTH
 _MOST_CHARACTERS, _MOST_TEXTS = 16_384, 64
 
 
-class Tagger:
-    """jieba's bundled tagger; make one and use it for many texts."""
+class Weights(NamedTuple):
+    """The parameters of a tagger, float32.
 
-    def __init__(self) -> None:
-        """Read the weights.
+    `characters` gives each character its row of `embeddings` (rows, 128); row 0 is that of unknown
+    ones. `arrays` holds, for the layers n = 0, 1 and both directions side by side, `input.n`
+    (width, 768) with `bias.n`, `gates.n` (2, 128, 256: update, reset), `candidate.n` (2, 128,
+    128); then `out` (256, tags), `out_bias`, and what a tag scores at the `start`, at the `end`
+    and (from, to) `after` another.
+    """
+
+    characters: dict[str, int]
+    tags: list[str]
+    arrays: dict[str, Any]
+
+
+def read_weights(path: Path) -> Weights:
+    """Read the safetensors file of a tuned tagger.
+
+    Raises:
+        ModelError: the file is missing or holds no tagger.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), "numpy") as file:
+            named = file.metadata() or {}
+            arrays = {name: file.get_tensor(name).astype("f4") for name in file.keys()}  # noqa: SIM118
+        characters = {c: row for row, c in enumerate(named["characters"], start=1)}
+        weights = Weights(characters, named["tags"].split(), arrays)
+        Tagger(weights)
+    except (OSError, KeyError, ValueError, SafetensorError) as error:
+        raise ModelError(f"{path}: holds no tagger ({error})") from None
+    return weights
+
+
+def write_weights(path: Path, weights: Weights) -> None:
+    """Write a safetensors file, in half precision."""
+    from safetensors.numpy import save_file
+
+    arrays = {name: array.astype("f2") for name, array in weights.arrays.items()}
+    order = sorted(weights.characters, key=weights.characters.__getitem__)
+    save_file(arrays, path, {"characters": "".join(order), "tags": " ".join(weights.tags)})
+
+
+def jieba_weights() -> Weights:
+    """Return the weights that jieba brings with it.
+
+    Raises:
+        ModelError: the installed jieba holds no `lac_small`, or one of another shape.
+    """
+    folder = resources.files("jieba") / "lac_small"
+    try:
+        return _jieba_weights(folder)
+    except (OSError, KeyError, ValueError, struct.error) as error:
+        raise ModelError(
+            f"{folder}: cannot read the tagger that jieba 0.42.1 brings with it ({error}); "
+            "reinstall jieba from PyPI"
+        ) from error
+
+
+def _jieba_weights(folder: Any) -> Weights:
+    def read(name: str, *shape: int) -> Any:
+        return _parameter((folder / "model_baseline" / name).read_bytes()).reshape(shape)
+
+    rows = {word: int(i) for i, word in _pairs(folder / "word.dic")}
+    known = [word for word in rows if len(word) == 1]
+    tags = [tag for _, tag in _pairs(folder / "tag.dic")]
+    chosen = [rows[word] for word in ("OOV", *known)]
+    arrays = {"embeddings": read("word_emb", -1, _WIDTH)[chosen]}
+    for layer, width in enumerate((_WIDTH, 2 * _WIDTH)):
+        both = (2 * layer, 2 * layer + 1)  # forward, backward
+        weights = [read(f"fc_{n}.w_0", width, _GATES) for n in both]
+        biases = [read(f"fc_{n}.b_0", _GATES) + read(f"gru_{n}.b_0", _GATES) for n in both]
+        # One array holds update and reset (width, 2 width), then the candidate's matrix.
+        recurrent = [read(f"gru_{n}.w_0", -1) for n in both]
+        split = 2 * _WIDTH**2
+        arrays |= {
+            f"input.{layer}": numpy.concatenate(weights, 1),
+            f"bias.{layer}": numpy.concatenate(biases),
+            f"gates.{layer}": numpy.stack([r[:split].reshape(_WIDTH, -1) for r in recurrent]),
+            f"candidate.{layer}": numpy.stack([r[split:].reshape(_WIDTH, -1) for r in recurrent]),
+        }
+    chain = read("crfw", len(tags) + 2, len(tags))
+    arrays |= {
+        "out": read("fc_4.w_0", 2 * _WIDTH, -1),
+        "out_bias": read("fc_4.b_0", -1),
+        "start": chain[0],
+        "end": chain[1],
+        "after": chain[2:],
+    }
+    return Weights({c: row for row, c in enumerate(known, start=1)}, tags, arrays)
+
+
+class Tagger:
+    """A tagger to be used for many texts."""
+
+    def __init__(self, weights: Weights | None = None) -> None:
+        """Take the given weights, or jieba's.
 
         Raises:
-            ModelError: the installed jieba holds no `lac_small`, or one of another shape.
+            ModelError: see `jieba_weights`.
         """
         self._libraries, self._lock = ThreadpoolController(), Lock()
-        folder = resources.files("jieba") / "lac_small"
-        try:
-            self._ids = {word: int(i) for i, word in _pairs(folder / "word.dic")}
-            self._unknown = self._ids["OOV"]
-            self._ids |= {c: self._ids[taught] for c, taught in _TAUGHT.items()}
-            self.tags = [tag for _, tag in _pairs(folder / "tag.dic")]
-            self._read_weights(folder / "model_baseline")
-        except (OSError, KeyError, ValueError, struct.error) as error:
-            raise ModelError(
-                f"{folder}: cannot read the tagger that jieba 0.42.1 brings with it ({error}); "
-                "reinstall jieba from PyPI"
-            ) from error
-
-    def _read_weights(self, folder: Any) -> None:
-        def read(name: str, *shape: int) -> Any:
-            return _parameter((folder / name).read_bytes()).reshape(shape)
-
-        self._embeddings = read("word_emb", -1, _WIDTH)
+        characters, self.tags, arrays = weights or jieba_weights()
+        self._rows = characters | {
+            c: characters[taught] for c, taught in _TAUGHT.items() if taught in characters
+        }
+        self._embeddings = arrays["embeddings"]
         # Gates are sigmoids, computed as tanh of half the argument.
         halved = numpy.repeat(numpy.array([0.5, 1.0], numpy.float32), [2 * _WIDTH, _WIDTH])
-        self._layers = []
-        for first, width in ((0, _WIDTH), (2, 2 * _WIDTH)):
-            weights, biases, gates, candidates = [], [], [], []
-            for number in (first, first + 1):  # forward, backward
-                weights.append(read(f"fc_{number}.w_0", width, _GATES) * halved)
-                bias = read(f"fc_{number}.b_0", _GATES) + read(f"gru_{number}.b_0", _GATES)
-                biases.append(bias * halved)
-                # One array holds update and reset (width, 2 width), then the candidate's matrix.
-                recurrent = read(f"gru_{number}.w_0", -1)
-                gates.append(recurrent[: 2 * _WIDTH**2].reshape(_WIDTH, 2 * _WIDTH) * 0.5)
-                candidates.append(recurrent[2 * _WIDTH**2 :].reshape(_WIDTH, _WIDTH))
-            self._layers.append(
-                (
-                    numpy.concatenate(weights, 1),
-                    numpy.concatenate(biases),
-                    numpy.stack(gates).astype(numpy.float32),
-                    numpy.stack(candidates),
-                )
+        halved = numpy.tile(halved, 2)
+        self._layers = [
+            (
+                arrays[f"input.{layer}"] * halved,
+                arrays[f"bias.{layer}"] * halved,
+                arrays[f"gates.{layer}"] * numpy.float32(0.5),
+                arrays[f"candidate.{layer}"],
             )
-        self._out = read("fc_4.w_0", 2 * _WIDTH, -1), read("fc_4.b_0", -1)
-        chain = read("crfw", len(self.tags) + 2, len(self.tags))
-        # What a tag scores at the start, at the end, and (from, to) after another.
-        self._start, self._end, self._after = chain[0], chain[1], chain[2:]
+            for layer in (0, 1)
+        ]
+        self._out = arrays["out"], arrays["out_bias"]
+        self._start, self._end, self._after = arrays["start"], arrays["end"], arrays["after"]
         self._kinds = [tag.removesuffix("-B").removesuffix("-I") for tag in self.tags]
         self._inner = [i for i, tag in enumerate(self.tags) if tag.endswith("-I")]
         self._is_inner = [tag.endswith("-I") for tag in self.tags]
@@ -99,6 +170,10 @@ class Tagger:
         own = [self.tags.index(f"{self.tags[i][:-2]}-B") for i in self._inner]
         self._own = numpy.array(own), numpy.array(self._inner)
         self._to_own = [self._after[at, self._inner] for at in self._own]
+
+    def rows(self, text: str) -> list[int]:
+        """Return the row of `embeddings` of each character."""
+        return [self._rows.get(c, 0) for c in text]
 
     def tag(self, texts: Sequence[str]) -> list[list[Word]]:
         """Return the words of each text, in order and without gaps."""
@@ -125,7 +200,7 @@ class Tagger:
         steps, rows = int(lengths.max()), len(texts)
         ids = numpy.zeros((steps, rows), numpy.int64)
         for row, text in enumerate(texts):
-            ids[: len(text), row] = [self._ids.get(c, self._unknown) for c in text]
+            ids[: len(text), row] = self.rows(text)
         is_text = numpy.arange(steps)[:, None] < lengths
         # Characters recur: the first layer's input is computed once for each.
         some, which = numpy.unique(ids, return_inverse=True)

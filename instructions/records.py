@@ -16,7 +16,7 @@ import msgspec
 from chinchilla.data import Document, Event, Extraction
 from chinchilla.encoder import AskedTrigger, answer_items
 from chinchilla.formats import FORMATS, serialise
-from chinchilla.hints import ahead
+from chinchilla.hints import marker
 from chinchilla.prompt import (
     PromptStyle,
     occurrence_of,
@@ -182,7 +182,8 @@ class RecordWriter:
 
     def read_ahead(self, documents: Iterable[Document]) -> Iterable[Document]:
         """Return the documents; where prompts hold hints, the texts of many are read together."""
-        return ahead(documents, self._texts) if self.options.style.hints else documents
+        name = self.options.style.hints
+        return marker(name).ahead(documents, self._texts) if name else documents
 
     def _texts(self, document: Document) -> Iterator[str]:
         text = document.text

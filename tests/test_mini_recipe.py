@@ -8,8 +8,10 @@ import yaml
 
 from chinchilla.engines import read_calibration
 from chinchilla.errors import ConfigError
+from chinchilla.jsonl import read_documents
 from chinchilla.pipeline import Extractor
-from chinchilla.train import mini, mini_card
+from chinchilla.tagger import Tagger, jieba_weights
+from chinchilla.train import mini, mini_card, tagger
 
 NAMES = ["王明", "李华", "赵敏", "陈晨", "周正", "吴越"]
 PLACES = ["宁波", "台州", "湖州", "泉州"]
@@ -32,10 +34,17 @@ def work(tmp_path_factory) -> Path:
     (root / "raw.txt").write_text(
         "".join(f"第{n}天，据报道，王明在宁波。\n" for n in range(90)), encoding="utf-8"
     )
+    unseen = {"text": "王明去了宁波", "label": {"name": {"王明": [[0, 1]]}}}
+    (root / "unseen.json").write_text((json.dumps(unseen) + "\n") * 2, encoding="utf-8")
     recipe = {
-        "style": {"template": "compact-v1", "format": "compact", "hints": True},
+        "style": {"template": "compact-v1", "format": "compact"},
         "corpora": {"msra": {"converter": "msra", "train": ["train.txt"], "holdout": 6}},
+        "tagger": {
+            "train": {"epochs": 1, "characters": 200},
+            "corpora": {"msra": {"entities": {"人名": "PER", "地名": "LOC", "机构名": "ORG"}}},
+        },
         "calibrate": ["msra"],
+        "unseen": {"cluener": {"converter": "cluener", "dev": ["unseen.json"], "first": 1}},
         "build": {"subset": [0.0], "shuffle": [0.0], "copies": 4, "empty_kept": 1.0},
         "more": {"steps": 2, "raw_share": 0.0},
         "weights": {"copy": 1, "msra": 9},
@@ -47,7 +56,9 @@ def work(tmp_path_factory) -> Path:
         | {"raw_share": 1.0, "raw_until": 6, "raw_length": 15},
     }
     (root / "mini.yaml").write_text(yaml.safe_dump(recipe, allow_unicode=True), encoding="utf-8")
-    (root / "mini.card.md").write_text("{{size}}\n{{scores}}\n{{data}}\n{{calibration}}\n")
+    (root / "mini.card.md").write_text(
+        "{{size}}\n{{scores}}\n{{data}}\n{{calibration}}\n{{unseen}}\n"
+    )
     return root
 
 
@@ -62,17 +73,38 @@ def test_the_recipe_runs_from_corpus_to_card(work):
     assert sum(leaks["msra"].values()) == 18
     assert leaks["raw"] == {"kept": 90, "run": 0}
     mini.train(recipe, work)
-    assert mini.export(recipe, work, work / "model") < 1e6
+    assert mini.export(recipe, work, work / "model") < 7e6
     rows = mini_card.evaluate(recipe, work, work / "model")
     assert [(row.corpus, row.documents) for row in rows] == [("msra", 6)]
     mini_card.write_card(recipe, work, work / "model", work / "mini.card.md")
     card = (work / "model" / "README.md").read_text(encoding="utf-8")
     assert "| msra | 6 |" in card
+    assert "| cluener | 1 | 1 | 0 | 0 |" in card
     assert "{{" not in card
     assert "SIGHAN" in card
     if (work / "model" / "calibration.json").exists():
         read_calibration(work / "model" / "calibration.json")
-    assert Extractor(str(work / "model"), "msra").engine.style.hints
+    hints = Extractor(str(work / "model"), "msra").engine.style.hints
+    assert Path(hints).read_bytes() == (work / "tagger.safetensors").read_bytes()
+
+
+@pytest.mark.slow
+def test_no_text_is_marked_by_a_tagger_tuned_on_it(work, monkeypatch):
+    tuned = []
+    monkeypatch.setattr(
+        tagger, "tune", lambda data, *_, **__: tuned.append(data) or jieba_weights()
+    )
+    recipe = mini.read_recipe(work / "mini.yaml")
+    folder = work / "halves"
+    mini.prepare(recipe, work, folder)
+    whole, *halves = ([tuple(example.rows) for example in data] for data in tuned)
+    assert sorted(whole) == sorted(halves[0] + halves[1])
+    base = Tagger()
+    documents = list(read_documents(folder / "docs" / "msra-train.jsonl"))
+    for number, document in enumerate(documents):
+        style = mini._style(recipe, folder, mini._half_tagger(number % 2))
+        assert Path(style.hints).is_file()
+        assert tuple(base.rows(document.text)) not in halves[number % 2]
 
 
 @pytest.mark.slow

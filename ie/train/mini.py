@@ -1,13 +1,20 @@
-"""The recipe of the embedded model, stage by stage: prepare, train, export."""
+"""The recipe of the embedded model, stage by stage: prepare, train, export.
+
+The tagger that marks names in the text is tuned first, three times. Were the records of the texts
+that it was tuned on marked by itself, the model would learn to trust it more than is good: it
+knows those by heart. So they are marked by two others, each tuned on the half that it does not mark.
+"""
 
 import dataclasses
 import hashlib
 import json
 import random
 import shutil
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import chain
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +29,12 @@ from chinchilla.instructions.options import BuildOptions
 from chinchilla.instructions.records import Record, build_records
 from chinchilla.instructions.substitute import pools, substitute
 from chinchilla.jsonl import read_lines, read_values, write_documents, write_values
-from chinchilla.prompt import STYLE_FILE, PromptStyle, render_prompt
+from chinchilla.prompt import STYLE_FILE, TAGGER_FILE, PromptStyle, render_prompt, write_style
 from chinchilla.schema import Schema, read_schema
+from chinchilla.tagger import write_weights
 from chinchilla.yaml_file import read_yaml
 
+from . import tagger
 from .curriculum import COPY_INSTRUCTION, MARKS, copy_example, copy_instruction
 from .scratch import ModelShape, Scratch, ScratchConfig, Source
 from .scratch_tokenizer import EOS, build_tokenizer
@@ -51,7 +60,9 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shape: dict[str, Any]
     train: dict[str, Any]
     more: dict[str, Any] = {}
+    tagger: dict[str, Any] = {}
     silver: dict[str, Any] = {}
+    unseen: dict[str, dict[str, Any]] = {}
     renamed: dict[str, dict[str, str]] = {}
     substitute: dict[str, Any] = {}
     raw: dict[str, int] = {}
@@ -81,7 +92,8 @@ def prepare(recipe: Recipe, corpora: Path, work: Path) -> dict[str, int]:
     (work / "docs").mkdir(parents=True, exist_ok=True)
     (work / "records").mkdir(exist_ok=True)
     trains, devs = _convert(recipe, corpora)
-    for name, documents in devs.items():
+    unseen = _unseen(recipe, corpora)
+    for name, documents in (devs | unseen).items():
         write_documents(work / "docs" / f"{name}-dev.jsonl", documents)
     if recipe.silver:
         trains |= _silver(recipe, corpora, trains["duee"])
@@ -90,16 +102,16 @@ def prepare(recipe: Recipe, corpora: Path, work: Path) -> dict[str, int]:
         write_documents(work / "docs" / f"{name}-train.jsonl", documents)
     for name, names in recipe.renamed.items():
         trains[f"{name}-news"] = [_rename(document, names) for document in trains[name]]
-    style = PromptStyle.from_dict(recipe.style)
+    if recipe.tagger:
+        _tune_taggers(recipe, trains, work)
     counts = {}
     found = {name: pools(documents) for name, documents in trains.items()}
     for name in recipe.weights:
         if name != "copy":
-            records = _records(name, trains[name], recipe, style)
-            if name in recipe.substitute.get("corpora", ()):
-                others = _substituted(name, trains[name], found, recipe, style)
-                records = chain(records, others)
-            counts[name] = write_values(work / "records" / f"{name}.jsonl", records)
+            counts[name] = write_values(
+                work / "records" / f"{name}.jsonl",
+                _all_records(name, trains[name], found, recipe, work),
+            )
     _write_characters(recipe, corpora, trains, work)
     if recipe.raw:
         leaks["raw"] = _write_raw(recipe, corpora, devs, work)
@@ -181,10 +193,7 @@ def export(recipe: Recipe, work: Path, output: Path) -> int:
     TransformersConverter(str(folder)).convert(str(output), quantization="int8", force=True)
     _name_tokens(output / "config.json")
     shutil.copy(folder / "tokenizer.json", output / "tokenizer.json")
-    style = dataclasses.replace(PromptStyle.from_dict(recipe.style), trained=_trained(work))
-    (output / STYLE_FILE).write_text(
-        json.dumps(style.to_dict(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
-    )
+    write_style(dataclasses.replace(_style(recipe, work), trained=_trained(work)), output)
     return sum(file.stat().st_size for file in output.iterdir())
 
 
@@ -211,6 +220,15 @@ def _convert(
             devs[name] = list(converters.read(corpus["converter"], dev_paths))
         trains[name] = documents
     return trains, devs
+
+
+def _unseen(recipe: Recipe, corpora: Path) -> dict[str, list[Document]]:
+    """Return the first documents of corpora whose types are in no training record."""
+    unseen = {}
+    for name, part in recipe.unseen.items():
+        paths = [corpora / path for path in part["dev"]]
+        unseen[name] = list(islice(converters.read(part["converter"], paths), part["first"]))
+    return unseen
 
 
 def _silver(recipe: Recipe, corpora: Path, gold: list[Document]) -> dict[str, list[Document]]:
@@ -251,6 +269,62 @@ def _rename(document: Document, names: dict[str, str]) -> Document:
     return msgspec.structs.replace(document, entities=entities)
 
 
+def _style(recipe: Recipe, work: Path, file: str = TAGGER_FILE) -> PromptStyle:
+    """Return the style of the recipe, whose hints are those of a tagger in `work` if it has one."""
+    value = recipe.style | ({"hints": file} if recipe.tagger else {})
+    return PromptStyle.from_dict(value, str(work / STYLE_FILE))
+
+
+def _tune_taggers(recipe: Recipe, trains: dict[str, list[Document]], work: Path) -> None:
+    """Tune the tagger on all documents, and for each half of them on the other; or keep those."""
+    settings = recipe.tagger["train"] | {"seed": recipe.seed}
+    # One list for each half; numbers are those of the documents of a corpus.
+    halves: list[list[tagger.Example]] = [[], []]
+    for name, marked in recipe.tagger["corpora"].items():
+        which = msgspec.convert(marked, tagger.Marked)
+        for half in (0, 1):
+            halves[half] += tagger.examples(trains[name][half::2], which, hints.KINDS)
+    made = {"settings": settings, "data": hashlib.sha256(msgspec.json.encode(halves)).hexdigest()}
+    done = work / "taggers.json"
+    if done.is_file() and json.loads(done.read_text(encoding="utf-8")) == made:
+        return
+    done.unlink(missing_ok=True)
+    for file, data in (
+        (TAGGER_FILE, halves[0] + halves[1]),
+        (_half_tagger(0), halves[1]),
+        (_half_tagger(1), halves[0]),
+    ):
+        log = partial(_log, work / "tagger.jsonl", file=file)
+        write_weights(work / file, tagger.tune(data, hints.KINDS, **settings, log=log))
+    done.write_text(json.dumps(made), encoding="utf-8")
+
+
+def _half_tagger(half: int) -> str:
+    return f"tagger-of-half-{half}.safetensors"
+
+
+def _log(path: Path, **values: Any) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"time": time.strftime("%H:%M:%S"), **values}) + "\n")
+
+
+def _all_records(
+    name: str,
+    documents: list[Document],
+    found: dict[str, dict[str, list[str]]],
+    recipe: Recipe,
+    work: Path,
+) -> Iterator[Record]:
+    """Yield the records of a corpus, and those with other names in its documents."""
+    parts = [(documents, _style(recipe, work))]
+    if name.removesuffix("-news") in recipe.tagger.get("corpora", ()):
+        parts = [(documents[half::2], _style(recipe, work, _half_tagger(half))) for half in (0, 1)]
+    for half, (some, style) in enumerate(parts):
+        yield from _records(name, some, recipe, style)
+        if name in recipe.substitute.get("corpora", ()):
+            yield from _substituted(name, some, found, recipe, style, half)
+
+
 def _records(
     name: str, documents: list[Document], recipe: Recipe, style: PromptStyle
 ) -> Iterator[Record]:
@@ -275,9 +349,10 @@ def _substituted(
     found: dict[str, dict[str, list[str]]],
     recipe: Recipe,
     style: PromptStyle,
+    half: int,
 ) -> Iterator[Record]:
     """Records of the documents with other names in them; see `instructions.substitute`."""
-    rng = random.Random(f"{recipe.seed}/{name}/substitute")
+    rng = random.Random(f"{recipe.seed}/{name}/substitute/{half}")
     share, alike = recipe.substitute["share"], _alike(found[name], found, recipe)
     changed = (substitute(document, found[name], alike, share, rng) for document in documents)
     schema_of = _schema_of(name, documents, recipe)
@@ -339,7 +414,8 @@ def _trigger_records(
     """Records that ask for triggers alone: their arguments are unknown, not absent."""
     labels = tuple(item.label for item in schema.events)
     if style.hints:
-        documents = hints.ahead(documents, lambda document: [document.text])
+        marker = hints.marker(style.hints)
+        documents = marker.ahead(documents, lambda document: [document.text])
     for document in documents:
         prompt = render_prompt("ee", schema, document.text, style)
         items = extraction_items(document.extraction, schema, ("ee",))

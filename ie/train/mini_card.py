@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from chinchilla import confidence
 from chinchilla.data import Document
-from chinchilla.engines import CALIBRATION_FILE, open_engine
+from chinchilla.engines import CALIBRATION_FILE, Engine, open_engine
 from chinchilla.errors import ConfigError
 from chinchilla.jsonl import read_documents, read_values, write_documents
 from chinchilla.pipeline import ExtractOptions, Extractor
@@ -41,6 +41,16 @@ class Row(NamedTuple):
     macro: float | None
 
 
+class UnseenRow(NamedTuple):
+    """What was found of a corpus whose types were not in training, as strings."""
+
+    corpus: str
+    documents: int
+    gold: int
+    predicted: int
+    correct: int
+
+
 def evaluate(recipe: Recipe, work: Path, model: Path) -> list[Row]:
     """Extract from all documents kept aside, write predictions, scores and the calibration.
 
@@ -70,10 +80,25 @@ def evaluate(recipe: Recipe, work: Path, model: Path) -> list[Row]:
     scores = {
         "date": date.today().isoformat(),
         "scores": [row._asdict() for row in rows],
+        "unseen": [row._asdict() for row in _unseen_rows(recipe, work, engine)],
         "calibration_error": errors,
     }
     (work / "scores.json").write_text(json.dumps(scores, indent=1), encoding="utf-8")
     return rows
+
+
+def _unseen_rows(recipe: Recipe, work: Path, engine: Engine) -> Iterator[UnseenRow]:
+    """Extract types that the model never met, and count."""
+    for name, part in recipe.unseen.items():
+        gold = list(read_documents(work / "docs" / f"{name}-dev.jsonl"))
+        predicted = list(Extractor(engine, part["converter"]).stream(gold))
+        pairs = pair_documents(gold, predicted, f"{name}-dev", engine.name)
+        found = [0, 0, 0]
+        for scorer in find_scorers(("string",), gold):
+            for section in summarise(scorer.name, tally_documents(pairs, scorer)).sections.values():
+                counts = section.micro.gold, section.micro.predicted, section.micro.correct
+                found = [a + int(b) for a, b in zip(found, counts, strict=True)]
+        yield UnseenRow(name, len(gold), *found)
 
 
 def write_card(recipe: Recipe, work: Path, model: Path, template: Path) -> None:
@@ -86,7 +111,7 @@ def write_card(recipe: Recipe, work: Path, model: Path, template: Path) -> None:
         raise ConfigError(f"{template}: no such file; the card of the model is made from it")
     scores = json.loads((work / "scores.json").read_text(encoding="utf-8"))
     settings = json.loads((work / "run" / "config.json").read_text(encoding="utf-8"))
-    size = sum(file.stat().st_size for file in model.iterdir() if file.suffix in (".bin", ".json"))
+    size = sum(file.stat().st_size for file in model.iterdir() if file.suffix != ".md")
     slots = {
         "date": scores["date"],
         "size": f"{size / 1e6:.1f} MB",
@@ -96,6 +121,7 @@ def write_card(recipe: Recipe, work: Path, model: Path, template: Path) -> None:
         "steps": f"{settings['steps']:,}",
         "tokens": f"{settings['tokens']:,}",
         "scores": score_table([Row(**row) for row in scores["scores"]]),
+        "unseen": _unseen_table([UnseenRow(**row) for row in scores["unseen"]]),
         "calibration": _error_text(scores["calibration_error"]),
         "data": _data_table(work, recipe),
     }
@@ -113,6 +139,19 @@ def score_table(rows: list[Row]) -> str:
         figures = f"{row.precision:.3f} | {row.recall:.3f} | {row.f1:.3f} | {macro}"
         lines.append(f"| {row.corpus}{row.measure} | {row.documents:,} | {figures} |")
     return "\n".join(lines)
+
+
+def _unseen_table(rows: list[UnseenRow]) -> str:
+    lines = ["| corpus | documents | gold | predicted | correct |", "|---|---|---|---|---|"]
+    return "\n".join(
+        [
+            *lines,
+            *(
+                "| " + " | ".join(f"{v:,}" if isinstance(v, int) else v for v in row) + " |"
+                for row in rows
+            ),
+        ]
+    )
 
 
 def _measured(recipe: Recipe, work: Path) -> list[str]:

@@ -12,12 +12,14 @@ import json
 import platform
 import subprocess
 from collections import Counter
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from .. import prompt
 from ..errors import ConfigError, InputError
 from ..prompt import STYLE_FILE, PromptStyle
 from .config import TrainConfig
@@ -137,14 +139,12 @@ def find_style(config: TrainConfig, records: list[TrainingRecord]) -> PromptStyl
 
 def write_style(style: PromptStyle, labels: Counter[tuple[str, str]], folder: Path) -> None:
     """Write `chinchilla.json` beside the model, with the labels met in training per task."""
-    value = style.to_dict()
     if not style.trained:
         trained: dict[str, list[str]] = {}
         for task, label in sorted(labels):
             trained.setdefault(task, []).append(label)
-        value["trained"] = trained
-    text = json.dumps(value, ensure_ascii=False, indent=1)
-    (folder / STYLE_FILE).write_text(text + "\n", encoding="utf-8")
+        style = replace(style, trained=trained)
+    prompt.write_style(style, folder)
 
 
 def describe_environment() -> dict[str, Any]:
