@@ -44,10 +44,10 @@ class Weights(NamedTuple):
     """The parameters of a tagger, float32.
 
     `characters` gives each character its row of `embeddings` (rows, 128); row 0 is that of unknown
-    ones. `arrays` holds, for the layers n = 0, 1 and both directions side by side, `input.n`
-    (width, 768) with `bias.n`, `gates.n` (2, 128, 256: update, reset), `candidate.n` (2, 128,
-    128); then `out` (256, tags), `out_bias`, and what a tag scores at the `start`, at the `end`
-    and (from, to) `after` another.
+    ones. `arrays` holds, for the layers n = 0, 1 of width w (128 in jieba's) and both directions
+    side by side, `input.n` (width below, 6 w) with `bias.n`, `gates.n` (2, w, 2 w: update, reset),
+    `candidate.n` (2, w, w); then `out` (2 w, tags), `out_bias`, and what a tag scores at the
+    `start`, at the `end` and (from, to) `after` another.
     """
 
     characters: dict[str, int]
@@ -149,17 +149,19 @@ class Tagger:
         }
         self._embeddings = arrays["embeddings"]
         # Gates are sigmoids, computed as tanh of half the argument.
-        halved = numpy.repeat(numpy.array([0.5, 1.0], numpy.float32), [2 * _WIDTH, _WIDTH])
-        halved = numpy.tile(halved, 2)
-        self._layers = [
-            (
-                arrays[f"input.{layer}"] * halved,
-                arrays[f"bias.{layer}"] * halved,
-                arrays[f"gates.{layer}"] * numpy.float32(0.5),
-                arrays[f"candidate.{layer}"],
+        self._layers = []
+        for layer in (0, 1):
+            candidate = arrays[f"candidate.{layer}"]
+            width = candidate.shape[2]
+            halved = numpy.repeat(numpy.array([0.5, 1.0] * 2, "f4"), [2 * width, width] * 2)
+            self._layers.append(
+                (
+                    arrays[f"input.{layer}"] * halved,
+                    arrays[f"bias.{layer}"] * halved,
+                    arrays[f"gates.{layer}"] * numpy.float32(0.5),
+                    candidate,
+                )
             )
-            for layer in (0, 1)
-        ]
         self._out = arrays["out"], arrays["out_bias"]
         self._start, self._end, self._after = arrays["start"], arrays["end"], arrays["after"]
         self._kinds = [tag.removesuffix("-B").removesuffix("-I") for tag in self.tags]
@@ -208,7 +210,7 @@ class Tagger:
         inputs = (self._embeddings[some] @ weights + bias)[which.reshape(ids.shape)]
         states = _recur(inputs, is_text, gates, candidate)
         weights, bias, gates, candidate = self._layers[1]
-        numpy.matmul(states, weights, out=inputs)
+        inputs = states @ weights
         inputs += bias
         states = _recur(inputs, is_text, gates, candidate)
         return states @ self._out[0] + self._out[1]
@@ -273,30 +275,31 @@ def _recur(inputs: Any, is_text: Any, gates: Any, candidate: Any) -> Any:
         States (steps, rows, 2 width), forward and backward side by side.
     """
     steps, rows, _ = inputs.shape
-    states = numpy.empty((steps, rows, 2 * _WIDTH), numpy.float32)
-    state = numpy.zeros((2, rows, _WIDTH), numpy.float32)
-    gate = numpy.empty((2, rows, 2 * _WIDTH), numpy.float32)
+    width = candidate.shape[2]
+    states = numpy.empty((steps, rows, 2 * width), numpy.float32)
+    state = numpy.zeros((2, rows, width), numpy.float32)
+    gate = numpy.empty((2, rows, 2 * width), numpy.float32)
     new = numpy.empty_like(state)
     is_padded = ~is_text.all(1)
     for t in range(steps):
-        ahead, back = inputs[t, :, :_GATES], inputs[steps - 1 - t, :, _GATES:]
+        ahead, back = inputs[t, :, : 3 * width], inputs[steps - 1 - t, :, 3 * width :]
         numpy.matmul(state, gates, out=gate)
-        gate[0] += ahead[:, : 2 * _WIDTH]
-        gate[1] += back[:, : 2 * _WIDTH]
+        gate[0] += ahead[:, : 2 * width]
+        gate[1] += back[:, : 2 * width]
         numpy.tanh(gate, out=gate)
         gate *= 0.5
         gate += 0.5
-        update, reset = gate[..., :_WIDTH], gate[..., _WIDTH:]
+        update, reset = gate[..., :width], gate[..., width:]
         numpy.matmul(reset * state, candidate, out=new)
-        new[0] += ahead[:, 2 * _WIDTH :]
-        new[1] += back[:, 2 * _WIDTH :]
+        new[0] += ahead[:, 2 * width :]
+        new[1] += back[:, 2 * width :]
         numpy.tanh(new, out=new)
         new -= state
         new *= update
         state += new
         if is_padded[steps - 1 - t]:
             state[1] *= is_text[steps - 1 - t, :, None]
-        states[t, :, :_WIDTH], states[steps - 1 - t, :, _WIDTH:] = state
+        states[t, :, :width], states[steps - 1 - t, :, width:] = state
     return states
 
 
