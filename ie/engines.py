@@ -1,6 +1,8 @@
 """Open a model by what the user calls it: nothing, a folder, a hub id, or an endpoint's address."""
 
+import dataclasses
 import json
+import shutil
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -9,10 +11,13 @@ from typing import Any
 from .backend import Backend
 from .confidence import Calibration
 from .errors import ModelError, near_miss
+from .hints import JIEBA, marker
 from .prompt import STYLE_FILE, PromptStyle
 
 MINI = "mini"
 CALIBRATION_FILE = "calibration.json"
+# In the format of safetensors, but not by that name: tools take all such files of a folder for the model.
+TAGGER_FILE = "tagger.weights"
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ def read_style(folder: Path) -> PromptStyle:
     """Return how the model of a folder was taught to be asked, or the general style.
 
     Raises:
-        ModelError: the style file is not JSON.
+        ModelError: the style file is not JSON, or its tagger is missing.
         ConfigError: it holds an unknown key, template or format.
     """
     path = folder / STYLE_FILE
@@ -80,7 +85,26 @@ def read_style(folder: Path) -> PromptStyle:
         value = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ModelError(f"{path}: not valid JSON ({error})") from None
-    return PromptStyle.from_dict(value, str(path))
+    style = PromptStyle.from_dict(value, str(path))
+    if style.hints:
+        marker(style.hints)  # a tagger that is missing is told now, not at the first text
+    return style
+
+
+def write_style(style: PromptStyle, folder: Path) -> None:
+    """Write `chinchilla.json` into the folder of a model, and beside it the tagger of its hints.
+
+    Raises:
+        ModelError: the tagger's file is missing.
+    """
+    if style.hints not in ("", JIEBA):
+        marker(style.hints)
+        path = folder / TAGGER_FILE
+        if Path(style.hints).resolve() != path.resolve():
+            shutil.copyfile(style.hints, path)
+        style = dataclasses.replace(style, hints=TAGGER_FILE)
+    text = json.dumps(style.to_dict(), ensure_ascii=False, indent=1)
+    (folder / STYLE_FILE).write_text(text + "\n", encoding="utf-8")
 
 
 def read_calibration(path: Path) -> Calibration:

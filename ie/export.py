@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from .backend import Prompt
+from .engines import read_style, write_style
 from .errors import ConfigError, ModelError
 from .models import (
     LoadedModel,
@@ -26,11 +27,11 @@ from .models import (
     load_model,
     quiet_libraries,
 )
-from .prompt import STYLE_FILE, TAGGER_FILE
+from .prompt import STYLE_FILE
 from .tokens import answer_text, prompt_ids
 
 CT2_TYPES = ("float32", "float16", "bfloat16", "int8", "int8_float32", "int8_float16", "int16")
-_BESIDE = (STYLE_FILE, TAGGER_FILE, "chat_template.jinja", "README.md")
+_BESIDE = ("chat_template.jinja", "README.md")
 _TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 _SAMPLE = (
     Prompt("找出文中的人名和机构名。", "张伟二〇一九年在北京加入腾讯。"),
@@ -132,6 +133,7 @@ def convert(model: Path, output: Path, quantisation: str) -> None:
     for name in (*_BESIDE, *_TOKENIZER, "generation_config.json"):
         if (model / name).is_file():
             shutil.copy2(model / name, output / name)
+    _copy_style(model, output)
 
 
 def _resolve(source: str | Path) -> Path:
@@ -196,6 +198,13 @@ def _write_whole(source: Path, folder: Path, tokenizer: Any, *, trust_remote_cod
     for name in _BESIDE:
         if (source / name).is_file() and not (folder / name).exists():
             shutil.copy2(source / name, folder / name)
+    _copy_style(source, folder)
+
+
+def _copy_style(source: Path, folder: Path) -> None:
+    """Copy how a model is asked, with the tagger of its hints."""
+    if (source / STYLE_FILE).is_file():
+        write_style(read_style(source), folder)
 
 
 def _merged(source: Path, tokenizer: Any, *, trust_remote_code: bool) -> Any:

@@ -11,8 +11,6 @@ With `occurrences: true` the answer numbers the occurrence of a mention whose st
 text several times, where the order of the answer does not tell (see `encoder`).
 """
 
-import json
-import shutil
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache
 from importlib import resources
@@ -41,7 +39,6 @@ from .wording import (
 )
 
 STYLE_FILE = "chinchilla.json"
-TAGGER_FILE = "tagger.safetensors"
 
 
 @dataclass(frozen=True)
@@ -97,22 +94,6 @@ class PromptStyle:
         if style.hints in ("", JIEBA):
             return style
         return replace(style, hints=str(Path(where).parent / style.hints))
-
-
-def write_style(style: PromptStyle, folder: Path) -> None:
-    """Write `chinchilla.json` into the folder of a model, and beside it the tagger of its hints.
-
-    Raises:
-        ModelError: the tagger's file is missing.
-    """
-    if style.hints not in ("", JIEBA):
-        path = folder / TAGGER_FILE
-        marker(style.hints)
-        if Path(style.hints).resolve() != path.resolve():
-            shutil.copyfile(style.hints, path)
-        style = replace(style, hints=TAGGER_FILE)
-    text = json.dumps(style.to_dict(), ensure_ascii=False, indent=1)
-    (folder / STYLE_FILE).write_text(text + "\n", encoding="utf-8")
 
 
 def check_style(style: PromptStyle, where: str = STYLE_FILE) -> None:

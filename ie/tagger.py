@@ -36,6 +36,8 @@ _TAUGHT = (
 
 _WIDTH = 128
 _GATES = 3 * _WIDTH
+# The limit on threads is the process's: two taggers must not set and reset it across each other.
+_LOCK = Lock()
 # Padded characters tagged together, and texts: beyond these the tables leave the cache.
 _MOST_CHARACTERS, _MOST_TEXTS = 16_384, 64
 
@@ -56,7 +58,7 @@ class Weights(NamedTuple):
 
 
 def read_weights(path: Path) -> Weights:
-    """Read the safetensors file of a tuned tagger.
+    """Read the file of a tuned tagger, whose format is safetensors.
 
     Raises:
         ModelError: the file is missing or holds no tagger.
@@ -69,14 +71,26 @@ def read_weights(path: Path) -> Weights:
             arrays = {name: file.get_tensor(name).astype("f4") for name in file.keys()}  # noqa: SIM118
         characters = {c: row for row, c in enumerate(named["characters"], start=1)}
         weights = Weights(characters, named["tags"].split(), arrays)
-        Tagger(weights)
-    except (OSError, KeyError, ValueError, SafetensorError) as error:
+        _check(weights)
+    except (OSError, KeyError, ValueError, TypeError, IndexError, SafetensorError) as error:
         raise ModelError(f"{path}: holds no tagger ({error})") from None
     return weights
 
 
+def _check(weights: Weights) -> None:
+    """Try a tagger with weights from elsewhere: arrays that do not fit raise what numpy raises."""
+    count, arrays = len(weights.tags), weights.arrays
+    if len(arrays["embeddings"]) != len(weights.characters) + 1:
+        raise ValueError(
+            f"{len(arrays['embeddings'])} embeddings for {len(weights.characters)} characters"
+        )
+    if arrays["after"].shape != (count, count) or arrays["out"].shape[1] != count:
+        raise ValueError(f"scores for other than its {count} tags")
+    Tagger(weights).tag([character * 2 for character in weights.characters][-1:])
+
+
 def write_weights(path: Path, weights: Weights) -> None:
-    """Write a safetensors file, in half precision."""
+    """Write the file of a tuned tagger, in half precision."""
     from safetensors.numpy import save_file
 
     arrays = {name: array.astype("f2") for name, array in weights.arrays.items()}
@@ -142,7 +156,7 @@ class Tagger:
         Raises:
             ModelError: see `jieba_weights`.
         """
-        self._libraries, self._lock = ThreadpoolController(), Lock()
+        self._libraries = ThreadpoolController()
         characters, self.tags, arrays = weights or jieba_weights()
         self._rows = characters | {
             c: characters[taught] for c, taught in _TAUGHT.items() if taught in characters
@@ -180,7 +194,7 @@ class Tagger:
     def tag(self, texts: Sequence[str]) -> list[list[Word]]:
         """Return the words of each text, in order and without gaps."""
         # Products so small gain nothing from a second thread, which waits for its part by spinning.
-        with self._lock, self._libraries.limit(limits=1, user_api="blas"):
+        with _LOCK, self._libraries.limit(limits=1, user_api="blas"):
             return self._tag(texts)
 
     def _tag(self, texts: Sequence[str]) -> list[list[Word]]:

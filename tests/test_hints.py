@@ -6,13 +6,13 @@ import pytest
 from chinchilla import hints as module
 from chinchilla.backend import Completion
 from chinchilla.data import Document
-from chinchilla.engines import Engine, read_style
+from chinchilla.engines import TAGGER_FILE, Engine, read_style, write_style
 from chinchilla.errors import ModelError
 from chinchilla.hints import JIEBA, MARKS, Marker, marker
 from chinchilla.instructions.options import BuildOptions
 from chinchilla.instructions.records import build_records
 from chinchilla.pipeline import Extractor
-from chinchilla.prompt import PromptStyle, render_arguments, render_prompt, write_style
+from chinchilla.prompt import PromptStyle, render_arguments, render_prompt
 from chinchilla.schema import read_schema
 from chinchilla.tagger import jieba_weights, write_weights
 
@@ -103,7 +103,7 @@ def test_the_tagger_of_a_model_lies_beside_its_style(tmp_path):
     write_weights(kept, jieba_weights())
     write_style(replace(STYLE, hints=str(kept)), folder)
     kept.unlink()
-    assert json.loads((folder / "chinchilla.json").read_text())["hints"] == "tagger.safetensors"
+    assert json.loads((folder / "chinchilla.json").read_text())["hints"] == TAGGER_FILE
     style = read_style(folder)
     assert render_prompt("ner", read_schema("msra"), TEXT, style).input == MARKED
     write_style(style, folder)

@@ -1,17 +1,19 @@
 """The recipe of the embedded model from corpus to card, on a corpus of invented sentences."""
 
 import json
+import re
 from pathlib import Path
 
+import msgspec
 import pytest
 import yaml
 
-from chinchilla.engines import read_calibration
+from chinchilla.engines import TAGGER_FILE, read_calibration
 from chinchilla.errors import ConfigError
-from chinchilla.jsonl import read_documents
+from chinchilla.jsonl import read_values
 from chinchilla.pipeline import Extractor
 from chinchilla.tagger import Tagger, jieba_weights
-from chinchilla.train import mini, mini_card, tagger
+from chinchilla.train import mini, mini_card
 
 NAMES = ["王明", "李华", "赵敏", "陈晨", "周正", "吴越"]
 PLACES = ["宁波", "台州", "湖州", "泉州"]
@@ -85,26 +87,42 @@ def test_the_recipe_runs_from_corpus_to_card(work):
     if (work / "model" / "calibration.json").exists():
         read_calibration(work / "model" / "calibration.json")
     hints = Extractor(str(work / "model"), "msra").engine.style.hints
-    assert Path(hints).read_bytes() == (work / "tagger.safetensors").read_bytes()
+    assert Path(hints).read_bytes() == (work / TAGGER_FILE).read_bytes()
 
 
 @pytest.mark.slow
 def test_no_text_is_marked_by_a_tagger_tuned_on_it(work, monkeypatch):
+    told = ("PER", "nw", "nz")  # how the taggers (of all, of either half) call a person
     tuned = []
-    monkeypatch.setattr(
-        tagger, "tune", lambda data, *_, **__: tuned.append(data) or jieba_weights()
-    )
-    recipe = mini.read_recipe(work / "mini.yaml")
+
+    def tune(data, *_, **__):
+        names = {"nw": "other", "nz": "other", "PER": told[len(tuned)]}
+        tuned.append({tuple(example.rows) for example in data})
+        weights = jieba_weights()
+        tags = [tag.rpartition("-") for tag in weights.tags]
+        return weights._replace(
+            tags=[f"{names.get(kind, kind)}{dash}{place}" for kind, dash, place in tags]
+        )
+
+    monkeypatch.setattr(mini, "tune", tune)
     folder = work / "halves"
+    # Other names in a sentence of these few make another of them.
+    recipe = msgspec.structs.replace(mini.read_recipe(work / "mini.yaml"), substitute={})
     mini.prepare(recipe, work, folder)
-    whole, *halves = ([tuple(example.rows) for example in data] for data in tuned)
-    assert sorted(whole) == sorted(halves[0] + halves[1])
-    base = Tagger()
-    documents = list(read_documents(folder / "docs" / "msra-train.jsonl"))
-    for number, document in enumerate(documents):
-        style = mini._style(recipe, folder, mini._half_tagger(number % 2))
-        assert Path(style.hints).is_file()
-        assert tuple(base.rows(document.text)) not in halves[number % 2]
+    assert tuned[0] == tuned[1] | tuned[2]
+    assert not tuned[1] & tuned[2]
+    rows, marks = Tagger().rows, 0
+    for _, row in read_values(folder / "records" / "msra.jsonl"):
+        kinds = set(re.findall("⟦(PER|nw|nz)⟧", row["input"]))
+        text = tuple(rows(re.sub("⟦[^⟧]*⟧", "", row["input"])))
+        for half in (1, 2):
+            if text in tuned[half]:
+                assert kinds <= {told[3 - half]}
+                marks += len(kinds)
+    assert marks
+    # Kept, since nothing has changed.
+    mini.prepare(recipe, work, folder)
+    assert len(tuned) == 3
 
 
 @pytest.mark.slow
@@ -125,6 +143,25 @@ def test_training_goes_on_from_a_model_and_only_from_the_same(work, tmp_path):
             mini.train(recipe, folder, start)
     with pytest.raises(ConfigError, match="no such file; --start takes"):
         mini.train(recipe, tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("corpora", "message"),
+    [
+        (
+            {"msra": {"entities": {"人名": "PERSON"}}},
+            "corpus msra: no mark 'PERSON'; marks are PER",
+        ),
+        ({"msra": {"entity": {"人名": "PER"}}}, "unknown field `entity`"),
+    ],
+)
+def test_a_wrong_tagger_is_told_so(work, tmp_path, corpora, message):
+    value = yaml.safe_load((work / "mini.yaml").read_text(encoding="utf-8"))
+    value["tagger"] = {"corpora": corpora}
+    path = tmp_path / "mini.yaml"
+    path.write_text(yaml.safe_dump(value, allow_unicode=True), encoding="utf-8")
+    with pytest.raises(ConfigError, match=message):
+        mini.read_recipe(path)
 
 
 def test_a_recipe_without_a_card_template_is_told_so(work):

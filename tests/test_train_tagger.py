@@ -110,7 +110,8 @@ def test_narrowing_keeps_the_units_that_weigh_most():
     # A unit kept reads and is read as before.
     rows, columns = less.arrays["out"], less.arrays["candidate.1"][0]
     kept = [numpy.flatnonzero((weights.arrays["out"] == row).all(1))[0] for row in rows[:96]]
-    assert kept == sorted(kept) and kept[-1] < 128
+    assert kept == sorted(kept)
+    assert kept[-1] < 128
     assert numpy.array_equal(columns, weights.arrays["candidate.1"][0][kept][:, kept])
 
 
@@ -122,7 +123,7 @@ def test_a_narrow_tagger_learns_and_tags():
 
 
 def test_it_comes_back_from_its_file(tuned, tmp_path):
-    path = tmp_path / "tagger.safetensors"
+    path = tmp_path / "tagger.weights"
     write_weights(path, tuned)
     again = read_weights(path)
     assert again.tags == tag_names(KINDS)
@@ -139,10 +140,38 @@ def test_the_same_data_and_seed_give_the_same_weights():
         assert numpy.array_equal(array, second.arrays[name]), name
 
 
-def test_a_file_without_a_tagger_is_told_so(tmp_path):
-    path = tmp_path / "tagger.safetensors"
+@pytest.mark.parametrize("content", [None, b"", b"\0" * 64])
+def test_a_file_without_a_tagger_is_told_so(tmp_path, content):
+    path = tmp_path / "tagger.weights"
+    if content is not None:
+        path.write_bytes(content)
     with pytest.raises(ModelError, match="holds no tagger"):
         read_weights(path)
-    path.write_bytes(b"\0" * 64)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("embeddings", lambda array: array[:-1]),
+        ("candidate.0", lambda array: array[0]),
+        ("input.1", lambda array: array[:-1]),
+        ("gates.0", lambda array: array[:, :, :-1]),
+        ("after", lambda array: array[:-1, :-1]),
+        ("out", lambda array: array[:, :-1]),
+    ],
+)
+def test_a_tagger_whose_parts_do_not_fit_is_told_so(tmp_path, name, change):
+    path = tmp_path / "tagger.weights"
+    weights = jieba_weights()
+    weights.arrays[name] = change(weights.arrays[name])
+    write_weights(path, weights)
     with pytest.raises(ModelError, match="holds no tagger"):
+        read_weights(path)
+
+
+def test_a_tagger_without_its_tags_is_told_so(tmp_path):
+    path = tmp_path / "tagger.weights"
+    weights = jieba_weights()
+    write_weights(path, weights._replace(tags=weights.tags[:-1]))
+    with pytest.raises(ModelError, match="for other than its 56 tags"):
         read_weights(path)

@@ -25,7 +25,7 @@ from .run import (
     last_checkpoint,
     open_run,
     write_manifest,
-    write_style,
+    write_trained_style,
 )
 from .vocabulary import NewTokens, add_tokens, start_embeddings
 
@@ -301,7 +301,7 @@ def _finish(
         save_trained(model, config, folder)
     if trainer.is_world_process_zero():
         tokenizer.save_pretrained(folder)
-        write_style(data.style, data.labels, folder)
+        write_trained_style(data.style, data.labels, folder)
         if config.method != "full":
             replace(source, trust_remote_code=False).write(folder)
         if not trainer.options.sharded:

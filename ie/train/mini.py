@@ -2,7 +2,8 @@
 
 The tagger that marks names in the text is tuned first, three times. Were the records of the texts
 that it was tuned on marked by itself, the model would learn to trust it more than is good: it
-knows those by heart. So they are marked by two others, each tuned on the half that it does not mark.
+knows those by heart. So they are marked by two others, each tuned on the half of the texts that it
+does not mark.
 """
 
 import dataclasses
@@ -11,6 +12,7 @@ import json
 import random
 import shutil
 import time
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -22,23 +24,24 @@ import msgspec
 
 from chinchilla import converters, hints
 from chinchilla.data import Document
-from chinchilla.errors import ConfigError
+from chinchilla.engines import TAGGER_FILE, write_style
+from chinchilla.errors import ConfigError, near_miss
 from chinchilla.formats import EMPTY, extraction_items, label_text, serialise
 from chinchilla.instructions.duplicates import Index, Item
 from chinchilla.instructions.options import BuildOptions
 from chinchilla.instructions.records import Record, build_records
 from chinchilla.instructions.substitute import pools, substitute
 from chinchilla.jsonl import read_lines, read_values, write_documents, write_values
-from chinchilla.prompt import STYLE_FILE, TAGGER_FILE, PromptStyle, render_prompt, write_style
+from chinchilla.prompt import STYLE_FILE, PromptStyle, render_prompt
 from chinchilla.schema import Schema, read_schema
 from chinchilla.tagger import write_weights
 from chinchilla.yaml_file import read_yaml
 
-from . import tagger
 from .curriculum import COPY_INSTRUCTION, MARKS, copy_example, copy_instruction
 from .scratch import ModelShape, Scratch, ScratchConfig, Source
 from .scratch_tokenizer import EOS, build_tokenizer
 from .silver import read_typed_texts, read_votes, trigger_lexicon
+from .tagger import Example, Tuning, examples, tune
 from .warm_start import warm_start
 
 # Smallest Jaccard similarity of three-character shingles to a dev text that keeps a text out.
@@ -47,6 +50,10 @@ _NEAR = 0.8
 _RUN, _BEGINNING = 24, 40
 # Not `raw.txt`, which a folder of corpora may hold.
 _RAW_FILE = "raw-text.txt"
+
+# Documents by corpus; strings by corpus and kind.
+_Corpora = dict[str, list[Document]]
+_Strings = dict[str, dict[str, list[str]]]
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,7 +67,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shape: dict[str, Any]
     train: dict[str, Any]
     more: dict[str, Any] = {}
-    tagger: dict[str, Any] = {}
+    tagger: Tuning | None = None
     silver: dict[str, Any] = {}
     unseen: dict[str, dict[str, Any]] = {}
     renamed: dict[str, dict[str, str]] = {}
@@ -103,7 +110,7 @@ def prepare(recipe: Recipe, corpora: Path, work: Path) -> dict[str, int]:
     for name, names in recipe.renamed.items():
         trains[f"{name}-news"] = [_rename(document, names) for document in trains[name]]
     if recipe.tagger:
-        _tune_taggers(recipe, trains, work)
+        _tune_taggers(recipe, recipe.tagger, trains, work)
     counts = {}
     found = {name: pools(documents) for name, documents in trains.items()}
     for name in recipe.weights:
@@ -275,32 +282,39 @@ def _style(recipe: Recipe, work: Path, file: str = TAGGER_FILE) -> PromptStyle:
     return PromptStyle.from_dict(value, str(work / STYLE_FILE))
 
 
-def _tune_taggers(recipe: Recipe, trains: dict[str, list[Document]], work: Path) -> None:
+def _tune_taggers(recipe: Recipe, tuning: Tuning, trains: _Corpora, work: Path) -> None:
     """Tune the tagger on all documents, and for each half of them on the other; or keep those."""
-    settings = recipe.tagger["train"] | {"seed": recipe.seed}
-    # One list for each half; numbers are those of the documents of a corpus.
-    halves: list[list[tagger.Example]] = [[], []]
-    for name, marked in recipe.tagger["corpora"].items():
-        which = msgspec.convert(marked, tagger.Marked)
-        for half in (0, 1):
-            halves[half] += tagger.examples(trains[name][half::2], which, hints.KINDS)
-    made = {"settings": settings, "data": hashlib.sha256(msgspec.json.encode(halves)).hexdigest()}
-    done = work / "taggers.json"
-    if done.is_file() and json.loads(done.read_text(encoding="utf-8")) == made:
+    settings = tuning.train | {"seed": recipe.seed}
+    if unknown := sorted(tuning.corpora.keys() - trains.keys()):
+        raise ConfigError(
+            f"tagger: no corpus {unknown[0]!r}{near_miss(unknown[0], trains)} to be tuned on"
+        )
+    chosen = {name: trains[name] for name in tuning.corpora}
+    parts = (settings, hints.KINDS, tuning.corpora, chosen)
+    made = hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
+    files = [work / name for name in (TAGGER_FILE, _half_tagger(0), _half_tagger(1))]
+    done = work / "taggers.sha256"
+    if all(path.is_file() for path in (done, *files)) and done.read_text("ascii") == made:
         return
     done.unlink(missing_ok=True)
-    for file, data in (
-        (TAGGER_FILE, halves[0] + halves[1]),
-        (_half_tagger(0), halves[1]),
-        (_half_tagger(1), halves[0]),
-    ):
-        log = partial(_log, work / "tagger.jsonl", file=file)
-        write_weights(work / file, tagger.tune(data, hints.KINDS, **settings, log=log))
-    done.write_text(json.dumps(made), encoding="utf-8")
+    halves: list[list[Example]] = [[], []]
+    for name, documents in chosen.items():
+        for half in (0, 1):
+            some = [document for document in documents if _half(document) == half]
+            halves[half] += examples(some, tuning.corpora[name], hints.KINDS)
+    for file, data in zip(files, (halves[0] + halves[1], halves[1], halves[0]), strict=True):
+        log = partial(_log, work / "tagger.jsonl", file=file.name)
+        write_weights(file, tune(data, hints.KINDS, **settings, log=log))
+    done.write_text(made, "ascii")
+
+
+def _half(document: Document) -> int:
+    """Say to which half a document belongs: the same for the same text, in whatever corpus."""
+    return zlib.crc32(document.text.encode("utf-8", "surrogatepass")) % 2
 
 
 def _half_tagger(half: int) -> str:
-    return f"tagger-of-half-{half}.safetensors"
+    return f"tagger-of-half-{half}.weights"
 
 
 def _log(path: Path, **values: Any) -> None:
@@ -309,29 +323,29 @@ def _log(path: Path, **values: Any) -> None:
 
 
 def _all_records(
-    name: str,
-    documents: list[Document],
-    found: dict[str, dict[str, list[str]]],
-    recipe: Recipe,
-    work: Path,
+    name: str, documents: list[Document], found: _Strings, recipe: Recipe, work: Path
 ) -> Iterator[Record]:
     """Yield the records of a corpus, and those with other names in its documents."""
+    schema = _schema_of(name, documents, recipe)
     parts = [(documents, _style(recipe, work))]
-    if name.removesuffix("-news") in recipe.tagger.get("corpora", ()):
-        parts = [(documents[half::2], _style(recipe, work, _half_tagger(half))) for half in (0, 1)]
+    if recipe.tagger:
+        parts = [
+            ([d for d in documents if _half(d) == half], _style(recipe, work, _half_tagger(half)))
+            for half in (0, 1)
+        ]
     for half, (some, style) in enumerate(parts):
-        yield from _records(name, some, recipe, style)
+        if name == "silver-types":
+            yield from _trigger_records(some, schema, style)
+            continue
+        yield from _records(some, schema, recipe, style)
         if name in recipe.substitute.get("corpora", ()):
-            yield from _substituted(name, some, found, recipe, style, half)
+            rng = random.Random(f"{recipe.seed}/{name}/substitute/{half}")
+            yield from _substituted(name, some, schema, found, recipe, style, rng)
 
 
 def _records(
-    name: str, documents: list[Document], recipe: Recipe, style: PromptStyle
+    documents: list[Document], schema: Schema, recipe: Recipe, style: PromptStyle
 ) -> Iterator[Record]:
-    if name == "silver-types":
-        yield from _trigger_records(documents, read_schema("duee"), style)
-        return
-    schema_of = _schema_of(name, documents, recipe)
     for number in range(len(recipe.build["subset"])):
         options = BuildOptions(
             style=style,
@@ -339,33 +353,28 @@ def _records(
             shuffle=recipe.build["shuffle"][number],
             seed=recipe.seed + number,
         )
-        built = build_records(documents, lambda _: schema_of, options)
+        built = build_records(documents, lambda _: schema, options)
         yield from _fewer_empty(built, recipe.build["empty_kept"], recipe.seed + number)
 
 
 def _substituted(
     name: str,
     documents: list[Document],
-    found: dict[str, dict[str, list[str]]],
+    schema: Schema,
+    found: _Strings,
     recipe: Recipe,
     style: PromptStyle,
-    half: int,
+    rng: random.Random,
 ) -> Iterator[Record]:
     """Records of the documents with other names in them; see `instructions.substitute`."""
-    rng = random.Random(f"{recipe.seed}/{name}/substitute/{half}")
     share, alike = recipe.substitute["share"], _alike(found[name], found, recipe)
     changed = (substitute(document, found[name], alike, share, rng) for document in documents)
-    schema_of = _schema_of(name, documents, recipe)
     options = BuildOptions(style=style, shuffle=recipe.build["shuffle"][0], seed=recipe.seed)
-    built = build_records(
-        (document for document in changed if document), lambda _: schema_of, options
-    )
+    built = build_records((document for document in changed if document), lambda _: schema, options)
     return _fewer_empty(built, recipe.build["empty_kept"] / 2, recipe.seed)
 
 
-def _alike(
-    own: dict[str, list[str]], found: dict[str, dict[str, list[str]]], recipe: Recipe
-) -> dict[str, list[str]]:
+def _alike(own: dict[str, list[str]], found: _Strings, recipe: Recipe) -> dict[str, list[str]]:
     """Return for each kind the strings that all corpora have of kinds alike."""
     alike: dict[str, list[str]] = {}
     for family in recipe.substitute.get("alike", ()):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from chinchilla import confidence
 from chinchilla.data import Document
-from chinchilla.engines import CALIBRATION_FILE, Engine, open_engine
+from chinchilla.engines import CALIBRATION_FILE, TAGGER_FILE, Engine, open_engine
 from chinchilla.errors import ConfigError
 from chinchilla.jsonl import read_documents, read_values, write_documents
 from chinchilla.pipeline import ExtractOptions, Extractor
@@ -17,6 +17,7 @@ from chinchilla.scoring.calibration import Calibration, ScoredItem, calibrate, s
 from chinchilla.scoring.counts import Section, summarise
 from chinchilla.scoring.pairing import Pair, pair_documents
 from chinchilla.scoring.registry import find_scorers, tally_documents
+from chinchilla.tagger import read_weights
 
 from .mini import Recipe
 
@@ -112,7 +113,7 @@ def write_card(recipe: Recipe, work: Path, model: Path, template: Path) -> None:
     scores = json.loads((work / "scores.json").read_text(encoding="utf-8"))
     settings = json.loads((work / "run" / "config.json").read_text(encoding="utf-8"))
     size = sum(file.stat().st_size for file in model.iterdir() if file.suffix != ".md")
-    slots = {
+    slots = _tagger_slots(model) | {
         "date": scores["date"],
         "size": f"{size / 1e6:.1f} MB",
         "layers": str(recipe.shape["layers"]),
@@ -129,6 +130,14 @@ def write_card(recipe: Recipe, work: Path, model: Path, template: Path) -> None:
     for name, value in slots.items():
         text = text.replace("{{" + name + "}}", value)
     (model / "README.md").write_text(text, encoding="utf-8")
+
+
+def _tagger_slots(model: Path) -> dict[str, str]:
+    path = model / TAGGER_FILE
+    if not path.is_file():
+        return {}
+    width = read_weights(path).arrays["candidate.0"].shape[2]
+    return {"tagger_size": f"{path.stat().st_size / 1e6:.1f} MB", "tagger_width": str(width)}
 
 
 def score_table(rows: list[Row]) -> str:

@@ -19,8 +19,9 @@ from typing import Any
 
 import yaml
 
-from .. import prompt
+from ..engines import write_style
 from ..errors import ConfigError, InputError
+from ..hints import marker
 from ..prompt import STYLE_FILE, PromptStyle
 from .config import TrainConfig
 from .examples import TrainingRecord
@@ -124,6 +125,7 @@ def find_style(config: TrainConfig, records: list[TrainingRecord]) -> PromptStyl
 
     Raises:
         ConfigError: the style file is malformed.
+        ModelError: the tagger that it names is missing.
         InputError: the style file cannot be read.
     """
     name = config.data.style or _beside(config.data.train[0])
@@ -134,17 +136,20 @@ def find_style(config: TrainConfig, records: list[TrainingRecord]) -> PromptStyl
         value = json.loads(Path(name).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{name}: not a readable style ({error})") from None
-    return PromptStyle.from_dict(value, name)
+    style = PromptStyle.from_dict(value, name)
+    if style.hints:
+        marker(style.hints)  # a tagger that is missing is told now, not after the training
+    return style
 
 
-def write_style(style: PromptStyle, labels: Counter[tuple[str, str]], folder: Path) -> None:
+def write_trained_style(style: PromptStyle, labels: Counter[tuple[str, str]], folder: Path) -> None:
     """Write `chinchilla.json` beside the model, with the labels met in training per task."""
     if not style.trained:
         trained: dict[str, list[str]] = {}
         for task, label in sorted(labels):
             trained.setdefault(task, []).append(label)
         style = replace(style, trained=trained)
-    prompt.write_style(style, folder)
+    write_style(style, folder)
 
 
 def describe_environment() -> dict[str, Any]:

@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from chinchilla.data import Document
+from chinchilla.hints import KINDS
 from chinchilla.tagger import Tagger, Weights, Word, jieba_weights
 from chinchilla.text import windows
 
@@ -39,6 +40,27 @@ class Example(NamedTuple):
 def tag_names(kinds: Sequence[str]) -> list[str]:
     """Return the tags for names of these kinds: outside, then beginning and inside of each."""
     return [OUTSIDE, *(f"{kind}-{place}" for kind in kinds for place in "BI")]
+
+
+class Tuning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the tagger is tuned on, by corpus, and the arguments of `tune`."""
+
+    corpora: dict[str, "Marked"]
+    train: dict[str, Any] = {}
+
+    def __post_init__(self) -> None:
+        """Refuse kinds that there are no marks for.
+
+        Raises:
+            ValueError: names the corpus and the kind.
+        """
+        for name, marked in self.corpora.items():
+            triggers = (marked.triggers,) if marked.triggers else ()
+            for kind in (*marked.entities.values(), *marked.ends.values(), *triggers):
+                if kind not in KINDS:
+                    raise ValueError(
+                        f"tagger, corpus {name}: no mark {kind!r}; marks are {', '.join(KINDS)}"
+                    )
 
 
 class Marked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,7 +93,8 @@ def examples(
         for (document, start, text), words in zip(pieces, found, strict=True):
             gold = [(s - start, e - start, kind) for s, e, kind in _gold(document, marked)]
             spans = [span for span in gold if span[0] >= 0 and span[1] <= len(text)]
-            spans += [word for word in words if word[2] in others]
+            # What LAC says of single characters is mostly wrong.
+            spans += [word for word in words if word[2] in others and word[1] - word[0] > 1]
             yield Example(base.rows(text), _tags(len(text), spans, number))
 
 
@@ -189,7 +212,7 @@ class Network(nn.Module):
             }
         )
         out, bias = start.arrays["out"], start.arrays["out_bias"]
-        # A tag that the start does not have (outside) begins as the mean of those given up.
+        # A tag that the start does not have (REL, EVT) begins as the mean of those given up.
         rest = [i for i, tag in enumerate(start.tags) if tag not in tags]
         columns = [[start.tags.index(tag)] if tag in start.tags else rest for tag in tags]
         count = len(tags)
