@@ -1,7 +1,6 @@
 """The recipe of the embedded model from corpus to card, on a corpus of invented sentences."""
 
 import json
-import re
 from pathlib import Path
 
 import msgspec
@@ -10,9 +9,8 @@ import yaml
 
 from chinchilla.engines import TAGGER_FILE, read_calibration
 from chinchilla.errors import ConfigError
-from chinchilla.jsonl import read_values
 from chinchilla.pipeline import Extractor
-from chinchilla.tagger import Tagger, jieba_weights
+from chinchilla.tagger import jieba_weights
 from chinchilla.train import mini, mini_card
 
 NAMES = ["王明", "李华", "赵敏", "陈晨", "周正", "吴越"]
@@ -91,44 +89,10 @@ def test_the_recipe_runs_from_corpus_to_card(work):
 
 
 @pytest.mark.slow
-def test_no_text_is_marked_by_a_tagger_tuned_on_it(work, monkeypatch):
-    told = ("PER", "nw", "nz")  # how the taggers (of all, of either half) call a person
-    tuned = []
-
-    def tune(data, *_, **__):
-        names = {"nw": "other", "nz": "other", "PER": told[len(tuned)]}
-        tuned.append({tuple(example.rows) for example in data})
-        weights = jieba_weights()
-        tags = [tag.rpartition("-") for tag in weights.tags]
-        return weights._replace(
-            tags=[f"{names.get(kind, kind)}{dash}{place}" for kind, dash, place in tags]
-        )
-
-    monkeypatch.setattr(mini, "tune", tune)
-    folder = work / "halves"
-    # Other names in a sentence of these few make another of them.
-    recipe = msgspec.structs.replace(mini.read_recipe(work / "mini.yaml"), substitute={})
-    mini.prepare(recipe, work, folder)
-    assert tuned[0] == tuned[1] | tuned[2]
-    assert not tuned[1] & tuned[2]
-    rows, marks = Tagger().rows, 0
-    for _, row in read_values(folder / "records" / "msra.jsonl"):
-        kinds = set(re.findall("⟦(PER|nw|nz)⟧", row["input"]))
-        text = tuple(rows(re.sub("⟦[^⟧]*⟧", "", row["input"])))
-        for half in (1, 2):
-            if text in tuned[half]:
-                assert kinds <= {told[3 - half]}
-                marks += len(kinds)
-    assert marks
-    # Kept, since nothing has changed.
-    mini.prepare(recipe, work, folder)
-    assert len(tuned) == 3
-
-
-@pytest.mark.slow
 def test_training_goes_on_from_a_model_and_only_from_the_same(work, tmp_path):
     recipe = mini.read_recipe(work / "mini.yaml")
     mini.prepare(recipe, work, tmp_path)
+    assert (tmp_path / TAGGER_FILE).read_bytes() == (work / TAGGER_FILE).read_bytes()
     for path in (work / "records").iterdir():
         assert (tmp_path / "records" / path.name).read_bytes() == path.read_bytes()
     mini.train(recipe, tmp_path, work / "model")
@@ -143,6 +107,18 @@ def test_training_goes_on_from_a_model_and_only_from_the_same(work, tmp_path):
             mini.train(recipe, folder, start)
     with pytest.raises(ConfigError, match="no such file; --start takes"):
         mini.train(recipe, tmp_path, tmp_path)
+
+
+@pytest.mark.slow
+def test_a_tagger_is_kept_while_nothing_changes(work, monkeypatch):
+    monkeypatch.setattr(mini, "tune", lambda *_, **__: jieba_weights())
+    recipe = mini.read_recipe(work / "mini.yaml")
+    folder = work / "kept"
+    mini.prepare(recipe, work, folder)
+    monkeypatch.setattr(mini, "tune", lambda *_, **__: pytest.fail("tuned again"))
+    mini.prepare(recipe, work, folder)
+    with pytest.raises(pytest.fail.Exception, match="tuned again"):
+        mini.prepare(msgspec.structs.replace(recipe, seed=5), work, folder)
 
 
 @pytest.mark.parametrize(

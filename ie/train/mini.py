@@ -1,9 +1,8 @@
 """The recipe of the embedded model, stage by stage: prepare, train, export.
 
-The tagger that marks names in the text is tuned first, three times. Were the records of the texts
-that it was tuned on marked by itself, the model would learn to trust it more than is good: it
-knows those by heart. So they are marked by two others, each tuned on the half of the texts that it
-does not mark.
+The tagger that marks names in the text is tuned first, and marks the texts that it was tuned on too.
+Were it to know those by heart, the model would learn to trust it more than is good; after so few
+epochs it does not (see the card).
 """
 
 import dataclasses
@@ -12,7 +11,6 @@ import json
 import random
 import shutil
 import time
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -41,7 +39,7 @@ from .curriculum import COPY_INSTRUCTION, MARKS, copy_example, copy_instruction
 from .scratch import ModelShape, Scratch, ScratchConfig, Source
 from .scratch_tokenizer import EOS, build_tokenizer
 from .silver import read_typed_texts, read_votes, trigger_lexicon
-from .tagger import Example, Tuning, examples, tune
+from .tagger import Tuning, examples, tune
 from .warm_start import warm_start
 
 # Smallest Jaccard similarity of three-character shingles to a dev text that keeps a text out.
@@ -110,14 +108,15 @@ def prepare(recipe: Recipe, corpora: Path, work: Path) -> dict[str, int]:
     for name, names in recipe.renamed.items():
         trains[f"{name}-news"] = [_rename(document, names) for document in trains[name]]
     if recipe.tagger:
-        _tune_taggers(recipe, recipe.tagger, trains, work)
+        _tune_tagger(recipe, recipe.tagger, trains, work)
+    style = _style(recipe, work)
     counts = {}
     found = {name: pools(documents) for name, documents in trains.items()}
     for name in recipe.weights:
         if name != "copy":
             counts[name] = write_values(
                 work / "records" / f"{name}.jsonl",
-                _all_records(name, trains[name], found, recipe, work),
+                _all_records(name, trains[name], found, recipe, style),
             )
     _write_characters(recipe, corpora, trains, work)
     if recipe.raw:
@@ -276,14 +275,14 @@ def _rename(document: Document, names: dict[str, str]) -> Document:
     return msgspec.structs.replace(document, entities=entities)
 
 
-def _style(recipe: Recipe, work: Path, file: str = TAGGER_FILE) -> PromptStyle:
-    """Return the style of the recipe, whose hints are those of a tagger in `work` if it has one."""
-    value = recipe.style | ({"hints": file} if recipe.tagger else {})
+def _style(recipe: Recipe, work: Path) -> PromptStyle:
+    """Return the style of the recipe, whose hints are those of the tuned tagger if it has one."""
+    value = recipe.style | ({"hints": TAGGER_FILE} if recipe.tagger else {})
     return PromptStyle.from_dict(value, str(work / STYLE_FILE))
 
 
-def _tune_taggers(recipe: Recipe, tuning: Tuning, trains: _Corpora, work: Path) -> None:
-    """Tune the tagger on all documents, and for each half of them on the other; or keep those."""
+def _tune_tagger(recipe: Recipe, tuning: Tuning, trains: _Corpora, work: Path) -> None:
+    """Tune the tagger, or keep the one that was tuned on the same."""
     settings = tuning.train | {"seed": recipe.seed}
     if unknown := sorted(tuning.corpora.keys() - trains.keys()):
         raise ConfigError(
@@ -292,29 +291,19 @@ def _tune_taggers(recipe: Recipe, tuning: Tuning, trains: _Corpora, work: Path) 
     chosen = {name: trains[name] for name in tuning.corpora}
     parts = (settings, hints.KINDS, tuning.corpora, chosen)
     made = hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
-    files = [work / name for name in (TAGGER_FILE, _half_tagger(0), _half_tagger(1))]
-    done = work / "taggers.sha256"
-    if all(path.is_file() for path in (done, *files)) and done.read_text("ascii") == made:
+    file, done = work / TAGGER_FILE, work / "tagger.sha256"
+    if file.is_file() and done.is_file() and done.read_text("ascii") == made:
         return
     done.unlink(missing_ok=True)
-    halves: list[list[Example]] = [[], []]
-    for name, documents in chosen.items():
-        for half in (0, 1):
-            some = [document for document in documents if _half(document) == half]
-            halves[half] += examples(some, tuning.corpora[name], hints.KINDS)
-    for file, data in zip(files, (halves[0] + halves[1], halves[1], halves[0]), strict=True):
-        log = partial(_log, work / "tagger.jsonl", file=file.name)
-        write_weights(file, tune(data, hints.KINDS, **settings, log=log))
+    data = [
+        example
+        for name, documents in chosen.items()
+        for example in examples(documents, tuning.corpora[name], hints.KINDS)
+    ]
+    write_weights(
+        file, tune(data, hints.KINDS, **settings, log=partial(_log, work / "tagger.jsonl"))
+    )
     done.write_text(made, "ascii")
-
-
-def _half(document: Document) -> int:
-    """Say to which half a document belongs: the same for the same text, in whatever corpus."""
-    return zlib.crc32(document.text.encode("utf-8", "surrogatepass")) % 2
-
-
-def _half_tagger(half: int) -> str:
-    return f"tagger-of-half-{half}.weights"
 
 
 def _log(path: Path, **values: Any) -> None:
@@ -323,24 +312,16 @@ def _log(path: Path, **values: Any) -> None:
 
 
 def _all_records(
-    name: str, documents: list[Document], found: _Strings, recipe: Recipe, work: Path
+    name: str, documents: list[Document], found: _Strings, recipe: Recipe, style: PromptStyle
 ) -> Iterator[Record]:
     """Yield the records of a corpus, and those with other names in its documents."""
     schema = _schema_of(name, documents, recipe)
-    parts = [(documents, _style(recipe, work))]
-    if recipe.tagger:
-        parts = [
-            ([d for d in documents if _half(d) == half], _style(recipe, work, _half_tagger(half)))
-            for half in (0, 1)
-        ]
-    for half, (some, style) in enumerate(parts):
-        if name == "silver-types":
-            yield from _trigger_records(some, schema, style)
-            continue
-        yield from _records(some, schema, recipe, style)
-        if name in recipe.substitute.get("corpora", ()):
-            rng = random.Random(f"{recipe.seed}/{name}/substitute/{half}")
-            yield from _substituted(name, some, schema, found, recipe, style, rng)
+    if name == "silver-types":
+        yield from _trigger_records(documents, schema, style)
+        return
+    yield from _records(documents, schema, recipe, style)
+    if name in recipe.substitute.get("corpora", ()):
+        yield from _substituted(name, documents, schema, found, recipe, style)
 
 
 def _records(
@@ -364,9 +345,9 @@ def _substituted(
     found: _Strings,
     recipe: Recipe,
     style: PromptStyle,
-    rng: random.Random,
 ) -> Iterator[Record]:
     """Records of the documents with other names in them; see `instructions.substitute`."""
+    rng = random.Random(f"{recipe.seed}/{name}/substitute")
     share, alike = recipe.substitute["share"], _alike(found[name], found, recipe)
     changed = (substitute(document, found[name], alike, share, rng) for document in documents)
     options = BuildOptions(style=style, shuffle=recipe.build["shuffle"][0], seed=recipe.seed)

@@ -127,7 +127,7 @@ def tune(
     data: Sequence[Example],
     kinds: Sequence[str],
     *,
-    epochs: int = 2,
+    epochs: int = 5,
     lr: float = 2e-3,
     dropout: float = 0.15,
     width: int = 128,
