@@ -1,8 +1,7 @@
 """The recipe of the embedded model, stage by stage: prepare, train, export.
 
-The tagger that marks names in the text is tuned first, and marks the texts that it was tuned on too.
-Were it to know those by heart, the model would learn to trust it more than is good; after so few
-epochs it does not (see the card).
+The tagger that marks names in the text is tuned first, and marks the texts that it was tuned on too:
+after so few epochs it hardly knows them better than others (see the card).
 """
 
 import dataclasses
