@@ -8,6 +8,7 @@ are tagged many at once: the steps of a recurrent network wait for each other, t
 texts do not.
 """
 
+import json
 import struct
 from collections.abc import Sequence
 from importlib import resources
@@ -33,6 +34,8 @@ _TAUGHT = (
     | dict(zip("、﹑。…—•・【〖】〗〔〕〈〉", ",,..-··[[]]()<>", strict=True))
     | dict.fromkeys("'“”‘’「」『』", '"')
 )
+
+_NAMES = "chinchilla.tagger"
 
 _WIDTH = 128
 _GATES = 3 * _WIDTH
@@ -67,10 +70,10 @@ def read_weights(path: Path) -> Weights:
 
     try:
         with safe_open(str(path), "numpy") as file:
-            named = file.metadata() or {}
+            named = json.loads((file.metadata() or {})[_NAMES])
             arrays = {name: file.get_tensor(name).astype("f4") for name in file.keys()}  # noqa: SIM118
         characters = {c: row for row, c in enumerate(named["characters"], start=1)}
-        weights = Weights(characters, named["tags"].split(), arrays)
+        weights = Weights(characters, list(named["tags"]), arrays)
         _check(weights)
     except (OSError, KeyError, ValueError, TypeError, IndexError, SafetensorError) as error:
         raise ModelError(f"{path}: holds no tagger ({error})") from None
@@ -95,7 +98,9 @@ def write_weights(path: Path, weights: Weights) -> None:
 
     arrays = {name: array.astype("f2") for name, array in weights.arrays.items()}
     order = sorted(weights.characters, key=weights.characters.__getitem__)
-    save_file(arrays, path, {"characters": "".join(order), "tags": " ".join(weights.tags)})
+    names = {"characters": "".join(order), "tags": weights.tags}
+    # One entry: safetensors writes several in an order that differs from run to run.
+    save_file(arrays, path, {_NAMES: json.dumps(names, ensure_ascii=False)})
 
 
 def jieba_weights() -> Weights:

@@ -133,13 +133,15 @@ def tune(
     width: int = 128,
     characters: int = 6_000,
     seed: int = 0,
+    threads: int = 2,
     log: Callable[..., None] | None = None,
 ) -> Weights:
     """Return jieba's tagger tuned on the examples, for these kinds alone.
 
     The rate falls linearly to zero; a step reads about `characters` of like lengths. Of each layer
-    and direction `width` units stay.
+    and direction `width` units stay. The number of threads decides the last bits.
     """
+    torch.set_num_threads(threads)
     torch.manual_seed(seed)
     start = narrowed(jieba_weights(), width)
     network = Network(start, tag_names(kinds), dropout)
