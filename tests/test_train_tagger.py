@@ -10,7 +10,7 @@ from chinchilla.data import Document, Entity, Event, Mention, Relation
 from chinchilla.errors import ModelError
 from chinchilla.tagger import Tagger, jieba_weights, read_weights, write_weights
 from chinchilla.train import tagger
-from chinchilla.train.tagger import Example, Marked, examples, narrowed, tag_names, tune
+from chinchilla.train.tagger import Example, Marked, examples, tag_names, tune
 
 KINDS = ("PER", "LOC", "nz")
 TEXT = "顾长风昨天在北京试驾远航三号。"
@@ -99,27 +99,6 @@ def tuned():
 
 def test_a_tuned_tagger_sees_what_it_was_taught(tuned):
     assert (2, 4, "nz") in Tagger(tuned).tag(["9月壬号试航，壬号返回"])[0]
-
-
-def test_narrowing_keeps_the_units_that_weigh_most():
-    weights = jieba_weights()
-    same, less = narrowed(weights, 128), narrowed(weights, 96)
-    for name, array in weights.arrays.items():
-        assert numpy.array_equal(same.arrays[name], array)
-    assert less.arrays["gates.1"].shape == (2, 96, 192)
-    # A unit kept reads and is read as before.
-    rows, columns = less.arrays["out"], less.arrays["candidate.1"][0]
-    kept = [numpy.flatnonzero((weights.arrays["out"] == row).all(1))[0] for row in rows[:96]]
-    assert kept == sorted(kept)
-    assert kept[-1] < 128
-    assert numpy.array_equal(columns, weights.arrays["candidate.1"][0][kept][:, kept])
-
-
-def test_a_narrow_tagger_learns_and_tags():
-    data = [Example([5, 6, 7], [0, 1, 2]), Example([8, 9], [3, 4])] * 4
-    small = tune(data, KINDS, characters=12, width=16)
-    assert small.arrays["candidate.0"].shape == (2, 16, 16)
-    assert Tagger(small).tag([TEXT])[0][-1][1] == len(TEXT)
 
 
 def test_it_comes_back_from_its_file(tuned, tmp_path):

@@ -152,15 +152,10 @@ def score_table(rows: list[Row]) -> str:
 
 def _unseen_table(rows: list[UnseenRow]) -> str:
     lines = ["| corpus | documents | gold | predicted | correct |", "|---|---|---|---|---|"]
-    return "\n".join(
-        [
-            *lines,
-            *(
-                "| " + " | ".join(f"{v:,}" if isinstance(v, int) else v for v in row) + " |"
-                for row in rows
-            ),
-        ]
-    )
+    for row in rows:
+        counts = " | ".join(f"{count:,}" for count in row[1:])
+        lines.append(f"| {row.corpus} | {counts} |")
+    return "\n".join(lines)
 
 
 def _measured(recipe: Recipe, work: Path) -> list[str]:

@@ -13,7 +13,6 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 import msgspec
-import numpy
 import torch
 from torch import nn
 
@@ -130,7 +129,6 @@ def tune(
     epochs: int = 5,
     lr: float = 2e-3,
     dropout: float = 0.15,
-    width: int = 128,
     characters: int = 6_000,
     seed: int = 0,
     threads: int = 2,
@@ -138,12 +136,12 @@ def tune(
 ) -> Weights:
     """Return jieba's tagger tuned on the examples, for these kinds alone.
 
-    The rate falls linearly to zero; a step reads about `characters` of like lengths. Of each layer
-    and direction `width` units stay. The number of threads decides the last bits.
+    The rate falls linearly to zero; a step reads about `characters` of like lengths. The
+    number of threads decides the last bits.
     """
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
-    start = narrowed(jieba_weights(), width)
+    start = jieba_weights()
     network = Network(start, tag_names(kinds), dropout)
     head = [p for name, p in network.named_parameters() if name.startswith("head")]
     body = [p for name, p in network.named_parameters() if not name.startswith("head")]
@@ -167,37 +165,6 @@ def tune(
             log(stage="tagger", step=step + 1, of=len(batches), loss=total / 100, seconds=seconds)
             total = 0.0
     return network.weights(start.characters)
-
-
-def narrowed(weights: Weights, width: int) -> Weights:
-    """Keep the units of each layer and direction that weigh most in what reads them.
-
-    Jieba's own words are lost by it; tuning finds them again, at 0.6 of the arithmetic with 96.
-    """
-    arrays = dict(weights.arrays)
-    for layer, reader in ((0, "input.1"), (1, "out")):
-        full = arrays[f"candidate.{layer}"].shape[2]
-        gates, candidate = arrays[f"gates.{layer}"], arrays[f"candidate.{layer}"]
-        kept = []
-        for way, rows in enumerate(numpy.split(arrays[reader], 2)):
-            weight = numpy.square(numpy.concatenate([rows, gates[way], candidate[way]], 1)).sum(1)
-            kept.append(numpy.sort(numpy.argsort(-weight, kind="stable")[:width]))
-        # Update, reset and candidate of one way, then of the other.
-        columns = numpy.concatenate(
-            [k + full * (3 * way + part) for way, k in enumerate(kept) for part in range(3)]
-        )
-        arrays |= {
-            f"input.{layer}": arrays[f"input.{layer}"][:, columns],
-            f"bias.{layer}": arrays[f"bias.{layer}"][columns],
-            f"gates.{layer}": numpy.stack(
-                [g[k][:, [*k, *(k + full)]] for g, k in zip(gates, kept, strict=True)]
-            ),
-            f"candidate.{layer}": numpy.stack(
-                [c[k][:, k] for c, k in zip(candidate, kept, strict=True)]
-            ),
-            reader: arrays[reader][[*kept[0], *(kept[1] + full)]],
-        }
-    return weights._replace(arrays=arrays)
 
 
 class Network(nn.Module):
