@@ -1,29 +1,31 @@
 """Hints: names that a tagger sees in a text, told to a small model.
 
 A model of a few million parameters has met too few names to know them, and a causal one reads a
-character before what follows it. The tagger that jieba brings with it (module `tagger`), or one
-tuned from it, has met more, and reads both ways. What it finds is advice in the prompt, not an
-answer: the model learns from the corpora when to follow it.
+character before what follows it. The tagger that jieba brings with it (module `tagger`) has met
+more, and reads both ways; one tuned from it has learnt what corpora annotate, and says it in the
+labels that the prompt asks for. What it finds is advice in the prompt, not an answer: the model
+learns from the corpora when to follow it.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from .errors import ModelError
 from .formats import label_text
-from .tagger import Tagger, read_weights
+from .schema import Schema
+from .tagger import Tagger, Word, read_weights
 
 # The name of the tagger that comes with jieba.
 JIEBA = "jieba"
 # Tags of jieba's tagger (LAC's set): PER, LOC, ORG and TIME are names as its makers annotate them,
-# ns and nt other places and organisations, nw works, nz other names. It hardly says nr. A tuned
-# tagger may also see what takes part in a relation (REL) and what tells of an event (EVT).
-KINDS = ("PER", "LOC", "ORG", "TIME", "ns", "nt", "nw", "nz", "REL", "EVT")
-_MARKS = {kind: label_text(kind) for kind in KINDS}
-_END = label_text("/")
+# ns and nt other places and organisations, nw works, nz other names. It hardly says nr.
+KINDS = ("PER", "LOC", "ORG", "TIME", "ns", "nt", "nw", "nz")
+# The mark of the subject of a relation; that of its object is the predicate.
+SUBJECT = "REL"
+END = label_text("/")
 # A prompt's text is a window, far shorter; longer ones get no hints.
 _LONGEST = 10_000
 # Characters of texts that are kept with their hints.
@@ -31,9 +33,22 @@ _MOST_KEPT = 1_000_000
 # Items whose texts are read together: a few first, since somebody waits for them, then more.
 _FIRST_TOGETHER, _TOGETHER = 64, 512
 
-MARKS = (*_MARKS.values(), _END)
-
 _T = TypeVar("_T")
+
+
+class Reading(NamedTuple):
+    """A text and the task and schema that a prompt asks of it."""
+
+    text: str
+    task: str
+    schema: Schema
+
+
+class _Way(NamedTuple):
+    """How a prompt's text is read: by which head, for which kinds of words."""
+
+    head: str
+    kinds: frozenset[str]
 
 
 class Marker:
@@ -42,49 +57,94 @@ class Marker:
     def __init__(self, tagger: Tagger, shortest: int = 1) -> None:
         """Mark what the tagger sees, but for words of fewer than `shortest` characters."""
         self.tagger, self.shortest = tagger, shortest
-        self._kept: dict[str, str] = {}
+        self._kept: dict[tuple[str, str], list[Word]] = {}
+        self._ways: dict[tuple[str, frozenset[str]], _Way | None] = {}
 
-    def mark(self, text: str) -> str:
-        """Return the text with every likely name between marks: `在⟦LOC⟧北京⟦/⟧见到`.
+    def mark(self, text: str, task: str, schema: Schema) -> str:
+        """Return the text with every likely mention between marks: `在⟦地名⟧北京⟦/⟧见到`.
 
+        A tuned tagger reads it with the head whose labels are most like those that the schema has
+        for the task, and marks what they name; there are no marks where no head shares a label.
         Texts beyond 10,000 characters get none.
         """
-        found = self._kept.get(text)
-        return self._marked([text])[0] if found is None else found
+        pieces, at = [], 0
+        for start, end, kind in self.words(text, task, schema):
+            pieces += [text[at:start], label_text(kind), text[start:end], END]
+            at = end
+        return "".join([*pieces, text[at:]])
 
-    def ahead(self, items: Iterable[_T], texts: Callable[[_T], Iterable[str]]) -> Iterator[_T]:
-        """Yield items whose `texts` were read ahead, those of many items together."""
+    def words(self, text: str, task: str, schema: Schema) -> list[Word]:
+        """Return the words that `mark` puts between marks."""
+        way = self._way(task, schema)
+        if way is None or len(text) > _LONGEST:
+            return []
+        words = self._kept.get((way.head, text))
+        if words is None:
+            words = self._read(way.head, [text])[0]
+        return [word for word in words if word[2] in way.kinds]
+
+    def is_bare(self, text: str, task: str, schema: Schema) -> bool:
+        """Return whether a tagger that knows of what is asked sees nothing in the text."""
+        is_read = self._way(task, schema) is not None and len(text) <= _LONGEST
+        return is_read and not self.words(text, task, schema)
+
+    def ahead(
+        self, items: Iterable[_T], readings: Callable[[_T], Iterable[Reading]]
+    ) -> Iterator[_T]:
+        """Yield items whose `readings` were made ahead, those of many items together."""
         left, size = iter(items), _FIRST_TOGETHER
         while some := list(islice(left, size)):
             size = min(2 * size, _TOGETHER)
-            self.read_ahead(text for item in some for text in texts(item))
+            self.read_ahead(reading for item in some for reading in readings(item))
             yield from some
 
-    def read_ahead(self, texts: Iterable[str]) -> None:
+    def read_ahead(self, readings: Iterable[Reading]) -> None:
         """Read texts together that `mark` will be asked for next, and keep what was found."""
-        wanted = dict.fromkeys(text for text in texts if len(text) <= _LONGEST)
-        new = [text for text in wanted if text not in self._kept]
-        if not new:
-            return
-        if sum(map(len, self._kept)) + sum(map(len, new)) > _MOST_KEPT:
-            self._kept = {text: self._kept[text] for text in wanted if text in self._kept}
-        self._kept.update(zip(new, self._marked(new), strict=True))
+        wanted = {
+            (way.head, text): None
+            for text, task, schema in readings
+            if len(text) <= _LONGEST and (way := self._way(task, schema))
+        }
+        new: dict[str, list[str]] = {}
+        for head, text in wanted:
+            if (head, text) not in self._kept:
+                new.setdefault(head, []).append(text)
+        for head, texts in new.items():
+            if sum(len(text) for _, text in self._kept) + sum(map(len, texts)) > _MOST_KEPT:
+                self._kept = {key: self._kept[key] for key in wanted if key in self._kept}
+            found = self._read(head, texts)
+            self._kept |= {(head, text): words for text, words in zip(texts, found, strict=True)}
 
     def forget(self) -> None:
         """Drop what was read ahead."""
         self._kept.clear()
 
-    def _marked(self, texts: list[str]) -> list[str]:
-        short = [text if len(text) <= _LONGEST else "" for text in texts]
-        marked = []
-        for text, words in zip(texts, self.tagger.tag(short), strict=True):
-            pieces, at = [], 0
-            for start, end, tag in words:
-                if tag in _MARKS and end - start >= self.shortest:
-                    pieces += [text[at:start], _MARKS[tag], text[start:end], _END]
-                    at = end
-            marked.append("".join([*pieces, text[at:]]))
-        return marked
+    def _way(self, task: str, schema: Schema) -> _Way | None:
+        names = schema.names(task)
+        key = (task, names)
+        if key not in self._ways:
+            self._ways[key] = self._new_way(task, names)
+        return self._ways[key]
+
+    def _new_way(self, task: str, names: frozenset[str]) -> _Way | None:
+        if JIEBA in self.tagger.heads:
+            return _Way(JIEBA, frozenset(KINDS))
+        likeness = {
+            name: len(names & set(head.names)) / len(names | set(head.names))
+            for name, head in self.tagger.heads.items()
+            if head.task == task
+        }
+        best = max(likeness, key=likeness.__getitem__, default="")
+        return _Way(best, names | {SUBJECT}) if likeness.get(best) else None
+
+    def _read(self, head: str, texts: list[str]) -> list[list[Word]]:
+        """Return the words of each text that may be marked."""
+        known = KINDS if head == JIEBA else self.tagger.heads[head].kinds
+        kinds = frozenset(known)
+        return [
+            [word for word in words if word[2] in kinds and word[1] - word[0] >= self.shortest]
+            for words in self.tagger.tag(texts, head)
+        ]
 
 
 def marker(name: str) -> Marker:

@@ -21,7 +21,7 @@ from .decoder import decode
 from .encoder import AskedTrigger
 from .engines import Engine, open_engine
 from .errors import ConfigError, SchemaError
-from .hints import marker
+from .hints import Reading, marker
 from .lexicon import Lexicon
 from .merge import at_least, merge
 from .prompt import occurrence_of, render_arguments, render_prompt, split_schema
@@ -245,9 +245,16 @@ class Extractor:
             (i, *place) for i, document in enumerate(batch) for place in self._places(document)
         )
         if style.hints:
-            places = marker(style.hints).ahead(places, lambda place: [place[3]])
+            places = marker(style.hints).ahead(
+                places,
+                lambda place: [
+                    Reading(place[3], place[1], schema) for _, schema in shards[place[1]]
+                ],
+            )
         for number, task, start, text in places:
             for order, schema in shards[task]:
+                if task in style.only_marked and marker(style.hints).is_bare(text, task, schema):
+                    continue
                 prompt = render_prompt(task, schema, text, style)
                 yield _Question(number, order, task, start, text, schema, prompt)
 

@@ -51,8 +51,8 @@ class PromptStyle:
     prompts; `rationale` asks for a few words of reasoning before the answer; `demonstrations`
     are gold documents (in their JSON form) shown as worked examples in every prompt; `hints` names
     the tagger that marks likely names in the text: `jieba`, or a file, in the style beside a model
-    relative to it (module `hints`). A model taught before there were `occurrences` does
-    not say them, hence their default.
+    relative to it (module `hints`); of texts in which it sees nothing the tasks in `only_marked` are
+    not asked. A model taught before there were `occurrences` does not say them, hence their default.
     """
 
     template: str = "zh-v1"
@@ -65,6 +65,7 @@ class PromptStyle:
     rationale: bool = False
     demonstrations: list[dict[str, Any]] = field(default_factory=list)
     hints: str = ""
+    only_marked: tuple[str, ...] = ()
     occurrences: bool = False
 
     def to_dict(self) -> dict[str, Any]:
@@ -100,11 +101,17 @@ def check_style(style: PromptStyle, where: str = STYLE_FILE) -> None:
     """Check that the template exists and words what the style asks for.
 
     Raises:
-        ConfigError: unknown template, `steps` not 1 or 2, or no wording for two steps.
+        ConfigError: unknown template or task, `steps` not 1 or 2, or no wording for two steps.
     """
     template = read_template(style.template)
     if style.steps not in (1, 2):
         raise ConfigError(f"{where}: steps is {style.steps}; events are asked in 1 or 2 steps")
+    for task in style.only_marked:
+        if task not in TASKS:
+            raise ConfigError(
+                f"{where}: only_marked names no task {task!r}{near_miss(task, TASKS)}; "
+                f"tasks are {', '.join(TASKS)}"
+            )
     if style.steps == 2 and TRIGGERS not in template.wordings:
         able = [name for name in template_names() if TRIGGERS in read_template(name).wordings]
         raise ConfigError(
@@ -155,7 +162,7 @@ def render_prompt(task: str, schema: Schema, text: str, style: PromptStyle) -> P
 
     With two steps, the prompt for `ee` asks for triggers alone; see `render_arguments`.
     """
-    return Prompt(render_instruction(task, schema, style), shown_text(text, style))
+    return Prompt(render_instruction(task, schema, style), shown_text(text, task, schema, style))
 
 
 def render_arguments(
@@ -171,12 +178,12 @@ def render_arguments(
     instruction = render_instruction(ARGUMENTS, schema, style)
     named = describe_trigger(trigger, occurrence, template.types, template.lang)
     instruction = instruction.replace("{trigger}", named)
-    return Prompt(instruction, shown_text(text, style))
+    return Prompt(instruction, shown_text(text, "ee", schema, style))
 
 
-def shown_text(text: str, style: PromptStyle) -> str:
+def shown_text(text: str, task: str, schema: Schema, style: PromptStyle) -> str:
     """Return the text as a prompt holds it: with hints, if the style wants them."""
-    return marker(style.hints).mark(text) if style.hints else text
+    return marker(style.hints).mark(text, task, schema) if style.hints else text
 
 
 def occurrence_of(text: str, mention: str, start: int | None) -> int:

@@ -121,6 +121,22 @@ class Schema:
         """The tasks for which the schema declares a type, in the order of TASKS."""
         return tuple(task for task in TASKS if self.types(task))
 
+    def names(self, task: str) -> frozenset[str]:
+        """Return all names that answers to a task may hold: labels, and slots of their items."""
+        return self._names[task]
+
+    @cached_property
+    def _names(self) -> dict[str, frozenset[str]]:
+        slots = {
+            "ner": (),
+            "re": (name for relation in self.relations for name in relation.qualifiers),
+            "ee": (role.name for event in self.events for role in event.roles),
+        }
+        return {
+            task: frozenset((*(item.label for item in self.types(task)), *slots[task]))
+            for task in TASKS
+        }
+
     @cached_property
     def entity_by_label(self) -> dict[str, EntityType]:
         """Entity types by name and alias."""

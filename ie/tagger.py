@@ -36,6 +36,9 @@ _TAUGHT = (
 )
 
 _NAMES = "chinchilla.tagger"
+OUTSIDE = "O"
+# What each head has of its own.
+_OWN = ("bias.0", "bias.1", "out", "out_bias", "start", "end", "after")
 
 _WIDTH = 128
 _GATES = 3 * _WIDTH
@@ -45,19 +48,33 @@ _LOCK = Lock()
 _MOST_CHARACTERS, _MOST_TEXTS = 16_384, 64
 
 
+class Head(NamedTuple):
+    """What reads the tags of one way of annotating, float32.
+
+    `kinds` of words give tags: outside (0), the beginning of each kind, the inside of each. It is
+    meant for prompts of a `task` whose answers may hold these `names`. `arrays` holds what is its own:
+    `bias.n` of the layers (6 w), `out` (2 w, tags), `out_bias`, and what a tag scores at the
+    `start`, at the `end` and `after` another, (from, to); or (from) where it is the same for all.
+    """
+
+    kinds: tuple[str, ...]
+    arrays: dict[str, Any]
+    task: str = ""
+    names: tuple[str, ...] = ()
+
+
 class Weights(NamedTuple):
-    """The parameters of a tagger, float32.
+    """The parameters of a tagger, float32; its heads by name.
 
     `characters` gives each character its row of `embeddings` (rows, 128); row 0 is that of unknown
     ones. `arrays` holds, for the layers n = 0, 1 of width w (128 in jieba's) and both directions
-    side by side, `input.n` (width below, 6 w) with `bias.n`, `gates.n` (2, w, 2 w: update, reset),
-    `candidate.n` (2, w, w); then `out` (2 w, tags), `out_bias`, and what a tag scores at the
-    `start`, at the `end` and (from, to) `after` another.
+    side by side, `input.n` (width below, 6 w), `gates.n` (2, w, 2 w: update, reset) and
+    `candidate.n` (2, w, w).
     """
 
     characters: dict[str, int]
-    tags: list[str]
     arrays: dict[str, Any]
+    heads: dict[str, Head]
 
 
 def read_weights(path: Path) -> Weights:
@@ -73,38 +90,57 @@ def read_weights(path: Path) -> Weights:
             named = json.loads((file.metadata() or {})[_NAMES])
             arrays = {name: file.get_tensor(name).astype("f4") for name in file.keys()}  # noqa: SIM118
         characters = {c: row for row, c in enumerate(named["characters"], start=1)}
-        weights = Weights(characters, list(named["tags"]), arrays)
+        heads = {}
+        for name, head in named["heads"].items():
+            own = {array: arrays.pop(f"{name}/{array}") for array in _OWN}
+            heads[name] = Head(tuple(head["kinds"]), own, head["task"], tuple(head["names"]))
+        weights = Weights(characters, arrays, heads)
         _check(weights)
-    except (OSError, KeyError, ValueError, TypeError, IndexError, SafetensorError) as error:
+    except (
+        *(OSError, KeyError, ValueError, TypeError, AttributeError, IndexError),
+        SafetensorError,
+    ) as error:
         raise ModelError(f"{path}: holds no tagger ({error})") from None
     return weights
 
 
 def _check(weights: Weights) -> None:
     """Try a tagger with weights from elsewhere: arrays that do not fit raise what numpy raises."""
-    count, arrays = len(weights.tags), weights.arrays
-    if len(arrays["embeddings"]) != len(weights.characters) + 1:
+    if len(weights.arrays["embeddings"]) != len(weights.characters) + 1:
         raise ValueError(
-            f"{len(arrays['embeddings'])} embeddings for {len(weights.characters)} characters"
+            f"{len(weights.arrays['embeddings'])} embeddings for {len(weights.characters)} characters"
         )
-    if arrays["after"].shape != (count, count) or arrays["out"].shape[1] != count:
-        raise ValueError(f"scores for other than its {count} tags")
-    Tagger(weights).tag([character * 2 for character in weights.characters][-1:])
+    if not weights.heads:
+        raise ValueError("no heads")
+    tagger = Tagger(weights)
+    for name, head in weights.heads.items():
+        count = 2 * len(head.kinds) + 1
+        if head.arrays["out"].shape[1] != count or head.arrays["after"].shape[0] != count:
+            raise ValueError(f"{name}: scores for other than {count} tags")
+        tagger.tag([character * 2 for character in weights.characters][-1:], name)
 
 
 def write_weights(path: Path, weights: Weights) -> None:
     """Write the file of a tuned tagger, in half precision."""
     from safetensors.numpy import save_file
 
-    arrays = {name: array.astype("f2") for name, array in weights.arrays.items()}
+    arrays = dict(weights.arrays)
+    for name, head in weights.heads.items():
+        arrays |= {f"{name}/{array}": value for array, value in head.arrays.items()}
     order = sorted(weights.characters, key=weights.characters.__getitem__)
-    names = {"characters": "".join(order), "tags": weights.tags}
+    heads = {
+        name: {"task": head.task, "names": head.names, "kinds": head.kinds}
+        for name, head in weights.heads.items()
+    }
+    names = {"characters": "".join(order), "heads": heads}
     # One entry: safetensors writes several in an order that differs from run to run.
-    save_file(arrays, path, {_NAMES: json.dumps(names, ensure_ascii=False)})
+    # safetensors writes the memory as it lies, whatever the strides.
+    halves = {name: array.astype("f2", order="C") for name, array in arrays.items()}
+    save_file(halves, path, {_NAMES: json.dumps(names, ensure_ascii=False)})
 
 
 def jieba_weights() -> Weights:
-    """Return the weights that jieba brings with it.
+    """Return the weights that jieba brings with it; their one head is `jieba`.
 
     Raises:
         ModelError: the installed jieba holds no `lac_small`, or one of another shape.
@@ -125,31 +161,60 @@ def _jieba_weights(folder: Any) -> Weights:
 
     rows = {word: int(i) for i, word in _pairs(folder / "word.dic")}
     known = [word for word in rows if len(word) == 1]
-    tags = [tag for _, tag in _pairs(folder / "tag.dic")]
     chosen = [rows[word] for word in ("OOV", *known)]
     arrays = {"embeddings": read("word_emb", -1, _WIDTH)[chosen]}
+    biases = {}
     for layer, width in enumerate((_WIDTH, 2 * _WIDTH)):
         both = (2 * layer, 2 * layer + 1)  # forward, backward
         weights = [read(f"fc_{n}.w_0", width, _GATES) for n in both]
-        biases = [read(f"fc_{n}.b_0", _GATES) + read(f"gru_{n}.b_0", _GATES) for n in both]
+        bias = [read(f"fc_{n}.b_0", _GATES) + read(f"gru_{n}.b_0", _GATES) for n in both]
+        biases[f"bias.{layer}"] = numpy.concatenate(bias)
         # One array holds update and reset (width, 2 width), then the candidate's matrix.
         recurrent = [read(f"gru_{n}.w_0", -1) for n in both]
         split = 2 * _WIDTH**2
         arrays |= {
             f"input.{layer}": numpy.concatenate(weights, 1),
-            f"bias.{layer}": numpy.concatenate(biases),
             f"gates.{layer}": numpy.stack([r[:split].reshape(_WIDTH, -1) for r in recurrent]),
             f"candidate.{layer}": numpy.stack([r[split:].reshape(_WIDTH, -1) for r in recurrent]),
         }
-    chain = read("crfw", len(tags) + 2, len(tags))
-    arrays |= {
-        "out": read("fc_4.w_0", 2 * _WIDTH, -1),
-        "out_bias": read("fc_4.b_0", -1),
+    tags = [tag for _, tag in _pairs(folder / "tag.dic")]
+    kinds = tuple(tag.removesuffix("-B") for tag in tags if tag.endswith("-B"))
+    order = [tags.index(tag) for tag in tag_names(kinds)]
+    chain = read("crfw", len(tags) + 2, len(tags))[:, order]
+    own = biases | {
+        "out": read("fc_4.w_0", 2 * _WIDTH, -1)[:, order],
+        "out_bias": read("fc_4.b_0", -1)[order],
         "start": chain[0],
         "end": chain[1],
-        "after": chain[2:],
+        "after": chain[2:][order],
     }
-    return Weights({c: row for row, c in enumerate(known, start=1)}, tags, arrays)
+    characters = {c: row for row, c in enumerate(known, start=1)}
+    return Weights(characters, arrays, {"jieba": Head(kinds, own)})
+
+
+def tag_names(kinds: Sequence[str]) -> list[str]:
+    """Return the tags for words of these kinds, in the order of a head's arrays."""
+    return [OUTSIDE, *(f"{kind}-{place}" for place in "BI" for kind in kinds)]
+
+
+class _Reader:
+    """A head made ready: gates are sigmoids, computed as tanh of half the argument."""
+
+    def __init__(self, head: Head, halved: Sequence[Any]) -> None:
+        self.bias = [head.arrays[f"bias.{layer}"] * halved[layer] for layer in (0, 1)]
+        self.out, self.out_bias = head.arrays["out"], head.arrays["out_bias"]
+        self.start, self.end = head.arrays["start"], head.arrays["end"]
+        after = head.arrays["after"]
+        self.kinds = (OUTSIDE, *head.kinds, *head.kinds)
+        self.first_inner = inner = len(head.kinds) + 1
+        # (to, from); one row stands for all tags that begin something, if they score alike.
+        self.to_begin = after[None] if after.ndim == 1 else after[:, :inner].T.copy()
+        kinds = numpy.arange(1, inner)
+        # From the beginning and from the inside of a kind to its inside.
+        is_same = after.ndim == 1
+        self.to_inner = [
+            0.0 if is_same else after[at, kinds + inner - 1] for at in (kinds, kinds + inner - 1)
+        ]
 
 
 class Tagger:
@@ -162,47 +227,32 @@ class Tagger:
             ModelError: see `jieba_weights`.
         """
         self._libraries = ThreadpoolController()
-        characters, self.tags, arrays = weights or jieba_weights()
+        characters, arrays, self.heads = weights or jieba_weights()
         self._rows = characters | {
             c: characters[taught] for c, taught in _TAUGHT.items() if taught in characters
         }
         self._embeddings = arrays["embeddings"]
-        # Gates are sigmoids, computed as tanh of half the argument.
-        self._layers = []
+        self._layers, halved = [], []
         for layer in (0, 1):
             candidate = arrays[f"candidate.{layer}"]
             width = candidate.shape[2]
-            halved = numpy.repeat(numpy.array([0.5, 1.0] * 2, "f4"), [2 * width, width] * 2)
-            self._layers.append(
-                (
-                    arrays[f"input.{layer}"] * halved,
-                    arrays[f"bias.{layer}"] * halved,
-                    arrays[f"gates.{layer}"] * numpy.float32(0.5),
-                    candidate,
-                )
-            )
-        self._out = arrays["out"], arrays["out_bias"]
-        self._start, self._end, self._after = arrays["start"], arrays["end"], arrays["after"]
-        self._kinds = [tag.removesuffix("-B").removesuffix("-I") for tag in self.tags]
-        self._inner = [i for i, tag in enumerate(self.tags) if tag.endswith("-I")]
-        self._is_inner = [tag.endswith("-I") for tag in self.tags]
-        self._begins = [i for i, tag in enumerate(self.tags) if not tag.endswith("-I")]
-        self._to_begin = self._after[:, self._begins].T.copy()
-        own = [self.tags.index(f"{self.tags[i][:-2]}-B") for i in self._inner]
-        self._own = numpy.array(own), numpy.array(self._inner)
-        self._to_own = [self._after[at, self._inner] for at in self._own]
+            halved.append(numpy.repeat(numpy.array([0.5, 1.0] * 2, "f4"), [2 * width, width] * 2))
+            gates = arrays[f"gates.{layer}"] * numpy.float32(0.5)
+            self._layers.append((arrays[f"input.{layer}"] * halved[layer], gates, candidate))
+        self._readers = {name: _Reader(head, halved) for name, head in self.heads.items()}
 
     def rows(self, text: str) -> list[int]:
         """Return the row of `embeddings` of each character."""
         return [self._rows.get(c, 0) for c in text]
 
-    def tag(self, texts: Sequence[str]) -> list[list[Word]]:
-        """Return the words of each text, in order and without gaps."""
+    def tag(self, texts: Sequence[str], head: str | None = None) -> list[list[Word]]:
+        """Return the words of each text, in order and without gaps, as a head (the first) has it."""
+        reader = self._readers[next(iter(self._readers)) if head is None else head]
         # Products so small gain nothing from a second thread, which waits for its part by spinning.
         with _LOCK, self._libraries.limit(limits=1, user_api="blas"):
-            return self._tag(texts)
+            return self._tag(texts, reader)
 
-    def _tag(self, texts: Sequence[str]) -> list[list[Word]]:
+    def _tag(self, texts: Sequence[str], reader: _Reader) -> list[list[Word]]:
         found: list[list[Word]] = [[] for _ in texts]
         order = sorted((i for i in range(len(texts)) if texts[i]), key=lambda i: len(texts[i]))
         while order:
@@ -210,13 +260,13 @@ class Tagger:
             count = max(1, min(_MOST_TEXTS, _MOST_CHARACTERS // longest))
             batch, order = order[-count:], order[:-count]
             lengths = numpy.array([len(texts[i]) for i in batch])
-            scores = self._scores([texts[i] for i in batch], lengths)
-            paths = self._best_paths(scores, lengths).T.tolist()
+            scores = self._scores([texts[i] for i in batch], lengths, reader)
+            paths = _best_paths(scores, lengths, reader).T.tolist()
             for i, path in zip(batch, paths, strict=True):
-                found[i] = self._words(path[: len(texts[i])])
+                found[i] = _words(path[: len(texts[i])], reader)
         return found
 
-    def _scores(self, texts: Sequence[str], lengths: Any) -> Any:
+    def _scores(self, texts: Sequence[str], lengths: Any, reader: _Reader) -> Any:
         """Return the score of each tag at each character: (length, texts, tags)."""
         steps, rows = int(lengths.max()), len(texts)
         ids = numpy.zeros((steps, rows), numpy.int64)
@@ -225,58 +275,73 @@ class Tagger:
         is_text = numpy.arange(steps)[:, None] < lengths
         # Characters recur: the first layer's input is computed once for each.
         some, which = numpy.unique(ids, return_inverse=True)
-        weights, bias, gates, candidate = self._layers[0]
-        inputs = (self._embeddings[some] @ weights + bias)[which.reshape(ids.shape)]
+        weights, gates, candidate = self._layers[0]
+        inputs = (self._embeddings[some] @ weights + reader.bias[0])[which.reshape(ids.shape)]
         states = _recur(inputs, is_text, gates, candidate)
-        weights, bias, gates, candidate = self._layers[1]
+        weights, gates, candidate = self._layers[1]
         inputs = states @ weights
-        inputs += bias
+        inputs += reader.bias[1]
         states = _recur(inputs, is_text, gates, candidate)
-        return states @ self._out[0] + self._out[1]
+        return states @ reader.out + reader.out_bias
 
-    def _best_paths(self, scores: Any, lengths: Any) -> Any:
-        """Return the best tag numbers of all characters by Viterbi's algorithm: (length, texts).
 
-        The tag for the inside of a word may follow its own kind alone: the chain all but forbids
-        the others, which score some 10 less.
-        """
-        steps, rows, tags = scores.shape
-        row = numpy.arange(rows)
-        origin = numpy.empty((steps, rows, tags), numpy.int64)
-        so_far = numpy.empty_like(scores)
-        so_far[0] = scores[0] + self._start
-        ways = numpy.empty((rows, len(self._begins), tags), numpy.float32)
-        for t in range(1, steps):
-            before = so_far[t - 1]
-            numpy.add(before[:, None, :], self._to_begin, out=ways)
-            found = ways.argmax(2)
-            origin[t][:, self._begins] = found
-            so_far[t][:, self._begins] = numpy.take_along_axis(ways, found[:, :, None], 2)[:, :, 0]
-            new, old = (
-                before[:, at] + way for at, way in zip(self._own, self._to_own, strict=True)
-            )
-            origin[t][:, self._inner] = numpy.where(new >= old, *self._own)
-            so_far[t][:, self._inner] = numpy.maximum(new, old)
-            so_far[t] += scores[t]
-        last = lengths - 1
-        tag = (so_far[last, row] + self._end).argmax(1)
-        paths = numpy.zeros((steps, rows), numpy.int64)
-        for t in range(steps - 1, -1, -1):
-            paths[t] = tag
-            tag = numpy.where(last >= t, origin[t, row, tag], tag)
-        return paths
+def _best_paths(scores: Any, lengths: Any, reader: _Reader) -> Any:
+    """Return the best tag numbers of all characters by Viterbi's algorithm: (length, texts).
 
-    def _words(self, path: Sequence[int]) -> list[Word]:
-        words: list[Word] = []
-        start, kind = 0, self._kinds[path[0]]
-        for at, number in enumerate(path):
-            if self._is_inner[number] and kind == self._kinds[number]:
-                continue
-            if at:
-                words.append((start, at, kind))
-            start, kind = at, self._kinds[number]
-        words.append((start, len(path), kind))
-        return words
+    The tag for the inside of a word may follow its own kind alone: the chain all but forbids
+    the others, which score some 10 less.
+    """
+    steps, rows, _ = scores.shape
+    row, inner = numpy.arange(rows), reader.first_inner
+    # Where each tag came from: one that begins a word from any, one inside from its own two.
+    from_any = numpy.empty((steps, rows, len(reader.to_begin)), numpy.int32)
+    is_inside = numpy.empty((steps, rows, inner - 1), bool)
+    before = scores[0] + reader.start
+    ends = numpy.empty_like(scores[0])
+    best = numpy.empty(rows, numpy.int64)
+    for t in range(steps):
+        if t:
+            ways = before[:, None, :] + reader.to_begin
+            from_any[t] = ways.argmax(2)
+            new = before[:, 1:inner] + reader.to_inner[0]
+            old = before[:, inner:] + reader.to_inner[1]
+            numpy.greater(old, new, out=is_inside[t])
+            after = numpy.empty_like(before)
+            after[:, :inner] = ways.max(2)
+            numpy.maximum(new, old, out=after[:, inner:])
+            after += scores[t]
+            before = after
+        if (ending := lengths == t + 1).any():
+            numpy.add(before, reader.end, out=ends)
+            best[ending] = ends[ending].argmax(1)
+    last = lengths - 1
+    paths = numpy.zeros((steps, rows), numpy.int64)
+    # Of tags that begin a word, those that share where they came from have one column.
+    column = numpy.arange(inner) if from_any.shape[2] > 1 else numpy.zeros(inner, numpy.int64)
+    tag = best
+    for t in range(steps - 1, -1, -1):
+        paths[t] = tag
+        if t:
+            is_inner = tag >= inner
+            kind = numpy.where(is_inner, tag - inner, 0)
+            own = numpy.where(is_inside[t, row, kind], tag, kind + 1)
+            began = from_any[t, row, column[numpy.where(is_inner, 0, tag)]]
+            tag = numpy.where(last >= t, numpy.where(is_inner, own, began), tag)
+    return paths
+
+
+def _words(path: Sequence[int], reader: _Reader) -> list[Word]:
+    words: list[Word] = []
+    kinds, inner = reader.kinds, reader.first_inner
+    start, kind = 0, kinds[path[0]]
+    for at, number in enumerate(path):
+        if number >= inner and kind == kinds[number]:
+            continue
+        if at:
+            words.append((start, at, kind))
+        start, kind = at, kinds[number]
+    words.append((start, len(path), kind))
+    return words
 
 
 def _recur(inputs: Any, is_text: Any, gates: Any, candidate: Any) -> Any:

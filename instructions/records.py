@@ -16,7 +16,7 @@ import msgspec
 from chinchilla.data import Document, Event, Extraction
 from chinchilla.encoder import AskedTrigger, answer_items
 from chinchilla.formats import FORMATS, serialise
-from chinchilla.hints import marker
+from chinchilla.hints import Reading, marker
 from chinchilla.prompt import (
     PromptStyle,
     occurrence_of,
@@ -141,6 +141,7 @@ class _Draft(NamedTuple):
     """A record but for its id and provenance."""
 
     instruction: str
+    input: str
     output: str
     task: str
     labels: tuple[str, ...]
@@ -183,14 +184,15 @@ class RecordWriter:
     def read_ahead(self, documents: Iterable[Document]) -> Iterable[Document]:
         """Return the documents; where prompts hold hints, the texts of many are read together."""
         name = self.options.style.hints
-        return marker(name).ahead(documents, self._texts) if name else documents
+        return marker(name).ahead(documents, self._readings) if name else documents
 
-    def _texts(self, document: Document) -> Iterator[str]:
+    def _readings(self, document: Document) -> Iterator[Reading]:
         text = document.text
-        tasks = (task for task in self.schema_of(document).tasks if task in self.options.tasks)
-        for size in {self.options.style.window.get(task) for task in tasks}:
-            for start, end in windows(text, size or max(1, len(text)), 0):
-                yield text[start:end]
+        schema = self.schema_of(document)
+        for task in (task for task in schema.tasks if task in self.options.tasks):
+            size = self.options.style.window.get(task) or max(1, len(text))
+            for start, end in windows(text, size, 0):
+                yield Reading(text[start:end], task, schema)
 
     def records(self, document: Document, make: Callable[..., _T]) -> Iterable[_T]:
         """Return what `make` gives for the fields of each record, in the order of `Record`."""
@@ -212,7 +214,7 @@ class RecordWriter:
                     made.append(
                         make(
                             instruction,
-                            shown_text(piece.text, style),
+                            shown_text(piece.text, task, asked.schema, style),
                             answer,
                             identifier,
                             task,
@@ -246,11 +248,11 @@ class RecordWriter:
                 for asked in self.asker.ask(schema, task, piece, rng):
                     name, style = self._style(rng)
                     shots = self.options.shots
-                    for text, draft in self._fitted(piece, asked, style, rng, shots):
-                        instruction, output, step, labels = draft
+                    for draft in self._fitted(piece, asked, style, rng, shots):
+                        instruction, shown, output, step, labels = draft
                         yield make(
                             instruction,
-                            text,
+                            shown,
                             output,
                             f"{document.id}#{number}",
                             step,
@@ -285,12 +287,12 @@ class RecordWriter:
         style: PromptStyle,
         rng: random.Random | None,
         shots: int,
-    ) -> Iterable[tuple[str, _Draft]]:
-        """Return texts with their drafts; what is too long loses its examples, then is cut."""
+    ) -> Iterable[_Draft]:
+        """Return what is asked and answered; what is too long loses its examples, then is cut."""
         drafts = self._drafts(piece, asked, style, rng, shots)
         if self.options.max_tokens is not None:
             return self._shortened(piece, asked, style, rng, drafts, shots)
-        return [(shown_text(piece.text, style), draft) for draft in drafts]
+        return drafts
 
     def _shortened(
         self,
@@ -300,10 +302,9 @@ class RecordWriter:
         rng: random.Random | None,
         drafts: list[_Draft],
         shots: int,
-    ) -> Iterator[tuple[str, _Draft]]:
+    ) -> Iterator[_Draft]:
         limit = self.options.max_tokens or 0
-        shown = shown_text(piece.text, style)
-        lengths = [self._length(draft, shown) for draft in drafts]
+        lengths = [self._length(draft) for draft in drafts]
         fixed, variable = max(lengths, key=sum, default=(0, 0))
         if fixed + variable > limit and shots:
             yield from self._fitted(piece, asked, style, rng, shots - 1)
@@ -315,11 +316,11 @@ class RecordWriter:
         else:
             for draft, length in zip(drafts, lengths, strict=True):
                 if sum(length) <= limit:
-                    yield shown, draft
+                    yield draft
                 else:
                     self.counts[TOO_LONG] += 1
 
-    def _length(self, draft: _Draft, text: str) -> tuple[int, int]:
+    def _length(self, draft: _Draft) -> tuple[int, int]:
         """Return the tokens of the instruction and those of text and answer."""
         count = self.resources.count_tokens
         assert count is not None
@@ -329,7 +330,7 @@ class RecordWriter:
                 self.instruction_tokens.clear()
             fixed = count(f"{draft.instruction}\n") + _MARK_TOKENS
             self.instruction_tokens[draft.instruction] = fixed
-        return fixed, count(f"{text}\n") + count(draft.output)
+        return fixed, count(f"{draft.input}\n") + count(draft.output)
 
     def _drafts(
         self,
@@ -343,7 +344,8 @@ class RecordWriter:
             return self._two_steps(piece, asked, style, rng, shots)
         instruction = self._instruction(piece, asked, style, rng, shots)
         answer = _answer(piece, asked, style)
-        return [_Draft(instruction, answer, asked.task, asked.labels)]
+        shown = shown_text(piece.text, asked.task, asked.schema, style)
+        return [_Draft(instruction, shown, answer, asked.task, asked.labels)]
 
     def _two_steps(
         self,
@@ -355,7 +357,8 @@ class RecordWriter:
     ) -> list[_Draft]:
         instruction = self._instruction(piece, asked, style, rng, shots)
         answer = _answer(without_arguments(piece), asked, style)
-        drafts = [_Draft(instruction, answer, "ee-triggers", asked.labels)]
+        shown = shown_text(piece.text, "ee", asked.schema, style)
+        drafts = [_Draft(instruction, shown, answer, "ee-triggers", asked.labels)]
         for label, events in _by_trigger(piece, asked.schema):
             one = self.asker.asked(asked.schema, "ee", (label,))
             trigger = events[0].trigger
@@ -364,7 +367,9 @@ class RecordWriter:
             prompt = render_arguments(one.schema, named, piece.text, style, place)
             only = piece.with_extraction(Extraction(events=events))
             answer = _answer(only, one, style, (named, place) if named and place else None)
-            drafts.append(_Draft(prompt.instruction, answer, "ee-arguments", one.labels))
+            drafts.append(
+                _Draft(prompt.instruction, prompt.input, answer, "ee-arguments", one.labels)
+            )
         return drafts
 
     def _instruction(

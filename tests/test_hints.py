@@ -7,60 +7,102 @@ from chinchilla import hints as module
 from chinchilla.backend import Completion
 from chinchilla.data import Document
 from chinchilla.engines import TAGGER_FILE, Engine, read_style, write_style
-from chinchilla.errors import ModelError
-from chinchilla.hints import JIEBA, MARKS, Marker, marker
+from chinchilla.errors import ConfigError, ModelError
+from chinchilla.hints import END, JIEBA, KINDS, Marker, Reading, marker
 from chinchilla.instructions.options import BuildOptions
 from chinchilla.instructions.records import build_records
 from chinchilla.pipeline import Extractor
 from chinchilla.prompt import PromptStyle, render_arguments, render_prompt
-from chinchilla.schema import read_schema
-from chinchilla.tagger import jieba_weights, write_weights
+from chinchilla.schema import EntityType, RelationType, Schema, read_schema
+from chinchilla.tagger import Head, Tagger, jieba_weights, write_weights
 
 TEXT = "王小明昨天在北京见到了总经理。"
 MARKED = "⟦PER⟧王小明⟦/⟧⟦TIME⟧昨天⟦/⟧在⟦LOC⟧北京⟦/⟧见到了总经理。"
 MARKER = marker(JIEBA)
+MSRA = read_schema("msra")
 STYLE = PromptStyle(template="compact-v1", format="compact", hints=JIEBA)
 
 
 def test_hints_stand_around_the_likely_names_of_a_text():
-    assert MARKER.mark(TEXT) == MARKED
+    assert MARKER.mark(TEXT, "ner", MSRA) == MARKED
 
 
-def test_all_marks_are_declared():
-    assert {mark for mark in MARKS if mark in MARKED} == {"⟦PER⟧", "⟦TIME⟧", "⟦LOC⟧", "⟦/⟧"}
+def own_marker(**heads: tuple[str, list[str]]) -> Marker:
+    """Return a marker with heads, each a task and names, that see what jieba's sees.
+
+    Their first three kinds are those of a person, a place and a time.
+    """
+    weights = jieba_weights()
+    head = weights.heads[JIEBA]
+    named = {}
+    for name, (task, names) in heads.items():
+        renamed = dict(zip(("PER", "LOC", "TIME"), names, strict=False))
+        kinds = tuple(renamed.get(kind, kind) for kind in head.kinds)
+        named[name] = Head(kinds, head.arrays, task, tuple(names))
+    return Marker(Tagger(weights._replace(heads=named)))
+
+
+def test_a_tuned_tagger_marks_what_the_schema_asks_for_with_the_head_most_alike():
+    own = own_marker(
+        wide=("ner", ["人名", "地名", "时间", "机构名", "国籍"]),
+        near=("ner", ["人名", "地名", "日子"]),
+        events=("ee", ["交往-会见", "地名"]),
+    )
+    assert own.mark(TEXT, "ner", MSRA) == "⟦人名⟧王小明⟦/⟧昨天在⟦地名⟧北京⟦/⟧见到了总经理。"
+    only = Schema("s", entities=(EntityType("时间"), EntityType("国籍"), EntityType("机构名")))
+    assert own.mark(TEXT, "ner", only) == "王小明⟦时间⟧昨天⟦/⟧在北京见到了总经理。"
+    meetings = read_schema("duee").select("ee", ["交往-会见"])
+    assert own.mark(TEXT, "ee", meetings) == "⟦交往-会见⟧王小明⟦/⟧昨天在北京见到了总经理。"
+
+
+def test_there_are_no_marks_where_no_head_shares_a_label():
+    own = own_marker(events=("ee", ["人名"]), names=("ner", ["药品"]))
+    assert own.mark(TEXT, "ner", MSRA) == TEXT
+    own.read_ahead([Reading(TEXT, "ner", MSRA)])
+    assert own._kept == {}
+
+
+def test_subjects_of_relations_are_marked_too():
+    own = own_marker(relations=("re", ["REL", "作者"]))
+    schema = Schema("s", relations=(RelationType("作者"),))
+    told = "⟦REL⟧王小明⟦/⟧昨天在⟦作者⟧北京⟦/⟧见到了总经理。"
+    assert own.mark(TEXT, "re", schema) == told
 
 
 @pytest.mark.parametrize("text", ["", "。", "abc 123", "⟦北京", "𠮷\u2028\r\n", "北" * 20_000])
 def test_any_text_is_kept_under_its_hints(text):
-    told = MARKER.mark(text)
-    for mark in MARKS:
+    told = MARKER.mark(text, "ner", MSRA)
+    for mark in (*(f"⟦{kind}⟧" for kind in KINDS), END):
         told = told.replace(mark, "")
     assert told == text
 
 
+def readings(*texts: str) -> list[Reading]:
+    return [Reading(text, "ner", MSRA) for text in texts]
+
+
 def test_texts_read_ahead_are_tagged_once(monkeypatch):
     texts = [f"第{n}个人是王小明" for n in range(5)]
-    alone = [MARKER.mark(text) for text in texts]
-    fresh = Marker(MARKER.tagger)
-    fresh.read_ahead(texts)
-    monkeypatch.setattr(fresh, "tagger", None)
-    fresh.read_ahead(texts)
-    assert [fresh.mark(text) for text in texts] == alone
+    alone = [MARKER.mark(text, "ner", MSRA) for text in texts]
+    fresh = Marker(MARKER.tagger, 2)
+    fresh.read_ahead(readings(*texts))
+    monkeypatch.setattr(fresh.tagger, "tag", lambda *_: pytest.fail("tagged again"))
+    fresh.read_ahead(readings(*texts))
+    assert [fresh.mark(text, "ner", MSRA) for text in texts] == alone
 
 
 def test_what_is_kept_is_bounded_and_holds_what_is_asked_for_next(monkeypatch):
     monkeypatch.setattr(module, "_MOST_KEPT", 16)
     fresh = Marker(MARKER.tagger)
-    fresh.read_ahead(f"{n}号" for n in range(8))
-    fresh.read_ahead(["7号", "九号", "北" * 20_000])
-    assert list(fresh._kept) == ["7号", "九号"]
+    fresh.read_ahead(readings(*(f"{n}号" for n in range(8))))
+    fresh.read_ahead(readings("7号", "九号", "北" * 20_000))
+    assert [text for _, text in fresh._kept] == ["7号", "九号"]
 
 
 def test_a_style_with_hints_asks_alike_in_records_and_at_inference():
-    schema = read_schema("msra")
     document = Document("d", TEXT)
-    record = next(iter(build_records([document], lambda _: schema, BuildOptions(style=STYLE))))
-    prompt = render_prompt("ner", schema, TEXT, STYLE)
+    record = next(iter(build_records([document], lambda _: MSRA, BuildOptions(style=STYLE))))
+    prompt = render_prompt("ner", MSRA, TEXT, STYLE)
     assert (record.instruction, record.input) == (prompt.instruction, prompt.input)
     assert prompt.input == MARKED
 
@@ -68,12 +110,11 @@ def test_a_style_with_hints_asks_alike_in_records_and_at_inference():
 def test_records_with_hints_ask_for_what_was_read_ahead(monkeypatch):
     style = PromptStyle("compact-v1", "compact", window={"ner": 12}, hints=JIEBA)
     documents = [Document(str(n), TEXT * n) for n in range(1, 4)] + [Document("blank", " ")]
-    schema = read_schema("msra")
-    MARKER._kept.clear()
+    MARKER.forget()
     asked = []
-    read = MARKER._marked
-    monkeypatch.setattr(MARKER, "_marked", lambda texts: asked.append(texts) or read(texts))
-    records = list(build_records(documents, lambda _: schema, BuildOptions(style=style)))
+    read = MARKER._read
+    monkeypatch.setattr(MARKER, "_read", lambda *given: asked.append(given) or read(*given))
+    records = list(build_records(documents, lambda _: MSRA, BuildOptions(style=style)))
     assert len(asked) == 1
     assert "".join(record.input for record in records).count("⟦LOC⟧北京⟦/⟧") == 6
 
@@ -97,6 +138,40 @@ def test_offsets_are_those_of_the_text_without_hints():
     assert [[e.span for e in document.entities] for document in found] == [[(6, 8)], [], [(6, 8)]]
 
 
+@pytest.mark.parametrize(
+    ("only", "schema", "asked"),
+    [
+        ((), "msra", [TEXT, "无人。"]),
+        (("ner",), "msra", [TEXT]),
+        (("ner",), "duee", [TEXT, "无人。"]),
+    ],
+)
+def test_texts_without_marks_are_not_asked_of_where_the_style_says_so(only, schema, asked):
+    prompts = []
+
+    class Backend:
+        def generate(self, given, **_):
+            for prompt in given:
+                prompts.append(prompt.input)
+                yield Completion("北京⟦地名⟧", "stop")
+
+    extractor = Extractor(Engine("stub", Backend(), replace(STYLE, only_marked=only)), schema)
+    found = list(extractor.stream([Document("a", TEXT), Document("b", "无人。")]))
+    assert [document.id for document in found] == ["a", "b"]
+    assert prompts == [MARKED if text == TEXT else text for text in asked]
+
+
+def test_texts_are_asked_of_where_no_head_knows_what_is_asked():
+    own = own_marker(names=("ner", ["药品"]))
+    assert not own.is_bare("无人。", "ner", MSRA)
+    assert own.is_bare("无人。", "ner", Schema("s", entities=(EntityType("药品"),)))
+
+
+def test_a_style_that_names_no_task_is_told_so():
+    with pytest.raises(ConfigError, match="only_marked names no task 'net'; did you mean 'ner'"):
+        PromptStyle.from_dict({"only_marked": ["net"]})
+
+
 def test_the_tagger_of_a_model_lies_beside_its_style(tmp_path):
     kept, folder = tmp_path / "kept.safetensors", tmp_path / "model"
     folder.mkdir()
@@ -105,7 +180,7 @@ def test_the_tagger_of_a_model_lies_beside_its_style(tmp_path):
     kept.unlink()
     assert json.loads((folder / "chinchilla.json").read_text())["hints"] == TAGGER_FILE
     style = read_style(folder)
-    assert render_prompt("ner", read_schema("msra"), TEXT, style).input == MARKED
+    assert render_prompt("ner", MSRA, TEXT, style).input == MARKED
     write_style(style, folder)
     assert read_style(folder) == style
 
@@ -113,4 +188,4 @@ def test_the_tagger_of_a_model_lies_beside_its_style(tmp_path):
 def test_a_tagger_that_is_not_there_is_told_so():
     style = PromptStyle.from_dict({"hints": "none.safetensors"}, "folder/chinchilla.json")
     with pytest.raises(ModelError, match=r"folder/none.safetensors: no such file; hints come from"):
-        render_prompt("ner", read_schema("msra"), TEXT, style)
+        render_prompt("ner", MSRA, TEXT, style)

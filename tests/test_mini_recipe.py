@@ -41,13 +41,14 @@ def work(tmp_path_factory) -> Path:
         "corpora": {"msra": {"converter": "msra", "train": ["train.txt"], "holdout": 6}},
         "tagger": {
             "train": {"epochs": 1, "characters": 200},
-            "corpora": {"msra": {"entities": {"人名": "PER", "地名": "LOC", "机构名": "ORG"}}},
+            "heads": {"msra": {"msra": 2}},
         },
+        "follow": {"msra": 20},
         "calibrate": ["msra"],
         "unseen": {"cluener": {"converter": "cluener", "dev": ["unseen.json"], "first": 1}},
         "build": {"subset": [0.0], "shuffle": [0.0], "copies": 4, "empty_kept": 1.0},
         "more": {"steps": 2, "raw_share": 0.0},
-        "weights": {"copy": 1, "msra": 9},
+        "weights": {"copy": 1, "msra": 9, "msra-follow": 2},
         "substitute": {"corpora": ["msra"], "share": 0.5, "alike": [["人名"]]},
         "raw": {"raw.txt": 1},
         "vocabulary": {"least": 1, "raw": ["raw.txt"], "raw_least": 1},
@@ -67,7 +68,8 @@ def test_the_recipe_runs_from_corpus_to_card(work):
     recipe = mini.read_recipe(work / "mini.yaml")
     counts = mini.prepare(recipe, work, work)
     # Sentences that differ from those kept aside in two names only are near duplicates.
-    assert set(counts) == {"copy", "msra"}
+    assert set(counts) == {"copy", "msra", "msra-follow"}
+    assert counts["msra-follow"] == 20
     assert 0 < counts["msra"] <= 36
     leaks = json.loads((work / "leaks.json").read_text())
     assert sum(leaks["msra"].values()) == 18
@@ -121,23 +123,14 @@ def test_a_tagger_is_kept_while_nothing_changes(work, monkeypatch):
         mini.prepare(msgspec.structs.replace(recipe, seed=5), work, folder)
 
 
-@pytest.mark.parametrize(
-    ("corpora", "message"),
-    [
-        (
-            {"msra": {"entities": {"人名": "PERSON"}}},
-            "corpus msra: no mark 'PERSON'; marks are PER",
-        ),
-        ({"msra": {"entity": {"人名": "PER"}}}, "unknown field `entity`"),
-    ],
-)
-def test_a_wrong_tagger_is_told_so(work, tmp_path, corpora, message):
-    value = yaml.safe_load((work / "mini.yaml").read_text(encoding="utf-8"))
-    value["tagger"] = {"corpora": corpora}
-    path = tmp_path / "mini.yaml"
-    path.write_text(yaml.safe_dump(value, allow_unicode=True), encoding="utf-8")
-    with pytest.raises(ConfigError, match=message):
-        mini.read_recipe(path)
+@pytest.mark.slow
+def test_a_head_of_no_corpus_is_told_so(work, tmp_path):
+    recipe = mini.read_recipe(work / "mini.yaml")
+    tuning = msgspec.structs.replace(recipe.tagger, heads={"names": {"mrsa": 1}})
+    with pytest.raises(
+        ConfigError, match="head names: to be tuned on no corpus 'mrsa'; did you mean 'msra'"
+    ):
+        mini.prepare(msgspec.structs.replace(recipe, tagger=tuning), work, tmp_path)
 
 
 def test_a_recipe_without_a_card_template_is_told_so(work):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from chinchilla import tagger
 from chinchilla.errors import ModelError
-from chinchilla.tagger import Tagger
+from chinchilla.tagger import Head, Tagger, jieba_weights, tag_names
 
 TAGGER = Tagger()
 TEXT = "国家主席王小明昨天在北京会见了星河科技公司董事长比尔·史密斯。"
@@ -59,15 +59,39 @@ def test_more_texts_than_one_batch_come_back_in_order():
     assert TAGGER.tag(texts) == [TAGGER.tag([text])[0] for text in texts]
 
 
-def test_the_path_found_is_the_best_of_all():
-    scores = numpy.random.default_rng(0).normal(size=(2, 1, len(TAGGER.tags))).astype("f4") * 3
-    path = TAGGER._best_paths(scores, numpy.array([2]))[:, 0].tolist()
+RANDOM = numpy.random.default_rng(0)
+FACTORED = Head(
+    ("PER", "LOC"),
+    {
+        **{f"bias.{layer}": numpy.zeros(768, "f4") for layer in (0, 1)},
+        **{"out": numpy.zeros((256, 5), "f4"), "out_bias": numpy.zeros(5, "f4")},
+        **{name: RANDOM.normal(size=5).astype("f4") for name in ("start", "end", "after")},
+    },
+)
+# The inside of a kind follows its own kind alone.
+FACTORED.arrays["start"][3:] -= 1e4
+
+
+@pytest.mark.parametrize("head", [jieba_weights().heads["jieba"], FACTORED])
+def test_the_path_found_is_the_best_of_all(head):
+    count = 2 * len(head.kinds) + 1
+    scores = RANDOM.normal(size=(2, 1, count)).astype("f4") * 3
+    reader = tagger._Reader(head, [numpy.ones(768, "f4")] * 2)
+    path = tagger._best_paths(scores, numpy.array([2]), reader)[:, 0].tolist()
+    tags, own = tag_names(head.kinds), head.arrays
+
+    def after(first: int, second: int) -> float:
+        if own["after"].ndim == 2:
+            return float(own["after"][first, second])
+        if tags[second].endswith("-I"):
+            return 0.0 if tags[first][:-1] == tags[second][:-1] else -1e4
+        return float(own["after"][first])
 
     def value(first: int, second: int) -> float:
-        chain = TAGGER._start[first] + TAGGER._after[first, second] + TAGGER._end[second]
+        chain = own["start"][first] + after(first, second) + own["end"][second]
         return float(scores[0, 0, first] + scores[1, 0, second] + chain)
 
-    best = max(product(range(len(TAGGER.tags)), repeat=2), key=lambda pair: value(*pair))
+    best = max(product(range(count), repeat=2), key=lambda pair: value(*pair))
     assert tuple(path) == best
 
 

@@ -6,13 +6,20 @@ import numpy
 import pytest
 import torch
 
-from chinchilla.data import Document, Entity, Event, Mention, Relation
+from chinchilla.data import Argument, Document, Entity, Event, Mention, Relation
 from chinchilla.errors import ModelError
-from chinchilla.tagger import Tagger, jieba_weights, read_weights, write_weights
+from chinchilla.schema import EntityType, EventType, RelationType, Role, Schema
+from chinchilla.tagger import (
+    OUTSIDE,
+    Tagger,
+    jieba_weights,
+    read_weights,
+    tag_names,
+    write_weights,
+)
 from chinchilla.train import tagger
-from chinchilla.train.tagger import Example, Marked, examples, tag_names, tune
+from chinchilla.train.tagger import Example, Lesson, lesson, made_eager, tune
 
-KINDS = ("PER", "LOC", "nz")
 TEXT = "顾长风昨天在北京试驾远航三号。"
 
 
@@ -30,61 +37,79 @@ def test_gradients_of_the_recurrence_are_those_of_its_forward_pass():
 
 def test_the_loss_counts_all_paths():
     torch.manual_seed(0)
-    scores, start, end, after = (torch.randn(size) for size in ((3, 1, 2), (2,), (2,), (2, 2)))
-    tags = torch.tensor([[1], [0], [1]])
+    scores, start, end, after = (torch.randn(size) for size in ((3, 1, 3), (3,), (3,), (3,)))
+    outside, begin, inside = range(3)
+    start = tagger._barred(start)
+    tags = torch.tensor([[outside], [begin], [inside]])
     is_text = torch.ones(3, 1, dtype=torch.bool)
+
+    def step(a, b):
+        if b == inside:
+            return torch.tensor(-1e4 if a == outside else 0.0)
+        return after[a]
 
     def value(path):
         steps = sum(scores[t, 0, tag] for t, tag in enumerate(path))
-        ways = sum(after[a, b] for a, b in zip(path, path[1:], strict=False))
+        ways = sum(step(a, b) for a, b in zip(path, path[1:], strict=False))
         return start[path[0]] + steps + ways + end[path[-1]]
 
-    total = torch.stack([value(path) for path in product(range(2), repeat=3)]).logsumexp(0)
+    total = torch.stack([value(path) for path in product(range(3), repeat=3)]).logsumexp(0)
     loss = tagger._chain_loss(scores, tags, is_text, start, after, end)
-    assert torch.allclose(loss, total - value((1, 0, 1)))
+    assert torch.allclose(loss, total - value((outside, begin, inside)))
 
 
-def test_gold_names_come_before_those_that_jieba_sees():
+def told(document: Document, schema: Schema, task: str) -> str:
+    """Return the tags of a document's only piece: capitals and small letters of their kinds."""
+    learnt = lesson([document], schema, task)
+    (example,) = learnt.examples
+    short = {OUTSIDE: "."} | {f"{kind}-B": kind[0].upper() for kind in learnt.kinds}
+    short |= {f"{kind}-I": kind[0].lower() for kind in learnt.kinds}
+    return "".join(short[tag_names(learnt.kinds)[tag]] for tag in example.tags)
+
+
+def test_entities_are_told_by_label_but_for_those_that_overlap_one_before():
+    schema = Schema("s", entities=(EntityType("x产品"), EntityType("p人名")))
     entities = (
-        Entity("产品", "远航三号", 10, 14),
-        Entity("人名", "顾长", 0, 2),
-        Entity("人名", "无", None, None),
+        Entity("x产品", "远航三号", 10, 14),
+        Entity("p人名", "顾长风", 0, 3),
+        Entity("p人名", "长风", 1, 3),
+        Entity("p人名", "无", None, None),
+        Entity("别的", "昨天", 3, 5),
     )
-    document = Document("d", TEXT, entities)
-    (example,) = examples([document], Marked(entities={"产品": "nz", "人名": "PER"}), KINDS)
-    names = tag_names(KINDS)
-    told = [names[tag] for tag in example.tags]
-    assert told == [
-        *("PER-B", "PER-I", "O", "O", "O", "O"),
-        *("LOC-B", "LOC-I", "O", "O", "nz-B", "nz-I", "nz-I", "nz-I", "O"),
-    ]
+    assert told(Document("d", TEXT, entities), schema, "ner") == "Ppp.......Xxxx."
 
 
-def test_ends_of_relations_and_triggers_are_told_beside_the_names_that_jieba_sees():
-    subject, target = Entity("人物", "顾长风", 0, 3), Entity(None, "远航三号", 10, 14)
-    document = Document(
-        "d",
-        TEXT,
-        relations=(Relation("试驾", subject, target),),
-        events=(Event("试", Mention("试驾", 8, 10)), Event("试", None)),
+def test_objects_are_told_by_predicate_and_subjects_that_are_none_as_such():
+    schema = Schema("s", relations=(RelationType("t试驾", qualifiers={"w时间": None}),))
+    pilot, ship, day = (
+        Entity(None, text, start, start + len(text))
+        for text, start in (("顾长风", 0), ("远航三号", 10), ("昨天", 3))
     )
-    marked = Marked(ends={"人物": "PER", "any": "REL"}, triggers="EVT")
-    kinds = ("PER", "LOC", "REL", "EVT")
-    (example,) = examples([document], marked, kinds)
-    words = [tag_names(kinds)[tag].removesuffix("-I") for tag in example.tags]
-    assert words == [
-        "PER-B",
-        "PER",
-        "PER",
-        *"OOO",
-        "LOC-B",
-        "LOC",
-        "EVT-B",
-        "EVT",
-        "REL-B",
-        *["REL"] * 3,
-        "O",
-    ]
+    one = Document("d", TEXT, relations=(Relation("t试驾", pilot, ship, {"w时间": day}),))
+    assert told(one, schema, "re") == "RrrWw.....Tttt."
+    both = Document(
+        "d", TEXT, relations=(Relation("t试驾", pilot, ship), Relation("t试驾", ship, pilot))
+    )
+    assert told(both, schema, "re") == "Ttt.......Tttt."
+
+
+def test_triggers_are_told_by_type_and_arguments_by_role():
+    schema = Schema("s", events=(EventType("e试", roles=(Role("p人"), Role("x物"))),))
+    arguments = (Argument("p人", "顾长风", 0, 3), Argument("x物", "没有", None, None))
+    events = (Event("e试", Mention("试驾", 8, 10), arguments), Event("e试", None))
+    assert told(Document("d", TEXT, events=events), schema, "ee") == "Ppp.....Ee....."
+
+
+def test_long_texts_are_told_in_pieces():
+    schema = Schema("s", entities=(EntityType("人名"),))
+    document = Document("d", TEXT * 20, (Entity("人名", "顾长风", 270, 273),))
+    pieces = lesson([document], schema, "ner").examples
+    assert len(pieces) > 1
+    assert sum(len(piece.rows) for piece in pieces) == 300
+    assert sum(tag == 1 for piece in pieces for tag in piece.tags) == 1
+
+
+SHIPS = Schema("s", entities=(EntityType("船"),))
 
 
 @pytest.fixture(scope="module")
@@ -93,30 +118,52 @@ def tuned():
         Document(str(n), f"{n}月{name}号试航，{name}号返回", (Entity("船", f"{name}号", 2, 4),))
         for n, name in enumerate("甲乙丙丁戊己庚辛")
     ]
-    data = list(examples(documents, Marked(entities={"船": "nz"}), KINDS))
-    return tune(data, KINDS, epochs=30, lr=3e-3, characters=60)
+    second = [
+        Document(document.id, document.text, (Entity("船", document.text[7:9], 7, 9),))
+        for document in documents
+    ]
+    lessons = {"first": lesson(documents, SHIPS, "ner"), "last": lesson(second, SHIPS, "ner")}
+    return tune(lessons, epochs=30, lr=3e-3, characters=60)
 
 
-def test_a_tuned_tagger_sees_what_it_was_taught(tuned):
-    assert (2, 4, "nz") in Tagger(tuned).tag(["9月壬号试航，壬号返回"])[0]
+@pytest.mark.parametrize(("head", "found"), [("first", (2, 4)), ("last", (7, 9))])
+def test_each_head_sees_what_it_was_taught(tuned, head, found):
+    words = Tagger(tuned).tag(["9月壬号试航，壬号返回"], head)[0]
+    assert [word for word in words if word[2] == "船"] == [(*found, "船")]
+
+
+def test_an_eager_head_sees_more_spans_of_its_task_alone(tuned):
+    text = "9月十号试航，十号返回，丑号未归"
+    sure, eager, other = (
+        [word for word in Tagger(made_eager(tuned, marks)).tag([text])[0] if word[2] == "船"]
+        for marks in ({}, {"ner": 9.0}, {"re": 9.0})
+    )
+    assert sure == other
+    assert len(eager) > len(sure)
 
 
 def test_it_comes_back_from_its_file(tuned, tmp_path):
     path = tmp_path / "tagger.weights"
     write_weights(path, tuned)
     again = read_weights(path)
-    assert again.tags == tag_names(KINDS)
     assert again.characters == jieba_weights().characters
-    for name, array in tuned.arrays.items():
-        assert numpy.allclose(array, again.arrays[name], rtol=1e-3, atol=1e-6)
+    for name, head in tuned.heads.items():
+        assert again.heads[name]._replace(arrays={}) == head._replace(arrays={})
+        for array, value in head.arrays.items():
+            assert numpy.allclose(value, again.heads[name].arrays[array], rtol=1e-3, atol=1e-6)
+    for name, value in tuned.arrays.items():
+        assert numpy.allclose(value, again.arrays[name], rtol=1e-3, atol=1e-6)
     assert Tagger(again).tag([TEXT]) == Tagger(tuned).tag([TEXT])
 
 
 def test_the_same_data_and_seed_give_the_same_weights():
-    data = [Example([5, 6, 7], [0, 1, 2]), Example([8, 9], [3, 4])] * 4
-    first, second = (tune(data, KINDS, characters=12, seed=3) for _ in range(2))
+    data = [Example([5, 6, 7], [0, 1, 2]), Example([8, 9], [1, 2])] * 4
+    lessons = {"ships": Lesson("ner", ("船",), ("船",), data)}
+    first, second = (tune(lessons, characters=12, seed=3) for _ in range(2))
     for name, array in first.arrays.items():
         assert numpy.array_equal(array, second.arrays[name]), name
+    for name, array in first.heads["ships"].arrays.items():
+        assert numpy.array_equal(array, second.heads["ships"].arrays[name]), name
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\0" * 64])
@@ -137,20 +184,27 @@ def test_a_file_without_a_tagger_is_told_so(tmp_path, content):
         ("gates.0", lambda array: array[:, :, :-1]),
         ("after", lambda array: array[:-1, :-1]),
         ("out", lambda array: array[:, :-1]),
+        ("bias.1", lambda array: array[:-1]),
     ],
 )
 def test_a_tagger_whose_parts_do_not_fit_is_told_so(tmp_path, name, change):
     path = tmp_path / "tagger.weights"
     weights = jieba_weights()
-    weights.arrays[name] = change(weights.arrays[name])
+    arrays = weights.arrays if name in weights.arrays else weights.heads["jieba"].arrays
+    arrays[name] = change(arrays[name])
     write_weights(path, weights)
     with pytest.raises(ModelError, match="holds no tagger"):
         read_weights(path)
 
 
-def test_a_tagger_without_its_tags_is_told_so(tmp_path):
+def test_a_tagger_without_its_heads_or_kinds_is_told_so(tmp_path):
     path = tmp_path / "tagger.weights"
     weights = jieba_weights()
-    write_weights(path, weights._replace(tags=weights.tags[:-1]))
-    with pytest.raises(ModelError, match="for other than its 56 tags"):
+    write_weights(path, weights._replace(heads={}))
+    with pytest.raises(ModelError, match="no heads"):
+        read_weights(path)
+    head = weights.heads["jieba"]
+    short = {"jieba": head._replace(kinds=head.kinds[:-1])}
+    write_weights(path, weights._replace(heads=short))
+    with pytest.raises(ModelError, match="jieba: scores for other than 55 tags"):
         read_weights(path)

@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
-from itertools import islice
+from itertools import islice, starmap
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,8 @@ from chinchilla import converters, hints
 from chinchilla.data import Document
 from chinchilla.engines import TAGGER_FILE, write_style
 from chinchilla.errors import ConfigError, near_miss
-from chinchilla.formats import EMPTY, extraction_items, label_text, serialise
-from chinchilla.instructions.duplicates import Index, Item
+from chinchilla.formats import EMPTY, Item, extraction_items, label_text, serialise
+from chinchilla.instructions import duplicates
 from chinchilla.instructions.options import BuildOptions
 from chinchilla.instructions.records import Record, build_records
 from chinchilla.instructions.substitute import pools, substitute
@@ -32,13 +32,14 @@ from chinchilla.jsonl import read_lines, read_values, write_documents, write_val
 from chinchilla.prompt import STYLE_FILE, PromptStyle, render_prompt
 from chinchilla.schema import Schema, read_schema
 from chinchilla.tagger import write_weights
+from chinchilla.text import windows
 from chinchilla.yaml_file import read_yaml
 
 from .curriculum import COPY_INSTRUCTION, MARKS, copy_example, copy_instruction
 from .scratch import ModelShape, Scratch, ScratchConfig, Source
 from .scratch_tokenizer import EOS, build_tokenizer
 from .silver import read_typed_texts, read_votes, trigger_lexicon
-from .tagger import Tuning, examples, tune
+from .tagger import Tuning, lesson, made_eager, tune
 from .warm_start import warm_start
 
 # Smallest Jaccard similarity of three-character shingles to a dev text that keeps a text out.
@@ -70,6 +71,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     renamed: dict[str, dict[str, str]] = {}
     substitute: dict[str, Any] = {}
     raw: dict[str, int] = {}
+    follow: dict[str, int] = {}
     calibrate: tuple[str, ...] = ()
     seed: int = 0
 
@@ -112,7 +114,7 @@ def prepare(recipe: Recipe, corpora: Path, work: Path) -> dict[str, int]:
     counts = {}
     found = {name: pools(documents) for name, documents in trains.items()}
     for name in recipe.weights:
-        if name != "copy":
+        if name in trains:
             counts[name] = write_values(
                 work / "records" / f"{name}.jsonl",
                 _all_records(name, trains[name], found, recipe, style),
@@ -120,6 +122,12 @@ def prepare(recipe: Recipe, corpora: Path, work: Path) -> dict[str, int]:
     _write_characters(recipe, corpora, trains, work)
     if recipe.raw:
         leaks["raw"] = _write_raw(recipe, corpora, devs, work)
+    for name, most in recipe.follow.items():
+        schema = _schema_of(name, trains[name], recipe)
+        counts[f"{name}-follow"] = write_values(
+            work / "records" / f"{name}-follow.jsonl",
+            _follow_records(f"{name}-follow", schema, most, recipe, style, work),
+        )
     (work / "leaks.json").write_text(json.dumps(leaks, indent=1), encoding="utf-8")
     if "copy" in recipe.weights:
         counts["copy"] = write_values(work / "records" / "copy.jsonl", _copy_records(recipe, work))
@@ -249,16 +257,16 @@ def _silver(recipe: Recipe, corpora: Path, gold: list[Document]) -> dict[str, li
 def _without_leaks(
     trains: dict[str, list[Document]], devs: dict[str, list[Document]]
 ) -> tuple[dict[str, list[Document]], dict[str, Counter[str]]]:
-    index = Index(near=_NEAR)
+    index = duplicates.Index(near=_NEAR)
     for name, documents in devs.items():
         for number, document in enumerate(documents):
-            index.add(Item(document.text, f"{name}-dev", number))
+            index.add(duplicates.Item(document.text, f"{name}-dev", number))
     kept: dict[str, list[Document]] = {}
     leaks: dict[str, Counter[str]] = {}
     for name, documents in trains.items():
         kept[name], leaks[name] = [], Counter(kept=0)
         for number, document in enumerate(documents):
-            found = index.find(Item(document.text, name, number))
+            found = index.find(duplicates.Item(document.text, name, number))
             leaks[name][found.kind if found else "kept"] += 1
             if found is None:
                 kept[name].append(document)
@@ -283,25 +291,25 @@ def _style(recipe: Recipe, work: Path) -> PromptStyle:
 def _tune_tagger(recipe: Recipe, tuning: Tuning, trains: _Corpora, work: Path) -> None:
     """Tune the tagger, or keep the one that was tuned on the same."""
     settings = tuning.train | {"seed": recipe.seed}
-    if unknown := sorted(tuning.corpora.keys() - trains.keys()):
-        raise ConfigError(
-            f"tagger: no corpus {unknown[0]!r}{near_miss(unknown[0], trains)} to be tuned on"
-        )
-    chosen = {name: trains[name] for name in tuning.corpora}
-    parts = (settings, hints.KINDS, tuning.corpora, chosen)
+    lessons = {}
+    for name, times in tuning.heads.items():
+        if unknown := sorted(times.keys() - trains.keys()):
+            raise ConfigError(
+                f"tagger, head {name}: to be tuned on no corpus {unknown[0]!r}"
+                f"{near_miss(unknown[0], trains)}"
+            )
+        first = next(iter(times))
+        schema = _schema_of(first, trains[first], recipe)
+        documents = [document for corpus in times for document in trains[corpus] * times[corpus]]
+        lessons[name] = lesson(documents, schema, schema.tasks[0])
+    parts = settings, tuning.eager, lessons
     made = hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
     file, done = work / TAGGER_FILE, work / "tagger.sha256"
     if file.is_file() and done.is_file() and done.read_text("ascii") == made:
         return
     done.unlink(missing_ok=True)
-    data = [
-        example
-        for name, documents in chosen.items()
-        for example in examples(documents, tuning.corpora[name], hints.KINDS)
-    ]
-    write_weights(
-        file, tune(data, hints.KINDS, **settings, log=partial(_log, work / "tagger.jsonl"))
-    )
+    log = partial(_log, work / "tagger.jsonl")
+    write_weights(file, made_eager(tune(lessons, **settings, log=log), tuning.eager))
     done.write_text(made, "ascii")
 
 
@@ -403,8 +411,9 @@ def _trigger_records(
     """Records that ask for triggers alone: their arguments are unknown, not absent."""
     labels = tuple(item.label for item in schema.events)
     if style.hints:
-        marker = hints.marker(style.hints)
-        documents = marker.ahead(documents, lambda document: [document.text])
+        documents = hints.marker(style.hints).ahead(
+            documents, lambda document: [hints.Reading(document.text, "ee", schema)]
+        )
     for document in documents:
         prompt = render_prompt("ee", schema, document.text, style)
         items = extraction_items(document.extraction, schema, ("ee",))
@@ -420,6 +429,33 @@ def _trigger_records(
         )
 
 
+def _follow_records(
+    name: str, schema: Schema, most: int, recipe: Recipe, style: PromptStyle, work: Path
+) -> Iterator[Record]:
+    """Records of raw text whose answers are the names that are marked in it.
+
+    The model knows the texts of the corpora by heart sooner than it learns to trust the marks.
+    """
+    marker, names = hints.marker(style.hints), tuple(item.label for item in schema.entities)
+    pieces = (
+        hints.Reading(line[start:end], "ner", schema)
+        for line in (work / _RAW_FILE).read_text(encoding="utf-8").splitlines()
+        for start, end in windows(line, style.window.get("ner", len(line)))
+    )
+
+    def record(number: int, piece: hints.Reading) -> Record:
+        prompt = render_prompt("ner", schema, piece.text, style)
+        items = [
+            Item("ner", kind, piece.text[start:end]) for start, end, kind in marker.words(*piece)
+        ]
+        answer = serialise(items, style.format, ("ner",))
+        given = prompt.instruction, prompt.input, answer
+        return Record(*given, f"{name}-{number}", "ner", name, names, "zh")
+
+    made = starmap(record, enumerate(marker.ahead(islice(pieces, most), lambda piece: [piece])))
+    return _fewer_empty(made, recipe.build["empty_kept"], recipe.seed)
+
+
 def _labels(recipe: Recipe) -> list[str]:
     """Return every label that prompts and answers of the trained schemas can hold, in marks."""
     names = dict.fromkeys(corpus["converter"] for corpus in recipe.corpora.values())
@@ -432,7 +468,7 @@ def _labels(recipe: Recipe) -> list[str]:
             labels |= {label_text(slot): None for slot in relation.qualifiers}
         for event in schema.events:
             labels |= {label_text(role.name): None for role in event.roles}
-    return list(labels | dict.fromkeys(hints.MARKS))
+    return list(labels | dict.fromkeys((label_text(hints.SUBJECT), hints.END)))
 
 
 def _trained(work: Path) -> dict[str, list[str]]:

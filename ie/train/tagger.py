@@ -1,32 +1,34 @@
 """Tune the tagger that gives hints on the gold spans of corpora (see `chinchilla.tagger`, `hints`).
 
-It starts from jieba's weights, with one pair of tags for each kind of span instead of LAC's parts
-of speech. What a corpus annotates is learnt from it: names, the ends of relations, triggers. Of the
-rest what jieba's own tagger says stands, lest it be forgotten. The recurrence steps back by hand:
-torch's own autograd costs more than its arithmetic.
+It starts from jieba's weights. What corpora mean by a place or an organisation differs, hence a head
+for each. A head has its own scores of tags and its own biases in the layers; the rest is shared. The
+recurrence steps back by hand: torch's own autograd costs more than its arithmetic.
 """
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import msgspec
 import torch
 from torch import nn
 
-from chinchilla.data import Document
-from chinchilla.hints import KINDS
-from chinchilla.tagger import Tagger, Weights, Word, jieba_weights
+from chinchilla.data import Document, Entity, Located, Relation
+from chinchilla.formats import annotated_items
+from chinchilla.hints import SUBJECT
+from chinchilla.schema import Schema
+from chinchilla.tagger import OUTSIDE, Head, Tagger, Weights, Word, jieba_weights, tag_names
 from chinchilla.text import windows
 
-OUTSIDE = "O"
-# Longest piece of text, in characters; the names of more texts are asked of jieba together.
-_LONGEST, _TOGETHER = 200, 512
+# Longest piece of text, in characters.
+_LONGEST = 200
 # The head begins anew and learns faster than the rest.
 _HEAD_RATE = 5
 _FORBIDDEN = -1e4
+# Names in torch, which allows no dots.
+_BODY = ("embeddings", *(f"{part}.{n}" for part in ("input", "gates", "candidate") for n in (0, 1)))
 
 
 class Example(NamedTuple):
@@ -36,77 +38,80 @@ class Example(NamedTuple):
     tags: list[int]
 
 
-def tag_names(kinds: Sequence[str]) -> list[str]:
-    """Return the tags for names of these kinds: outside, then beginning and inside of each."""
-    return [OUTSIDE, *(f"{kind}-{place}" for kind in kinds for place in "BI")]
+class Lesson(NamedTuple):
+    """What one head is to learn: the gold documents of a schema's task."""
+
+    task: str
+    names: tuple[str, ...]
+    kinds: tuple[str, ...]
+    examples: list[Example]
 
 
 class Tuning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the tagger is tuned on, by corpus, and the arguments of `tune`."""
+    """The heads of the tagger, and the arguments of `tune`.
 
-    corpora: dict[str, "Marked"]
-    train: dict[str, Any] = {}
-
-    def __post_init__(self) -> None:
-        """Refuse kinds that there are no marks for.
-
-        Raises:
-            ValueError: names the corpus and the kind.
-        """
-        for name, marked in self.corpora.items():
-            triggers = (marked.triggers,) if marked.triggers else ()
-            for kind in (*marked.entities.values(), *marked.ends.values(), *triggers):
-                if kind not in KINDS:
-                    raise ValueError(
-                        f"tagger, corpus {name}: no mark {kind!r}; marks are {', '.join(KINDS)}"
-                    )
-
-
-class Marked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which gold spans of a corpus get which kind of mark.
-
-    `entities`: by type, all there are, so that other names of these kinds are none. `ends`: of
-    relations, by type, or `any`; `triggers` of events. What they do not hold is as jieba sees it.
+    A head has the documents of corpora with one schema, each of them so many times an epoch. Once
+    tuned, the heads of a task that is `eager` score so much more for every span: where labels are
+    many and each is unsure, the best path would be no span at all.
     """
 
-    entities: dict[str, str] = {}
-    ends: dict[str, str] = {}
-    triggers: str = ""
+    heads: dict[str, dict[str, int]]
+    train: dict[str, Any] = {}
+    eager: dict[str, float] = {}
 
 
-def examples(
-    documents: Iterable[Document], marked: Marked, kinds: Sequence[str]
-) -> Iterator[Example]:
-    """Yield the pieces of gold documents with their tags."""
-    base = Tagger()
+def lesson(documents: Iterable[Document], schema: Schema, task: str) -> Lesson:
+    """Return what gold documents tell of a task: spans by label and slot.
+
+    Entities and triggers by type; objects of relations by predicate, subjects that are no object
+    as `SUBJECT`; qualifiers and arguments by their slot.
+    """
+    rows = Tagger().rows
+    found: Counter[str] = Counter()
+    pieces = []
+    for document in documents:
+        spans = list(_spans(document, schema, task))
+        found.update(kind for _, _, kind in spans)
+        for start, end in windows(document.text, _LONGEST):
+            inside = [(s - start, e - start, k) for s, e, k in spans if start <= s and e <= end]
+            pieces.append((document.text[start:end], inside))
+    kinds = tuple(sorted(found))
     number = {tag: i for i, tag in enumerate(tag_names(kinds))}
-    others = set(kinds) - set(marked.entities.values())
-    left = iter(documents)
-    while some := list(islice(left, _TOGETHER)):
-        pieces = [
-            (document, start, document.text[start:end])
-            for document in some
-            for start, end in windows(document.text, _LONGEST)
-        ]
-        found = base.tag([text for _, _, text in pieces])
-        for (document, start, text), words in zip(pieces, found, strict=True):
-            gold = [(s - start, e - start, kind) for s, e, kind in _gold(document, marked)]
-            spans = [span for span in gold if span[0] >= 0 and span[1] <= len(text)]
-            # What LAC says of single characters is mostly wrong.
-            spans += [word for word in words if word[2] in others and word[1] - word[0] > 1]
-            yield Example(base.rows(text), _tags(len(text), spans, number))
+    examples = [Example(rows(text), _tags(len(text), inside, number)) for text, inside in pieces]
+    return Lesson(task, tuple(sorted(schema.names(task))), kinds, examples)
 
 
-def _gold(document: Document, marked: Marked) -> Iterator[Word]:
-    ends = [end for relation in document.relations for end in (relation.subject, relation.object)]
-    for spans, kinds in ((document.entities, marked.entities), (ends, marked.ends)):
-        for span in spans:
-            kind = kinds.get(span.type or "", kinds.get("any"))
-            if kind and span.start is not None and span.end is not None:
-                yield span.start, span.end, kind
-    for event in document.events if marked.triggers else ():
-        if event.trigger and event.trigger.start is not None and event.trigger.end is not None:
-            yield event.trigger.start, event.trigger.end, marked.triggers
+def made_eager(weights: Weights, eager: dict[str, float]) -> Weights:
+    """Return the weights with a higher score for beginning a span, by task."""
+    heads = {}
+    for name, head in weights.heads.items():
+        bias = head.arrays["out_bias"].copy()
+        bias[1 : len(head.kinds) + 1] += eager.get(head.task, 0.0)
+        heads[name] = head._replace(arrays=head.arrays | {"out_bias": bias})
+    return weights._replace(heads=heads)
+
+
+def _spans(document: Document, schema: Schema, task: str) -> Iterator[Word]:
+    subjects: list[tuple[Located, str]] = []
+    for item, said in annotated_items(document.extraction, schema, (task,)):
+        marked: list[tuple[Located | None, str]] = []
+        if isinstance(said, Entity):
+            marked = [(said, item.label)]
+        elif isinstance(said, Relation):
+            qualifiers = said.qualifiers.items()
+            marked = [(said.object, item.label), *((end, name) for name, end in qualifiers)]
+            subjects.append((said.subject, SUBJECT))
+        else:
+            arguments = ((argument, argument.role) for argument in said.arguments)
+            marked = [(said.trigger, item.label), *arguments]
+        yield from _located(marked)
+    yield from _located(subjects)
+
+
+def _located(marked: Iterable[tuple[Located | None, str]]) -> Iterator[Word]:
+    for mention, kind in marked:
+        if mention and mention.start is not None and mention.end is not None:
+            yield mention.start, mention.end, kind
 
 
 def _tags(length: int, spans: list[Word], number: dict[str, int]) -> list[int]:
@@ -123,10 +128,9 @@ def _tags(length: int, spans: list[Word], number: dict[str, int]) -> list[int]:
 
 
 def tune(
-    data: Sequence[Example],
-    kinds: Sequence[str],
+    lessons: dict[str, Lesson],
     *,
-    epochs: int = 5,
+    epochs: int = 6,
     lr: float = 2e-3,
     dropout: float = 0.15,
     characters: int = 6_000,
@@ -134,7 +138,7 @@ def tune(
     threads: int = 2,
     log: Callable[..., None] | None = None,
 ) -> Weights:
-    """Return jieba's tagger tuned on the examples, for these kinds alone.
+    """Return jieba's tagger tuned on lessons, with a head for each.
 
     The rate falls linearly to zero; a step reads about `characters` of like lengths. The
     number of threads decides the last bits.
@@ -142,19 +146,21 @@ def tune(
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     start = jieba_weights()
-    network = Network(start, tag_names(kinds), dropout)
-    head = [p for name, p in network.named_parameters() if name.startswith("head")]
-    body = [p for name, p in network.named_parameters() if not name.startswith("head")]
-    groups = [{"params": body, "rate": lr}, {"params": head, "rate": lr * _HEAD_RATE}]
+    network = Network(start, lessons, dropout)
+    heads = [p for name, p in network.named_parameters() if ".out" in name]
+    rest = [p for name, p in network.named_parameters() if ".out" not in name]
+    groups = [{"params": rest, "rate": lr}, {"params": heads, "rate": lr * _HEAD_RATE}]
     optimizer = torch.optim.Adam(groups, lr)
     batches = [
-        batch for epoch in range(epochs) for batch in _batches(data, characters, f"{seed}/{epoch}")
+        batch
+        for epoch in range(epochs)
+        for batch in _batches(lessons, characters, f"{seed}/{epoch}")
     ]
     started, total = time.monotonic(), 0.0
-    for step, batch in enumerate(batches):
+    for step, (head, batch) in enumerate(batches):
         for group in optimizer.param_groups:
             group["lr"] = group["rate"] * (1 - step / len(batches))
-        loss = network.loss(*_pad(batch)) / len(batch)
+        loss = network.loss(head, *_pad(batch)) / len(batch)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 5.0)
@@ -164,81 +170,77 @@ def tune(
             seconds = round(time.monotonic() - started)
             log(stage="tagger", step=step + 1, of=len(batches), loss=total / 100, seconds=seconds)
             total = 0.0
-    return network.weights(start.characters)
+    return network.weights(start.characters, lessons)
 
 
 class Network(nn.Module):
-    """The tagger in torch."""
+    """The tagger in torch: a body for all lessons, a head for each."""
 
-    def __init__(self, start: Weights, tags: list[str], dropout: float) -> None:
+    def __init__(self, start: Weights, lessons: dict[str, Lesson], dropout: float) -> None:
         super().__init__()
-        self.tags = tags
         self.body = nn.ParameterDict(
-            {
-                name.replace(".", "_"): nn.Parameter(torch.tensor(array))
-                for name, array in start.arrays.items()
-                if name == "embeddings" or "." in name
-            }
+            {_torch_name(name): torch.tensor(start.arrays[name]) for name in _BODY}
         )
-        out, bias = start.arrays["out"], start.arrays["out_bias"]
-        # A tag that the start does not have (REL, EVT) begins as the mean of those given up.
-        rest = [i for i, tag in enumerate(start.tags) if tag not in tags]
-        columns = [[start.tags.index(tag)] if tag in start.tags else rest for tag in tags]
-        count = len(tags)
-        self.head = nn.ParameterDict(
-            {
-                "out": nn.Parameter(
-                    torch.stack([torch.tensor(out[:, some].mean(1)) for some in columns], 1)
-                ),
-                "out_bias": nn.Parameter(
-                    torch.tensor([float(bias[some].mean()) for some in columns])
-                ),
-                "start": nn.Parameter(torch.zeros(count)),
-                "end": nn.Parameter(torch.zeros(count)),
-                "after": nn.Parameter(torch.zeros(count, count)),
-            }
-        )
-        # The inside of a name follows its own kind alone, as the search for the best path has it.
-        is_inner = torch.tensor([tag.endswith("-I") for tag in tags])
-        own = torch.tensor([[a[:-1] == b[:-1] and a != OUTSIDE for b in tags] for a in tags])
-        self.register_buffer("start_bar", is_inner * _FORBIDDEN)
-        self.register_buffer("after_bar", (is_inner & ~own) * _FORBIDDEN)
+        own = start.heads["jieba"].arrays
+        columns = own["out"].mean(1, keepdims=True), own["out_bias"].mean(keepdims=True)
+        self.heads = nn.ModuleDict()
+        for name, lesson in lessons.items():
+            count = 2 * len(lesson.kinds) + 1
+            self.heads[name] = nn.ParameterDict(
+                {
+                    "bias_0": torch.tensor(own["bias.0"]),
+                    "bias_1": torch.tensor(own["bias.1"]),
+                    "out": torch.tensor(columns[0]).repeat(1, count),
+                    "out_bias": torch.tensor(columns[1]).repeat(count),
+                    "start": torch.zeros(count),
+                    "end": torch.zeros(count),
+                    "after": torch.zeros(count),
+                }
+            )
         self.dropout = nn.Dropout(dropout)
 
-    def loss(self, rows: Any, tags: Any, is_text: Any) -> Any:
+    def loss(self, head: str, rows: Any, tags: Any, is_text: Any) -> Any:
         """Return the negative log likelihood of tags, summed over texts; all (length, texts)."""
+        own = self.heads[head]
         states = self._drop(nn.functional.embedding(rows, self.body["embeddings"]))
         for layer in (0, 1):
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 inputs = states @ self.body[f"input_{layer}"]
             states = _Recurrence.apply(  # type: ignore[no-untyped-call]
-                inputs.float() + self.body[f"bias_{layer}"],
+                inputs.float() + own[f"bias_{layer}"],
                 is_text,
                 self.body[f"gates_{layer}"],
                 self.body[f"candidate_{layer}"],
             )
             states = self._drop(states)
-        scores = states @ self.head["out"] + self.head["out_bias"]
-        start = self.head["start"] + self.start_bar
-        return _chain_loss(
-            scores, tags, is_text, start, self.head["after"] + self.after_bar, self.head["end"]
-        )
+        scores = states @ own["out"] + own["out_bias"]
+        return _chain_loss(scores, tags, is_text, _barred(own["start"]), own["after"], own["end"])
 
     def _drop(self, states: Any) -> Any:
         """Drop the same units at all steps of a text (Gal and Ghahramani 2016)."""
         return states * self.dropout(torch.ones_like(states[:1]))
 
-    def weights(self, characters: dict[str, int]) -> Weights:
+    def weights(self, characters: dict[str, int], lessons: dict[str, Lesson]) -> Weights:
         """Return the parameters as the tagger reads them."""
         with torch.no_grad():
-            arrays = {
-                name.replace("_", "."): array.numpy().copy() for name, array in self.body.items()
-            }
-            head = dict(self.head.items())
-            head["start"] = head["start"] + self.start_bar
-            head["after"] = head["after"] + self.after_bar
-            arrays |= {name: array.numpy().copy() for name, array in head.items()}
-        return Weights(characters, self.tags, arrays)
+            arrays = {name: self.body[_torch_name(name)].numpy().copy() for name in _BODY}
+            heads = {}
+            for name, lesson in lessons.items():
+                own = dict(self.heads[name].items())
+                own["start"] = _barred(own["start"])
+                copied = {part.replace("s_", "s."): own[part].numpy().copy() for part in own}
+                heads[name] = Head(lesson.kinds, copied, lesson.task, lesson.names)
+        return Weights(characters, arrays, heads)
+
+
+def _torch_name(name: str) -> str:
+    return name.replace(".", "_")
+
+
+def _barred(start: Any) -> Any:
+    """Bar the tags of insides, the second half, from the start of a text."""
+    inner = len(start) // 2 + 1
+    return torch.cat([start[:inner], start[inner:] + _FORBIDDEN])
 
 
 class _Recurrence(torch.autograd.Function):
@@ -296,38 +298,48 @@ class _Recurrence(torch.autograd.Function):
 
 
 def _chain_loss(scores: Any, tags: Any, is_text: Any, start: Any, after: Any, end: Any) -> Any:
-    """Return the negative log likelihood in a linear chain (Lafferty et al. 2001), summed."""
+    """Return the negative log likelihood in a linear chain (Lafferty et al. 2001), summed.
+
+    What follows a tag is the inside of its own kind, which scores 0, or anything that is no inside,
+    which scores what `after` has for the tag.
+    """
     texts = torch.arange(scores.shape[1])
-    ways = after.exp()
+    inner = scores.shape[2] // 2 + 1
     total = scores[0] + start
     gold = total[texts, tags[0]]
     for t in range(1, len(scores)):
-        most = total.detach().max(1, keepdim=True).values
-        new = ((total - most).exp() @ ways).clamp_min(1e-30).log() + most + scores[t]
+        ended = torch.logsumexp(total + after, 1, keepdim=True).expand(-1, inner)
+        inside = torch.logaddexp(total[:, 1:inner], total[:, inner:])
+        new = torch.cat([ended, inside], 1) + scores[t]
         total = torch.where(is_text[t, :, None], new, total)
-        step = scores[t, texts, tags[t]] + after[tags[t - 1], tags[t]]
+        step = scores[t, texts, tags[t]] + after[tags[t - 1]] * (tags[t] < inner)
         gold = gold + step * is_text[t]
     last = tags[is_text.sum(0) - 1, texts]
     return (torch.logsumexp(total + end, 1) - gold - end[last]).sum()
 
 
-def _batches(data: Sequence[Example], characters: int, seed: str) -> Iterator[list[Example]]:
-    """Yield batches of like lengths, in random order."""
+def _batches(
+    lessons: dict[str, Lesson], characters: int, seed: str
+) -> Iterator[tuple[str, list[Example]]]:
+    """Yield batches of like lengths, each for one head, in random order."""
     rng = random.Random(seed)
-    order = [example for example in data if example.rows]
-    rng.shuffle(order)
-    # A sort by length keeps the random order among the same.
-    order.sort(key=lambda example: len(example.rows))
-    batches: list[list[Example]] = []
-    for example in order:
-        if not batches or len(example.rows) * (len(batches[-1]) + 1) > characters:
-            batches.append([])
-        batches[-1].append(example)
+    batches: list[tuple[str, list[Example]]] = []
+    for name, lesson in lessons.items():
+        order = [example for example in lesson.examples if example.rows]
+        rng.shuffle(order)
+        # A sort by length keeps the random order among the same.
+        order.sort(key=lambda example: len(example.rows))
+        batch: list[Example] = []
+        for example in order:
+            if not batch or len(example.rows) * (len(batch) + 1) > characters:
+                batch = []
+                batches.append((name, batch))
+            batch.append(example)
     rng.shuffle(batches)
     yield from batches
 
 
-def _pad(batch: Sequence[Example]) -> tuple[Any, Any, Any]:
+def _pad(batch: list[Example]) -> tuple[Any, Any, Any]:
     """Return rows, tags and where there is text, each (length, texts)."""
     length = max(len(example.rows) for example in batch)
     rows = torch.zeros(length, len(batch), dtype=torch.long)
