@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple, TypeVar
 
 from .errors import ModelError
@@ -30,6 +31,8 @@ END = label_text("/")
 _LONGEST = 10_000
 # Characters of texts that are kept with their hints.
 _MOST_KEPT = 1_000_000
+# More sets of labels than this are not kept: where they are random nearly each one is new.
+_MOST_WAYS = 4096
 # Items whose texts are read together: a few first, since somebody waits for them, then more.
 _FIRST_TOGETHER, _TOGETHER = 64, 512
 
@@ -45,10 +48,14 @@ class Reading(NamedTuple):
 
 
 class _Way(NamedTuple):
-    """How a prompt's text is read: by which head, for which kinds of words."""
+    """How a prompt's text is read: by which head, for which kinds of words.
+
+    `is_whole` says whether the head knows all that is asked for.
+    """
 
     head: str
     kinds: frozenset[str]
+    is_whole: bool
 
 
 class Marker:
@@ -57,14 +64,16 @@ class Marker:
     def __init__(self, tagger: Tagger, shortest: int = 1) -> None:
         """Mark what the tagger sees, but for words of fewer than `shortest` characters."""
         self.tagger, self.shortest = tagger, shortest
+        # A marker is the process's, as its tagger is.
+        self._lock = Lock()
         self._kept: dict[tuple[str, str], list[Word]] = {}
         self._ways: dict[tuple[str, frozenset[str]], _Way | None] = {}
 
     def mark(self, text: str, task: str, schema: Schema) -> str:
         """Return the text with every likely mention between marks: `在⟦地名⟧北京⟦/⟧见到`.
 
-        A tuned tagger reads it with the head whose labels are most like those that the schema has
-        for the task, and marks what they name; there are no marks where no head shares a label.
+        A tuned tagger reads it with the head that knows most of the labels that the schema has for
+        the task, and the fewest others; there are no marks where no head knows any.
         Texts beyond 10,000 characters get none.
         """
         pieces, at = [], 0
@@ -84,8 +93,9 @@ class Marker:
         return [word for word in words if word[2] in way.kinds]
 
     def is_bare(self, text: str, task: str, schema: Schema) -> bool:
-        """Return whether a tagger that knows of what is asked sees nothing in the text."""
-        is_read = self._way(task, schema) is not None and len(text) <= _LONGEST
+        """Return whether a tagger that knows all of what is asked sees nothing in the text."""
+        way = self._way(task, schema)
+        is_read = way is not None and way.is_whole and len(text) <= _LONGEST
         return is_read and not self.words(text, task, schema)
 
     def ahead(
@@ -105,6 +115,10 @@ class Marker:
             for text, task, schema in readings
             if len(text) <= _LONGEST and (way := self._way(task, schema))
         }
+        with self._lock:
+            self._read_wanted(wanted)
+
+    def _read_wanted(self, wanted: dict[tuple[str, str], None]) -> None:
         new: dict[str, list[str]] = {}
         for head, text in wanted:
             if (head, text) not in self._kept:
@@ -113,29 +127,39 @@ class Marker:
             if sum(len(text) for _, text in self._kept) + sum(map(len, texts)) > _MOST_KEPT:
                 self._kept = {key: self._kept[key] for key in wanted if key in self._kept}
             found = self._read(head, texts)
-            self._kept |= {(head, text): words for text, words in zip(texts, found, strict=True)}
+            self._kept.update(
+                ((head, text), words) for text, words in zip(texts, found, strict=True)
+            )
 
     def forget(self) -> None:
         """Drop what was read ahead."""
-        self._kept.clear()
+        with self._lock:
+            self._kept = {}
 
     def _way(self, task: str, schema: Schema) -> _Way | None:
-        names = schema.names(task)
+        names = schema.answer_names(task)
         key = (task, names)
-        if key not in self._ways:
-            self._ways[key] = self._new_way(task, names)
-        return self._ways[key]
+        if key in (ways := self._ways):
+            return ways[key]
+        if len(ways) >= _MOST_WAYS:
+            self._ways = {}
+        way = self._ways[key] = self._new_way(task, names)
+        return way
 
     def _new_way(self, task: str, names: frozenset[str]) -> _Way | None:
         if JIEBA in self.tagger.heads:
-            return _Way(JIEBA, frozenset(KINDS))
-        likeness = {
-            name: len(names & set(head.names)) / len(names | set(head.names))
+            return _Way(JIEBA, frozenset(KINDS), is_whole=False)
+        shared = {
+            name: len(names & set(head.names))
             for name, head in self.tagger.heads.items()
-            if head.task == task
+            if head.task == task and not names.isdisjoint(head.names)
         }
-        best = max(likeness, key=likeness.__getitem__, default="")
-        return _Way(best, names | {SUBJECT}) if likeness.get(best) else None
+        if not shared:
+            return None
+        # Of those that know as many of the names, the one with the fewest others.
+        heads = self.tagger.heads
+        best = max(shared, key=lambda name: (shared[name], -len(heads[name].names)))
+        return _Way(best, names | {SUBJECT}, is_whole=shared[best] == len(names))
 
     def _read(self, head: str, texts: list[str]) -> list[list[Word]]:
         """Return the words of each text that may be marked."""

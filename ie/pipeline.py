@@ -244,8 +244,9 @@ class Extractor:
         places: Iterator[tuple[int, str, int, str]] = (
             (i, *place) for i, document in enumerate(batch) for place in self._places(document)
         )
-        if style.hints:
-            places = marker(style.hints).ahead(
+        found = marker(style.hints) if style.hints else None
+        if found:
+            places = found.ahead(
                 places,
                 lambda place: [
                     Reading(place[3], place[1], schema) for _, schema in shards[place[1]]
@@ -253,7 +254,7 @@ class Extractor:
             )
         for number, task, start, text in places:
             for order, schema in shards[task]:
-                if task in style.only_marked and marker(style.hints).is_bare(text, task, schema):
+                if found and task in style.only_marked and found.is_bare(text, task, schema):
                     continue
                 prompt = render_prompt(task, schema, text, style)
                 yield _Question(number, order, task, start, text, schema, prompt)

@@ -51,8 +51,8 @@ class PromptStyle:
     prompts; `rationale` asks for a few words of reasoning before the answer; `demonstrations`
     are gold documents (in their JSON form) shown as worked examples in every prompt; `hints` names
     the tagger that marks likely names in the text: `jieba`, or a file, in the style beside a model
-    relative to it (module `hints`); of texts in which it sees nothing the tasks in `only_marked` are
-    not asked. A model taught before there were `occurrences` does not say them, hence their default.
+    relative to it (module `hints`); the tasks in `only_marked` are not asked of texts in which a
+    tagger that knows all labels asked for sees nothing. A model taught before there were `occurrences` does not say them, hence their default.
     """
 
     template: str = "zh-v1"
@@ -101,7 +101,8 @@ def check_style(style: PromptStyle, where: str = STYLE_FILE) -> None:
     """Check that the template exists and words what the style asks for.
 
     Raises:
-        ConfigError: unknown template or task, `steps` not 1 or 2, or no wording for two steps.
+        ConfigError: unknown template or task, `only_marked` without hints, `steps` not 1 or 2, or
+            no wording for two steps.
     """
     template = read_template(style.template)
     if style.steps not in (1, 2):
@@ -112,6 +113,8 @@ def check_style(style: PromptStyle, where: str = STYLE_FILE) -> None:
                 f"{where}: only_marked names no task {task!r}{near_miss(task, TASKS)}; "
                 f"tasks are {', '.join(TASKS)}"
             )
+    if style.only_marked and not style.hints:
+        raise ConfigError(f"{where}: only_marked needs hints, which mark the texts")
     if style.steps == 2 and TRIGGERS not in template.wordings:
         able = [name for name in template_names() if TRIGGERS in read_template(name).wordings]
         raise ConfigError(

@@ -121,12 +121,12 @@ class Schema:
         """The tasks for which the schema declares a type, in the order of TASKS."""
         return tuple(task for task in TASKS if self.types(task))
 
-    def names(self, task: str) -> frozenset[str]:
+    def answer_names(self, task: str) -> frozenset[str]:
         """Return all names that answers to a task may hold: labels, and slots of their items."""
-        return self._names[task]
+        return self._answer_names[task]
 
     @cached_property
-    def _names(self) -> dict[str, frozenset[str]]:
+    def _answer_names(self) -> dict[str, frozenset[str]]:
         slots = {
             "ner": (),
             "re": (name for relation in self.relations for name in relation.qualifiers),

@@ -8,7 +8,6 @@ are tagged many at once: the steps of a recurrent network wait for each other, t
 texts do not.
 """
 
-import json
 import struct
 from collections.abc import Sequence
 from importlib import resources
@@ -16,6 +15,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy
 from threadpoolctl import ThreadpoolController
 
@@ -77,6 +77,19 @@ class Weights(NamedTuple):
     heads: dict[str, Head]
 
 
+class _HeadNames(msgspec.Struct):
+    kinds: tuple[str, ...]
+    task: str
+    names: tuple[str, ...]
+
+
+class _Names(msgspec.Struct):
+    """What the file of a tagger says in words."""
+
+    characters: str
+    heads: dict[str, _HeadNames]
+
+
 def read_weights(path: Path) -> Weights:
     """Read the file of a tuned tagger, whose format is safetensors.
 
@@ -87,18 +100,18 @@ def read_weights(path: Path) -> Weights:
 
     try:
         with safe_open(str(path), "numpy") as file:
-            named = json.loads((file.metadata() or {})[_NAMES])
+            named = msgspec.json.decode((file.metadata() or {})[_NAMES], type=_Names)
             arrays = {name: file.get_tensor(name).astype("f4") for name in file.keys()}  # noqa: SIM118
-        characters = {c: row for row, c in enumerate(named["characters"], start=1)}
+        characters = {c: row for row, c in enumerate(named.characters, start=1)}
         heads = {}
-        for name, head in named["heads"].items():
+        for name, head in named.heads.items():
             own = {array: arrays.pop(f"{name}/{array}") for array in _OWN}
-            heads[name] = Head(tuple(head["kinds"]), own, head["task"], tuple(head["names"]))
+            heads[name] = Head(head.kinds, own, head.task, head.names)
         weights = Weights(characters, arrays, heads)
         _check(weights)
     except (
-        *(OSError, KeyError, ValueError, TypeError, AttributeError, IndexError),
-        SafetensorError,
+        *(OSError, KeyError, ValueError, TypeError, IndexError, RecursionError),
+        *(msgspec.DecodeError, SafetensorError),
     ) as error:
         raise ModelError(f"{path}: holds no tagger ({error})") from None
     return weights
@@ -114,10 +127,12 @@ def _check(weights: Weights) -> None:
         raise ValueError("no heads")
     tagger = Tagger(weights)
     for name, head in weights.heads.items():
+        if not head.kinds:
+            raise ValueError(f"{name}: no kinds of words")
         count = 2 * len(head.kinds) + 1
         if head.arrays["out"].shape[1] != count or head.arrays["after"].shape[0] != count:
             raise ValueError(f"{name}: scores for other than {count} tags")
-        tagger.tag([character * 2 for character in weights.characters][-1:], name)
+        tagger.tag(["".join(weights.characters)[-1:] + "\0"], name)
 
 
 def write_weights(path: Path, weights: Weights) -> None:
@@ -129,14 +144,13 @@ def write_weights(path: Path, weights: Weights) -> None:
         arrays |= {f"{name}/{array}": value for array, value in head.arrays.items()}
     order = sorted(weights.characters, key=weights.characters.__getitem__)
     heads = {
-        name: {"task": head.task, "names": head.names, "kinds": head.kinds}
-        for name, head in weights.heads.items()
+        name: _HeadNames(head.kinds, head.task, head.names) for name, head in weights.heads.items()
     }
-    names = {"characters": "".join(order), "heads": heads}
-    # One entry: safetensors writes several in an order that differs from run to run.
+    names = msgspec.json.encode(_Names("".join(order), heads)).decode()
     # safetensors writes the memory as it lies, whatever the strides.
     halves = {name: array.astype("f2", order="C") for name, array in arrays.items()}
-    save_file(halves, path, {_NAMES: json.dumps(names, ensure_ascii=False)})
+    # One entry of names: safetensors writes several in an order that differs from run to run.
+    save_file(halves, path, {_NAMES: names})
 
 
 def jieba_weights() -> Weights:
@@ -205,16 +219,14 @@ class _Reader:
         self.out, self.out_bias = head.arrays["out"], head.arrays["out_bias"]
         self.start, self.end = head.arrays["start"], head.arrays["end"]
         after = head.arrays["after"]
+        is_same = after.ndim == 1  # whatever begins next
         self.kinds = (OUTSIDE, *head.kinds, *head.kinds)
         self.first_inner = inner = len(head.kinds) + 1
         # (to, from); one row stands for all tags that begin something, if they score alike.
-        self.to_begin = after[None] if after.ndim == 1 else after[:, :inner].T.copy()
-        kinds = numpy.arange(1, inner)
+        self.to_begin = after[None] if is_same else after[:, :inner].T.copy()
         # From the beginning and from the inside of a kind to its inside.
-        is_same = after.ndim == 1
-        self.to_inner = [
-            0.0 if is_same else after[at, kinds + inner - 1] for at in (kinds, kinds + inner - 1)
-        ]
+        own = [numpy.arange(1, inner), numpy.arange(inner, 2 * inner - 1)]
+        self.to_inner = [0.0 if is_same else after[at, own[1]] for at in own]
 
 
 class Tagger:

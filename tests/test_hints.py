@@ -14,7 +14,7 @@ from chinchilla.instructions.records import build_records
 from chinchilla.pipeline import Extractor
 from chinchilla.prompt import PromptStyle, render_arguments, render_prompt
 from chinchilla.schema import EntityType, RelationType, Schema, read_schema
-from chinchilla.tagger import Head, Tagger, jieba_weights, write_weights
+from chinchilla.tagger import Head, Tagger, Weights, jieba_weights, write_weights
 
 TEXT = "王小明昨天在北京见到了总经理。"
 MARKED = "⟦PER⟧王小明⟦/⟧⟦TIME⟧昨天⟦/⟧在⟦LOC⟧北京⟦/⟧见到了总经理。"
@@ -27,8 +27,8 @@ def test_hints_stand_around_the_likely_names_of_a_text():
     assert MARKER.mark(TEXT, "ner", MSRA) == MARKED
 
 
-def own_marker(**heads: tuple[str, list[str]]) -> Marker:
-    """Return a marker with heads, each a task and names, that see what jieba's sees.
+def own_weights(**heads: tuple[str, list[str]]) -> Weights:
+    """Return a tagger with heads, each a task and names, that see what jieba's sees.
 
     Their first three kinds are those of a person, a place and a time.
     """
@@ -39,13 +39,18 @@ def own_marker(**heads: tuple[str, list[str]]) -> Marker:
         renamed = dict(zip(("PER", "LOC", "TIME"), names, strict=False))
         kinds = tuple(renamed.get(kind, kind) for kind in head.kinds)
         named[name] = Head(kinds, head.arrays, task, tuple(names))
-    return Marker(Tagger(weights._replace(heads=named)))
+    return weights._replace(heads=named)
 
 
-def test_a_tuned_tagger_marks_what_the_schema_asks_for_with_the_head_most_alike():
+def own_marker(**heads: tuple[str, list[str]]) -> Marker:
+    return Marker(Tagger(own_weights(**heads)))
+
+
+def test_a_tuned_tagger_marks_what_the_schema_asks_for_with_the_head_that_knows_it():
     own = own_marker(
-        wide=("ner", ["人名", "地名", "时间", "机构名", "国籍"]),
-        near=("ner", ["人名", "地名", "日子"]),
+        wide=("ner", ["地名", "人名", "时间", "机构名", "国籍"]),
+        near=("ner", ["人名", "地名", "日子", "机构名"]),
+        small=("ner", ["地名", "人名"]),
         events=("ee", ["交往-会见", "地名"]),
     )
     assert own.mark(TEXT, "ner", MSRA) == "⟦人名⟧王小明⟦/⟧昨天在⟦地名⟧北京⟦/⟧见到了总经理。"
@@ -141,12 +146,16 @@ def test_offsets_are_those_of_the_text_without_hints():
 @pytest.mark.parametrize(
     ("only", "schema", "asked"),
     [
-        ((), "msra", [TEXT, "无人。"]),
-        (("ner",), "msra", [TEXT]),
-        (("ner",), "duee", [TEXT, "无人。"]),
+        ((), "msra", ["⟦地名⟧北京⟦/⟧", "无人"]),
+        (("ner",), "msra", ["⟦地名⟧北京⟦/⟧"]),
+        (("ee",), "msra", ["⟦地名⟧北京⟦/⟧", "无人"]),
+        # 职位 is not known to the head: a text without marks may hold one.
+        (("ner",), "news", ["⟦地名⟧北京⟦/⟧", "无人"]),
     ],
 )
-def test_texts_without_marks_are_not_asked_of_where_the_style_says_so(only, schema, asked):
+def test_texts_without_marks_are_not_asked_of_where_the_style_says_so(
+    tmp_path, only, schema, asked
+):
     prompts = []
 
     class Backend:
@@ -155,21 +164,28 @@ def test_texts_without_marks_are_not_asked_of_where_the_style_says_so(only, sche
                 prompts.append(prompt.input)
                 yield Completion("北京⟦地名⟧", "stop")
 
-    extractor = Extractor(Engine("stub", Backend(), replace(STYLE, only_marked=only)), schema)
-    found = list(extractor.stream([Document("a", TEXT), Document("b", "无人。")]))
+    path = tmp_path / "tagger.weights"
+    write_weights(path, own_weights(names=("ner", ["人名", "地名", "时间", "机构名"])))
+    style = replace(STYLE, hints=str(path), only_marked=only)
+    extractor = Extractor(Engine("stub", Backend(), style), schema, ("ner",))
+    found = list(extractor.stream([Document("a", "北京"), Document("b", "无人")]))
     assert [document.id for document in found] == ["a", "b"]
-    assert prompts == [MARKED if text == TEXT else text for text in asked]
+    assert prompts == asked
 
 
-def test_texts_are_asked_of_where_no_head_knows_what_is_asked():
-    own = own_marker(names=("ner", ["药品"]))
-    assert not own.is_bare("无人。", "ner", MSRA)
-    assert own.is_bare("无人。", "ner", Schema("s", entities=(EntityType("药品"),)))
+def test_a_tagger_with_labels_of_its_own_does_not_say_that_a_text_is_bare():
+    assert MARKER.words("无人。", "ner", MSRA) == []
+    assert not MARKER.is_bare("无人。", "ner", MSRA)
+
+
+def test_a_style_with_only_marked_texts_needs_marks():
+    with pytest.raises(ConfigError, match="only_marked needs hints"):
+        PromptStyle.from_dict({"only_marked": ["ner"]})
 
 
 def test_a_style_that_names_no_task_is_told_so():
     with pytest.raises(ConfigError, match="only_marked names no task 'net'; did you mean 'ner'"):
-        PromptStyle.from_dict({"only_marked": ["net"]})
+        PromptStyle.from_dict({"only_marked": ["net"], "hints": JIEBA})
 
 
 def test_the_tagger_of_a_model_lies_beside_its_style(tmp_path):

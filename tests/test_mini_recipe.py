@@ -1,6 +1,7 @@
 """The recipe of the embedded model from corpus to card, on a corpus of invented sentences."""
 
 import json
+import re
 from pathlib import Path
 
 import msgspec
@@ -9,9 +10,12 @@ import yaml
 
 from chinchilla.engines import TAGGER_FILE, read_calibration
 from chinchilla.errors import ConfigError
+from chinchilla.instructions.records import Record
+from chinchilla.jsonl import read_values
 from chinchilla.pipeline import Extractor
 from chinchilla.tagger import jieba_weights
 from chinchilla.train import mini, mini_card
+from chinchilla.train.recipe import read_recipe
 
 NAMES = ["王明", "李华", "赵敏", "陈晨", "周正", "吴越"]
 PLACES = ["宁波", "台州", "湖州", "泉州"]
@@ -65,7 +69,7 @@ def work(tmp_path_factory) -> Path:
 
 @pytest.mark.slow
 def test_the_recipe_runs_from_corpus_to_card(work):
-    recipe = mini.read_recipe(work / "mini.yaml")
+    recipe = read_recipe(work / "mini.yaml")
     counts = mini.prepare(recipe, work, work)
     # Sentences that differ from those kept aside in two names only are near duplicates.
     assert set(counts) == {"copy", "msra", "msra-follow"}
@@ -74,6 +78,10 @@ def test_the_recipe_runs_from_corpus_to_card(work):
     leaks = json.loads((work / "leaks.json").read_text())
     assert sum(leaks["msra"].values()) == 18
     assert leaks["raw"] == {"kept": 90, "run": 0}
+    followed = [row for _, row in read_values(work / "records" / "msra-follow.jsonl", Record)]
+    for record in followed:
+        marked = re.findall("⟦([^/]+?)⟧(.+?)⟦/⟧", record.input)
+        assert record.output == ("".join(f"{text}⟦{kind}⟧" for kind, text in marked) or "⟦⟧")
     mini.train(recipe, work)
     assert mini.export(recipe, work, work / "model") < 7e6
     rows = mini_card.evaluate(recipe, work, work / "model")
@@ -92,7 +100,7 @@ def test_the_recipe_runs_from_corpus_to_card(work):
 
 @pytest.mark.slow
 def test_training_goes_on_from_a_model_and_only_from_the_same(work, tmp_path):
-    recipe = mini.read_recipe(work / "mini.yaml")
+    recipe = read_recipe(work / "mini.yaml")
     mini.prepare(recipe, work, tmp_path)
     assert (tmp_path / TAGGER_FILE).read_bytes() == (work / TAGGER_FILE).read_bytes()
     for path in (work / "records").iterdir():
@@ -114,7 +122,7 @@ def test_training_goes_on_from_a_model_and_only_from_the_same(work, tmp_path):
 @pytest.mark.slow
 def test_a_tagger_is_kept_while_nothing_changes(work, monkeypatch):
     monkeypatch.setattr(mini, "tune", lambda *_, **__: jieba_weights())
-    recipe = mini.read_recipe(work / "mini.yaml")
+    recipe = read_recipe(work / "mini.yaml")
     folder = work / "kept"
     mini.prepare(recipe, work, folder)
     monkeypatch.setattr(mini, "tune", lambda *_, **__: pytest.fail("tuned again"))
@@ -123,17 +131,31 @@ def test_a_tagger_is_kept_while_nothing_changes(work, monkeypatch):
         mini.prepare(msgspec.structs.replace(recipe, seed=5), work, folder)
 
 
-@pytest.mark.slow
-def test_a_head_of_no_corpus_is_told_so(work, tmp_path):
-    recipe = mini.read_recipe(work / "mini.yaml")
-    tuning = msgspec.structs.replace(recipe.tagger, heads={"names": {"mrsa": 1}})
-    with pytest.raises(
-        ConfigError, match="head names: to be tuned on no corpus 'mrsa'; did you mean 'msra'"
-    ):
-        mini.prepare(msgspec.structs.replace(recipe, tagger=tuning), work, tmp_path)
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"tagger": {"heads": {"names": {"mrsa": 1}}}},
+            "head names: no corpus 'mrsa'; did you mean",
+        ),
+        (
+            {"weights": {"msra-folow": 1}},
+            "weights: no corpus 'msra-folow'; did you mean 'msra-follow'",
+        ),
+        ({"follow": {"boson": 9}}, "follow: no corpus 'boson'"),
+        ({"raw": {}}, "follow: needs a tagger, and raw text"),
+        ({"tagger": None}, "follow: needs a tagger, and raw text"),
+    ],
+)
+def test_a_recipe_that_names_what_it_does_not_hold_is_told_so(work, tmp_path, change, message):
+    value = yaml.safe_load((work / "mini.yaml").read_text(encoding="utf-8")) | change
+    path = tmp_path / "mini.yaml"
+    path.write_text(yaml.safe_dump(value, allow_unicode=True), encoding="utf-8")
+    with pytest.raises(ConfigError, match=message):
+        mini.prepare(read_recipe(path), work, tmp_path)
 
 
 def test_a_recipe_without_a_card_template_is_told_so(work):
-    recipe = mini.read_recipe(work / "mini.yaml")
+    recipe = read_recipe(work / "mini.yaml")
     with pytest.raises(ConfigError, match="no such file; the card"):
         mini_card.write_card(recipe, work, work / "model", work / "none.card.md")

@@ -2,12 +2,14 @@
 
 from itertools import product
 
+import msgspec
 import numpy
 import pytest
 import torch
+from safetensors.numpy import save_file
 
 from chinchilla.data import Argument, Document, Entity, Event, Mention, Relation
-from chinchilla.errors import ModelError
+from chinchilla.errors import ConfigError, ModelError
 from chinchilla.schema import EntityType, EventType, RelationType, Role, Schema
 from chinchilla.tagger import (
     OUTSIDE,
@@ -18,7 +20,7 @@ from chinchilla.tagger import (
     write_weights,
 )
 from chinchilla.train import tagger
-from chinchilla.train.tagger import Example, Lesson, lesson, made_eager, tune
+from chinchilla.train.tagger import Example, Lesson, Tuning, lesson, made_eager, tune
 
 TEXT = "顾长风昨天在北京试驾远航三号。"
 
@@ -208,3 +210,37 @@ def test_a_tagger_without_its_heads_or_kinds_is_told_so(tmp_path):
     write_weights(path, weights._replace(heads=short))
     with pytest.raises(ModelError, match="jieba: scores for other than 55 tags"):
         read_weights(path)
+    write_weights(path, weights._replace(heads={"jieba": head._replace(kinds=())}))
+    with pytest.raises(ModelError, match="jieba: no kinds of words"):
+        read_weights(path)
+
+
+@pytest.mark.parametrize(
+    "said", ['{"characters": "中", "heads": {"a": {"kinds": "人"}}}', "[" * 9999]
+)
+def test_a_tagger_that_says_nonsense_is_told_so(tmp_path, said):
+    path = tmp_path / "tagger.weights"
+    save_file({"embeddings": numpy.zeros((1, 128), "f2")}, path, {"chinchilla.tagger": said})
+    with pytest.raises(ModelError, match="holds no tagger"):
+        read_weights(path)
+
+
+@pytest.mark.parametrize(
+    ("tuning", "message"),
+    [
+        ({"heads": {"a.b": {"msra": 1}}}, "no name for a head: 'a.b'"),
+        ({"heads": {"jieba": {"msra": 1}}}, "no name for a head: 'jieba'"),
+        ({"heads": {"a": {}}}, "head a: needs corpora"),
+        ({"heads": {"a": {"msra": 0}}}, "head a: needs corpora, each once an epoch"),
+        ({"heads": {"a": {"msra": 1}}, "eager": {"er": 1.0}}, "eager names no task 'er'"),
+        ({"head": {}}, "unknown field `head`"),
+    ],
+)
+def test_what_could_not_be_tuned_is_told_so(tuning, message):
+    with pytest.raises(msgspec.ValidationError, match=message):
+        msgspec.convert({"heads": {}} | tuning, Tuning)
+
+
+def test_a_lesson_without_spans_is_told_so():
+    with pytest.raises(ConfigError, match="schema s: no span for the task ner"):
+        lesson([Document("d", TEXT)], SHIPS, "ner")

@@ -19,7 +19,7 @@ from chinchilla.scoring.pairing import Pair, pair_documents
 from chinchilla.scoring.registry import find_scorers, tally_documents
 from chinchilla.tagger import read_weights
 
-from .mini import Recipe
+from .recipe import Recipe
 
 # Section of the scores, its scorer, and what a reader is told beside the name of the corpus.
 _MEASURES = (
@@ -136,8 +136,12 @@ def _tagger_slots(model: Path) -> dict[str, str]:
     path = model / TAGGER_FILE
     if not path.is_file():
         return {}
-    width = read_weights(path).arrays["candidate.0"].shape[2]
-    return {"tagger_size": f"{path.stat().st_size / 1e6:.1f} MB", "tagger_width": str(width)}
+    weights = read_weights(path)
+    return {
+        "tagger_size": f"{path.stat().st_size / 1e6:.1f} MB",
+        "tagger_width": str(weights.arrays["candidate.0"].shape[2]),
+        "tagger_heads": ", ".join(weights.heads),
+    }
 
 
 def score_table(rows: list[Row]) -> str:

@@ -6,6 +6,7 @@ recurrence steps back by hand: torch's own autograd costs more than its arithmet
 """
 
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -16,16 +17,18 @@ import torch
 from torch import nn
 
 from chinchilla.data import Document, Entity, Located, Relation
+from chinchilla.errors import ConfigError
 from chinchilla.formats import annotated_items
-from chinchilla.hints import SUBJECT
-from chinchilla.schema import Schema
+from chinchilla.hints import JIEBA, SUBJECT
+from chinchilla.schema import TASKS, Schema
 from chinchilla.tagger import OUTSIDE, Head, Tagger, Weights, Word, jieba_weights, tag_names
 from chinchilla.text import windows
 
 # Longest piece of text, in characters.
 _LONGEST = 200
-# The head begins anew and learns faster than the rest.
+# The scores of tags begin anew and learn faster than the rest.
 _HEAD_RATE = 5
+_HEAD_NAME = re.compile(r"[A-Za-z0-9-]+")
 _FORBIDDEN = -1e4
 # Names in torch, which allows no dots.
 _BODY = ("embeddings", *(f"{part}.{n}" for part in ("input", "gates", "candidate") for n in (0, 1)))
@@ -59,12 +62,32 @@ class Tuning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     train: dict[str, Any] = {}
     eager: dict[str, float] = {}
 
+    def __post_init__(self) -> None:
+        """Refuse what could not be tuned.
+
+        Raises:
+            ValueError: names the head or the task.
+        """
+        for name, times in self.heads.items():
+            if not _HEAD_NAME.fullmatch(name) or name == JIEBA:
+                raise ValueError(f"tagger: no name for a head: {name!r}; use letters, digits and -")
+            if not times or min(times.values()) < 1:
+                raise ValueError(f"tagger, head {name}: needs corpora, each once an epoch or more")
+        for task in self.eager:
+            if task not in TASKS:
+                raise ValueError(
+                    f"tagger: eager names no task {task!r}; tasks are {', '.join(TASKS)}"
+                )
+
 
 def lesson(documents: Iterable[Document], schema: Schema, task: str) -> Lesson:
     """Return what gold documents tell of a task: spans by label and slot.
 
     Entities and triggers by type; objects of relations by predicate, subjects that are no object
     as `SUBJECT`; qualifiers and arguments by their slot.
+
+    Raises:
+        ConfigError: they tell of no span.
     """
     rows = Tagger().rows
     found: Counter[str] = Counter()
@@ -75,10 +98,12 @@ def lesson(documents: Iterable[Document], schema: Schema, task: str) -> Lesson:
         for start, end in windows(document.text, _LONGEST):
             inside = [(s - start, e - start, k) for s, e, k in spans if start <= s and e <= end]
             pieces.append((document.text[start:end], inside))
+    if not found:
+        raise ConfigError(f"documents for the schema {schema.name}: no span for the task {task}")
     kinds = tuple(sorted(found))
     number = {tag: i for i, tag in enumerate(tag_names(kinds))}
     examples = [Example(rows(text), _tags(len(text), inside, number)) for text, inside in pieces]
-    return Lesson(task, tuple(sorted(schema.names(task))), kinds, examples)
+    return Lesson(task, tuple(sorted(schema.answer_names(task))), kinds, examples)
 
 
 def made_eager(weights: Weights, eager: dict[str, float]) -> Weights:
@@ -147,9 +172,10 @@ def tune(
     torch.manual_seed(seed)
     start = jieba_weights()
     network = Network(start, lessons, dropout)
-    heads = [p for name, p in network.named_parameters() if ".out" in name]
-    rest = [p for name, p in network.named_parameters() if ".out" not in name]
-    groups = [{"params": rest, "rate": lr}, {"params": heads, "rate": lr * _HEAD_RATE}]
+    scores, rest = [], []
+    for name, parameter in network.named_parameters():
+        (scores if name.endswith((".out", ".out_bias")) else rest).append(parameter)
+    groups = [{"params": rest, "rate": lr}, {"params": scores, "rate": lr * _HEAD_RATE}]
     optimizer = torch.optim.Adam(groups, lr)
     batches = [
         batch
@@ -186,7 +212,7 @@ class Network(nn.Module):
         self.heads = nn.ModuleDict()
         for name, lesson in lessons.items():
             count = 2 * len(lesson.kinds) + 1
-            self.heads[name] = nn.ParameterDict(
+            self.heads[_module(name)] = nn.ParameterDict(
                 {
                     "bias_0": torch.tensor(own["bias.0"]),
                     "bias_1": torch.tensor(own["bias.1"]),
@@ -201,7 +227,7 @@ class Network(nn.Module):
 
     def loss(self, head: str, rows: Any, tags: Any, is_text: Any) -> Any:
         """Return the negative log likelihood of tags, summed over texts; all (length, texts)."""
-        own = self.heads[head]
+        own = self.heads[_module(head)]
         states = self._drop(nn.functional.embedding(rows, self.body["embeddings"]))
         for layer in (0, 1):
             with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -226,11 +252,16 @@ class Network(nn.Module):
             arrays = {name: self.body[_torch_name(name)].numpy().copy() for name in _BODY}
             heads = {}
             for name, lesson in lessons.items():
-                own = dict(self.heads[name].items())
+                own = dict(self.heads[_module(name)].items())
                 own["start"] = _barred(own["start"])
                 copied = {part.replace("s_", "s."): own[part].numpy().copy() for part in own}
                 heads[name] = Head(lesson.kinds, copied, lesson.task, lesson.names)
         return Weights(characters, arrays, heads)
+
+
+def _module(head: str) -> str:
+    """Return the name of a head in torch, where `keys` and the like are methods."""
+    return f"head-{head}"
 
 
 def _torch_name(name: str) -> str:
