@@ -119,3 +119,10 @@ def test_relations_of_one_name_get_labels_that_tell_them_apart():
     assert [r.label for r in schema.relations] == ["成立日期（机构→日期）", "成立日期（企业→日期）"]
     assert schema.relation_label("成立日期", "企业", "日期") == "成立日期（企业→日期）"
     assert schema.relation_label("成立日期", "人物", "日期") is None
+
+
+def test_answer_names_are_the_labels_and_slots_of_a_task(sample):
+    schema = read_schema(sample)
+    assert schema.answer_names("ner") == {"人名", "机构名"}
+    assert schema.answer_names("re") == {"任职", "职务"}
+    assert schema.answer_names("ee") == {"裁员", "裁员方", "环节"}

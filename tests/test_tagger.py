@@ -1,6 +1,8 @@
 """jieba's bundled tagger, run in numpy: words without gaps, best paths, one by one or together."""
 
+from collections.abc import Sequence
 from itertools import product
+from typing import Any
 
 import numpy
 import pytest
@@ -72,12 +74,7 @@ FACTORED = Head(
 FACTORED.arrays["start"][3:] -= 1e4
 
 
-@pytest.mark.parametrize("head", [jieba_weights().heads["jieba"], FACTORED])
-def test_the_path_found_is_the_best_of_all(head):
-    count = 2 * len(head.kinds) + 1
-    scores = RANDOM.normal(size=(2, 1, count)).astype("f4") * 3
-    reader = tagger._Reader(head, [numpy.ones(768, "f4")] * 2)
-    path = tagger._best_paths(scores, numpy.array([2]), reader)[:, 0].tolist()
+def chain_value(head: Head, scores: Any, path: Sequence[int]) -> float:
     tags, own = tag_names(head.kinds), head.arrays
 
     def after(first: int, second: int) -> float:
@@ -87,12 +84,23 @@ def test_the_path_found_is_the_best_of_all(head):
             return 0.0 if tags[first][:-1] == tags[second][:-1] else -1e4
         return float(own["after"][first])
 
-    def value(first: int, second: int) -> float:
-        chain = own["start"][first] + after(first, second) + own["end"][second]
-        return float(scores[0, 0, first] + scores[1, 0, second] + chain)
+    steps = sum(float(scores[t, tag]) for t, tag in enumerate(path))
+    ways = sum(after(a, b) for a, b in zip(path, path[1:], strict=False))
+    return float(own["start"][path[0]] + steps + ways + own["end"][path[-1]])
 
-    best = max(product(range(count), repeat=2), key=lambda pair: value(*pair))
-    assert tuple(path) == best
+
+@pytest.mark.parametrize(
+    ("head", "lengths"), [(jieba_weights().heads["jieba"], [2, 1]), (FACTORED, [4, 2, 1, 4])]
+)
+def test_the_paths_found_are_the_best_of_all(head, lengths):
+    count = 2 * len(head.kinds) + 1
+    scores = RANDOM.normal(size=(max(lengths), len(lengths), count)).astype("f4") * 3
+    reader = tagger._Reader(head, [numpy.ones(768, "f4")] * 2)
+    paths = tagger._best_paths(scores, numpy.array(lengths), reader)
+    for row, length in enumerate(lengths):
+        ways = product(range(count), repeat=length)
+        best = max(ways, key=lambda path: chain_value(head, scores[:, row], path))
+        assert tuple(paths[:length, row].tolist()) == best
 
 
 def test_a_jieba_without_the_tagger_is_told_so(monkeypatch, tmp_path):

@@ -58,6 +58,11 @@ def test_the_loss_counts_all_paths():
     total = torch.stack([value(path) for path in product(range(3), repeat=3)]).logsumexp(0)
     loss = tagger._chain_loss(scores, tags, is_text, start, after, end)
     assert torch.allclose(loss, total - value((outside, begin, inside)))
+    # Padding, of whatever score, changes nothing.
+    padded = torch.cat([scores, torch.randn(2, 1, 3)])
+    more = torch.tensor([[outside], [begin], [inside], [outside], [outside]])
+    is_text = torch.tensor([[True]] * 3 + [[False]] * 2)
+    assert torch.allclose(tagger._chain_loss(padded, more, is_text, start, after, end), loss)
 
 
 def told(document: Document, schema: Schema, task: str) -> str:
