@@ -45,7 +45,7 @@ _GATES = 3 * _WIDTH
 # The limit on threads is the process's: two taggers must not set and reset it across each other.
 _LOCK = Lock()
 # Padded characters tagged together, and texts: beyond these the tables leave the cache.
-_MOST_CHARACTERS, _MOST_TEXTS = 16_384, 64
+_MOST_CHARACTERS, _MOST_TEXTS = 16_384, 96
 
 
 class Head(NamedTuple):
