@@ -172,7 +172,8 @@ def tune(
     torch.manual_seed(seed)
     start = jieba_weights()
     network = Network(start, lessons, dropout)
-    scores, rest = [], []
+    scores: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
     for name, parameter in network.named_parameters():
         (scores if name.endswith((".out", ".out_bias")) else rest).append(parameter)
     groups = [{"params": rest, "rate": lr}, {"params": scores, "rate": lr * _HEAD_RATE}]
@@ -209,7 +210,7 @@ class Network(nn.Module):
         )
         own = start.heads["jieba"].arrays
         columns = own["out"].mean(1, keepdims=True), own["out_bias"].mean(keepdims=True)
-        self.heads = nn.ModuleDict()
+        self.heads: Any = nn.ModuleDict()
         for name, lesson in lessons.items():
             count = 2 * len(lesson.kinds) + 1
             self.heads[_module(name)] = nn.ParameterDict(
