@@ -52,7 +52,8 @@ class PromptStyle:
     are gold documents (in their JSON form) shown as worked examples in every prompt; `hints` names
     the tagger that marks likely names in the text: `jieba`, or a file, in the style beside a model
     relative to it (module `hints`); the tasks in `only_marked` are not asked of texts in which a
-    tagger that knows all labels asked for sees nothing. A model taught before there were `occurrences` does not say them, hence their default.
+    tagger that knows all labels asked for sees nothing. A model taught before there were
+    `occurrences` does not say them, hence their default.
     """
 
     template: str = "zh-v1"

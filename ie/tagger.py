@@ -52,8 +52,8 @@ class Head(NamedTuple):
     """What reads the tags of one way of annotating, float32.
 
     `kinds` of words give tags: outside (0), the beginning of each kind, the inside of each. It is
-    meant for prompts of a `task` whose answers may hold these `names`. `arrays` holds what is its own:
-    `bias.n` of the layers (6 w), `out` (2 w, tags), `out_bias`, and what a tag scores at the
+    meant for prompts of a `task` whose answers may hold these `names`. `arrays` holds what is its
+    own: `bias.n` of the layers (6 w), `out` (2 w, tags), `out_bias`, and what a tag scores at the
     `start`, at the `end` and `after` another, (from, to); or (from) where it is the same for all.
     """
 
