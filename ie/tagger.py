@@ -44,6 +44,8 @@ _WIDTH = 128
 _GATES = 3 * _WIDTH
 # The limit on threads is the process's: two taggers must not set and reset it across each other.
 _LOCK = Lock()
+# Vectors of pairs are whole multiples of this.
+PAIR_UNIT = 1 / 32
 # Padded characters tagged together, and texts: beyond these the tables leave the cache.
 _MOST_CHARACTERS, _MOST_TEXTS = 16_384, 96
 
@@ -69,7 +71,10 @@ class Weights(NamedTuple):
     `characters` gives each character its row of `embeddings` (rows, 128); row 0 is that of unknown
     ones. `arrays` holds, for the layers n = 0, 1 of width w (128 in jieba's) and both directions
     side by side, `input.n` (width below, 6 w), `gates.n` (2, w, 2 w: update, reset) and
-    `candidate.n` (2, w, w).
+    `candidate.n` (2, w, w). It may hold pairs of characters, read beside each: `pairs.rows`
+    (pairs, 2), rows of the embeddings, uint16 in ascending order; `pairs.vectors` (pairs, d), int8
+    in units of `PAIR_UNIT`; and `pairs.input` (2, d, 6 w), what a pair adds to the first layer's
+    input at its first and at its second character. See `train.pairs`.
     """
 
     characters: dict[str, int]
@@ -101,7 +106,7 @@ def read_weights(path: Path) -> Weights:
     try:
         with safe_open(str(path), "numpy") as file:
             named = msgspec.json.decode((file.metadata() or {})[_NAMES], type=_Names)
-            arrays = {name: file.get_tensor(name).astype("f4") for name in file.keys()}  # noqa: SIM118
+            arrays = {name: _wide(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
         characters = {c: row for row, c in enumerate(named.characters, start=1)}
         heads = {}
         for name, head in named.heads.items():
@@ -125,6 +130,10 @@ def _check(weights: Weights) -> None:
         )
     if not weights.heads:
         raise ValueError("no heads")
+    if has_pairs(weights.arrays):
+        pairs, vectors = (len(weights.arrays[f"pairs.{name}"]) for name in ("rows", "vectors"))
+        if pairs != vectors:
+            raise ValueError(f"{vectors} vectors for {pairs} pairs of characters")
     tagger = Tagger(weights)
     for name, head in weights.heads.items():
         if not head.kinds:
@@ -148,9 +157,16 @@ def write_weights(path: Path, weights: Weights) -> None:
     }
     names = msgspec.json.encode(_Names("".join(order), heads)).decode()
     # safetensors writes the memory as it lies, whatever the strides.
-    halves = {name: array.astype("f2", order="C") for name, array in arrays.items()}
+    halves = {
+        name: array.astype("f2" if array.dtype.kind == "f" else array.dtype, order="C")
+        for name, array in arrays.items()
+    }
     # One entry of names: safetensors writes several in an order that differs from run to run.
     save_file(halves, path, {_NAMES: names})
+
+
+def _wide(array: Any) -> Any:
+    return array.astype("f4") if array.dtype.kind == "f" else array
 
 
 def jieba_weights() -> Weights:
@@ -211,6 +227,50 @@ def tag_names(kinds: Sequence[str]) -> list[str]:
     return [OUTSIDE, *(f"{kind}-{place}" for place in "BI" for kind in kinds)]
 
 
+def has_pairs(arrays: dict[str, Any]) -> bool:
+    """Return whether a tagger reads pairs of characters."""
+    return "pairs.rows" in arrays
+
+
+def pair_codes(first: Any, second: Any) -> Any:
+    """Return a number for each pair of rows, in the order of the pairs."""
+    return (first.astype(numpy.int64) << 16) + second
+
+
+def pair_numbers(rows: Any, codes: Any) -> Any:
+    """Return which pair begins at each character.
+
+    Args:
+        rows: (length, …) of the embeddings, 0 where there is no known character.
+        codes: those of the pairs that there are, in ascending order.
+
+    Returns:
+        Numbers (length - 1, …), -1 where no pair begins.
+    """
+    wanted = pair_codes(rows[:-1], rows[1:])
+    at = numpy.searchsorted(codes, wanted).clip(max=len(codes) - 1)
+    return numpy.where(codes[at] == wanted, at, -1)
+
+
+class _Pairs:
+    """Pairs of characters made ready."""
+
+    def __init__(self, arrays: dict[str, Any], halved: Any) -> None:
+        self.codes = pair_codes(*arrays["pairs.rows"].T)
+        self.vectors = arrays["pairs.vectors"]
+        self.input = arrays["pairs.input"] * (halved * numpy.float32(PAIR_UNIT))
+
+    def add_to(self, inputs: Any, rows: Any) -> None:
+        """Add what the pairs around each character say to the input of the first layer."""
+        numbers = pair_numbers(rows, self.codes)
+        where = numbers >= 0
+        # Pairs recur, as characters do.
+        some, which = numpy.unique(numbers[where], return_inverse=True)
+        vectors = self.vectors[some].astype(numpy.float32)
+        for place, beside in enumerate((inputs[:-1], inputs[1:])):
+            beside[where] += (vectors @ self.input[place])[which]
+
+
 class _Reader:
     """A head made ready: gates are sigmoids, computed as tanh of half the argument."""
 
@@ -251,6 +311,7 @@ class Tagger:
             halved.append(numpy.repeat(numpy.array([0.5, 1.0] * 2, "f4"), [2 * width, width] * 2))
             gates = arrays[f"gates.{layer}"] * numpy.float32(0.5)
             self._layers.append((arrays[f"input.{layer}"] * halved[layer], gates, candidate))
+        self._pairs = _Pairs(arrays, halved[0]) if has_pairs(arrays) else None
         self._readers = {name: _Reader(head, halved) for name, head in self.heads.items()}
 
     def rows(self, text: str) -> list[int]:
@@ -289,6 +350,8 @@ class Tagger:
         some, which = numpy.unique(ids, return_inverse=True)
         weights, gates, candidate = self._layers[0]
         inputs = (self._embeddings[some] @ weights + reader.bias[0])[which.reshape(ids.shape)]
+        if self._pairs:
+            self._pairs.add_to(inputs, ids)
         states = _recur(inputs, is_text, gates, candidate)
         weights, gates, candidate = self._layers[1]
         inputs = states @ weights

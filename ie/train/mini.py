@@ -18,11 +18,12 @@ import msgspec
 from chinchilla.engines import TAGGER_FILE, write_style
 from chinchilla.errors import ConfigError
 from chinchilla.instructions.records import Record
-from chinchilla.jsonl import read_values
+from chinchilla.jsonl import read_lines, read_values
 from chinchilla.tagger import read_weights, write_weights
 
 from .mini_records import write_records
-from .mini_texts import RAW_FILE, Corpora, write_texts
+from .mini_texts import PAIRS_FILE, RAW_FILE, Corpora, write_texts
+from .pairs import Pairs, learn_pairs
 from .recipe import Recipe, check_recipe, labels_of, schema_of, style_of
 from .scratch import ModelShape, Scratch, ScratchConfig, Source
 from .scratch_tokenizer import EOS, build_tokenizer
@@ -141,14 +142,25 @@ def _tune_tagger(recipe: Recipe, tuning: Tuning, trains: Corpora, work: Path) ->
         schema = schema_of(first, trains[first], recipe)
         documents = [document for corpus in times for document in trains[corpus] * times[corpus]]
         lessons[name] = lesson(documents, schema, schema.tasks[0])
-    made = hashlib.sha256(msgspec.json.encode((settings, lessons))).hexdigest()
+    pairs = _pairs(tuning, trains, work, recipe.seed)
+    read = [] if pairs is None else [array.tobytes() for array in pairs]
+    made = hashlib.sha256(msgspec.json.encode((settings, lessons, read))).hexdigest()
     tuned, done = work / "tuned.weights", work / "tagger.sha256"
     if not (tuned.is_file() and done.is_file() and done.read_text("ascii") == made):
         done.unlink(missing_ok=True)
         log = partial(_log, work / "tagger.jsonl")
-        write_weights(tuned, tune(lessons, **settings, log=log))
+        write_weights(tuned, tune(lessons, pairs, **settings, log=log))
         done.write_text(made, "ascii")
     write_weights(work / TAGGER_FILE, made_eager(read_weights(tuned), tuning.eager))
+
+
+def _pairs(tuning: Tuning, trains: Corpora, work: Path, seed: int) -> Pairs | None:
+    """Return the pairs of characters that the tagger reads, of raw text and training texts."""
+    if not tuning.pairs:
+        return None
+    texts = [line.decode("utf-8") for _, line in read_lines(work / PAIRS_FILE)]
+    texts += [document.text for documents in trains.values() for document in documents]
+    return learn_pairs(texts, tuning.pairs, tuning.width, seed)
 
 
 def _log(path: Path, **values: Any) -> None:

@@ -23,6 +23,8 @@ _NEAR = 0.8
 _RUN, _BEGINNING = 24, 40
 # Not `raw.txt`, which a folder of corpora may hold.
 RAW_FILE = "raw-text.txt"
+# Raw text in which the tagger's pairs of characters are counted.
+PAIRS_FILE = "pairs-text.txt"
 
 # Documents by corpus.
 Corpora = dict[str, list[Document]]
@@ -44,7 +46,13 @@ def write_texts(recipe: Recipe, corpora: Path, work: Path) -> Corpora:
         trains[f"{name}-news"] = [_rename(document, names) for document in trains[name]]
     _write_characters(recipe, corpora, trains, work)
     if recipe.raw:
-        leaks["raw"] = _write_raw(recipe, corpora, devs, work)
+        lines, leaks["raw"] = _clean_lines(recipe.raw, corpora, devs)
+        random.Random(f"{recipe.seed}/raw").shuffle(lines)
+        (work / RAW_FILE).write_text("\n".join(lines), encoding="utf-8")
+    if recipe.tagger and recipe.tagger.pairs:
+        every = dict.fromkeys(recipe.tagger.read, 1)
+        lines, leaks["pairs"] = _clean_lines(every, corpora, devs)
+        (work / PAIRS_FILE).write_text("\n".join(lines), encoding="utf-8")
     (work / "leaks.json").write_text(json.dumps(leaks, indent=1), encoding="utf-8")
     return trains
 
@@ -135,10 +143,10 @@ def _write_characters(
     (work / "running.txt").write_text("".join(sample)[:2_000_000], encoding="utf-8")
 
 
-def _write_raw(
-    recipe: Recipe, corpora: Path, devs: dict[str, list[Document]], work: Path
-) -> Counter[str]:
-    """Write the raw text, every n-th line of each file, in random order to `raw-text.txt`.
+def _clean_lines(
+    files: dict[str, int], corpora: Path, devs: dict[str, list[Document]]
+) -> tuple[list[str], Counter[str]]:
+    """Return every n-th line of each file, and how many were kept.
 
     Left out: lines with a beginning seen before, and lines that share a run of characters
     with a dev text.
@@ -151,7 +159,7 @@ def _write_raw(
     }
     lines: dict[str, str] = {}
     counts: Counter[str] = Counter(kept=0, run=0)
-    for path, every in recipe.raw.items():
+    for path, every in files.items():
         for number, line in read_lines(corpora / path):
             text = line.decode("utf-8", "replace").strip()
             if number % every or text[:_BEGINNING] in lines:
@@ -160,7 +168,4 @@ def _write_raw(
             counts["run" if is_leak else "kept"] += 1
             if not is_leak:
                 lines[text[:_BEGINNING]] = text
-    kept = list(lines.values())
-    random.Random(f"{recipe.seed}/raw").shuffle(kept)
-    (work / RAW_FILE).write_text("\n".join(kept), encoding="utf-8")
-    return counts
+    return list(lines.values()), counts

@@ -2,17 +2,21 @@
 
 It starts from jieba's weights. What corpora mean by a place or an organisation differs, hence a head
 for each. A head has its own scores of tags and its own biases in the layers; the rest is shared. The
-recurrence steps back by hand: torch's own autograd costs more than its arithmetic.
+recurrence steps back by hand: torch's own autograd costs more than its arithmetic. Pairs of
+characters may be read too, whose vectors stay as raw text made them (see `pairs`).
 """
 
+import math
 import random
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import msgspec
+import numpy
 import torch
 from torch import nn
 
@@ -21,8 +25,22 @@ from chinchilla.errors import ConfigError
 from chinchilla.formats import annotated_items
 from chinchilla.hints import JIEBA, SUBJECT
 from chinchilla.schema import TASKS, Schema
-from chinchilla.tagger import OUTSIDE, Head, Tagger, Weights, Word, jieba_weights, tag_names
+from chinchilla.tagger import (
+    OUTSIDE,
+    PAIR_UNIT,
+    Head,
+    Tagger,
+    Weights,
+    Word,
+    has_pairs,
+    jieba_weights,
+    pair_codes,
+    pair_numbers,
+    tag_names,
+)
 from chinchilla.text import windows
+
+from .pairs import Pairs
 
 # Longest piece of text, in characters.
 _LONGEST = 200
@@ -55,12 +73,17 @@ class Tuning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     A head has the documents of corpora with one schema, each of them so many times an epoch. Once
     tuned, the heads of a task that is `eager` score so much more for every span: where labels are
-    many and each is unsure, the best path would be no span at all.
+    many and each is unsure, the best path would be no span at all. It reads so many `pairs` of
+    characters, the most frequent of the raw text `read`, with vectors of
+    `width`.
     """
 
     heads: dict[str, dict[str, int]]
     train: dict[str, Any] = {}
     eager: dict[str, float] = {}
+    pairs: int = 0
+    width: int = 128
+    read: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what could not be tuned.
@@ -73,6 +96,8 @@ class Tuning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 raise ValueError(f"tagger: no name for a head: {name!r}; use letters, digits and -")
             if not times or min(times.values()) < 1:
                 raise ValueError(f"tagger, head {name}: needs corpora, each once an epoch or more")
+        if self.pairs and not self.read:
+            raise ValueError("tagger: pairs of characters need raw text to be counted in: read")
         for task in self.eager:
             if task not in TASKS:
                 raise ValueError(
@@ -154,23 +179,24 @@ def _tags(length: int, spans: list[Word], number: dict[str, int]) -> list[int]:
 
 def tune(
     lessons: dict[str, Lesson],
+    pairs: Pairs | None = None,
     *,
     epochs: int = 6,
     lr: float = 2e-3,
     dropout: float = 0.15,
-    characters: int = 6_000,
+    characters: int = 4_000,
+    together: int = 2,
     seed: int = 0,
-    threads: int = 2,
     log: Callable[..., None] | None = None,
 ) -> Weights:
     """Return jieba's tagger tuned on lessons, with a head for each.
 
-    The rate falls linearly to zero; a step reads about `characters` of like lengths. The
-    number of threads decides the last bits.
+    It reads the given pairs beside characters. The rate falls linearly to zero; a
+    step reads as many batches `together`, each by a thread of its own: about `characters` of
+    like lengths for one head.
     """
-    torch.set_num_threads(threads)
-    torch.manual_seed(seed)
-    start = jieba_weights()
+    torch.set_num_threads(1)
+    start = _with_pairs(jieba_weights(), pairs)
     network = Network(start, lessons, dropout)
     scores: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []
@@ -178,26 +204,51 @@ def tune(
         (scores if name.endswith((".out", ".out_bias")) else rest).append(parameter)
     groups = [{"params": rest, "rate": lr}, {"params": scores, "rate": lr * _HEAD_RATE}]
     optimizer = torch.optim.Adam(groups, lr)
+    parameters = [*rest, *scores]
     batches = [
         batch
         for epoch in range(epochs)
         for batch in _batches(lessons, characters, f"{seed}/{epoch}")
     ]
+    steps = math.ceil(len(batches) / together)
     started, total = time.monotonic(), 0.0
-    for step, (head, batch) in enumerate(batches):
-        for group in optimizer.param_groups:
-            group["lr"] = group["rate"] * (1 - step / len(batches))
-        loss = network.loss(head, *_pad(batch)) / len(batch)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        optimizer.step()
-        total += loss.item()
-        if log and (step + 1) % 100 == 0:
-            seconds = round(time.monotonic() - started)
-            log(stage="tagger", step=step + 1, of=len(batches), loss=total / 100, seconds=seconds)
-            total = 0.0
-    return network.weights(start.characters, lessons)
+
+    def gradients(number: int) -> tuple[float, Sequence[Any]]:
+        head, batch = batches[number]
+        generator = torch.Generator().manual_seed(seed * len(batches) + number)
+        loss = network.loss(head, *_pad(batch), generator) / len(batch)
+        return loss.item(), torch.autograd.grad(loss, parameters, allow_unused=True)
+
+    with ThreadPoolExecutor(together) as pool:
+        for step in range(steps):
+            for group in optimizer.param_groups:
+                group["lr"] = group["rate"] * (1 - step / steps)
+            some = range(step * together, min(len(batches), (step + 1) * together))
+            found = list(pool.map(gradients, some))
+            for parameter, *parts in zip(parameters, *(parts for _, parts in found), strict=True):
+                known = [part for part in parts if part is not None]
+                parameter.grad = sum(known) / len(some) if known else None
+            nn.utils.clip_grad_norm_(parameters, 5.0)
+            optimizer.step()
+            total += sum(loss for loss, _ in found) / len(some)
+            if log and (step + 1) % 100 == 0:
+                seconds = round(time.monotonic() - started)
+                log(stage="tagger", step=step + 1, of=steps, loss=total / 100, seconds=seconds)
+                total = 0.0
+    return network.weights(start, lessons)
+
+
+def _with_pairs(weights: Weights, pairs: Pairs | None) -> Weights:
+    """Return the weights with pairs of characters, which say nothing yet."""
+    if pairs is None:
+        return weights
+    width = weights.arrays["input.0"].shape[1]
+    read = {
+        "pairs.rows": pairs.rows,
+        "pairs.vectors": pairs.vectors,
+        "pairs.input": numpy.zeros((2, pairs.vectors.shape[1], width), "f4"),
+    }
+    return weights._replace(arrays=weights.arrays | read)
 
 
 class Network(nn.Module):
@@ -205,8 +256,15 @@ class Network(nn.Module):
 
     def __init__(self, start: Weights, lessons: dict[str, Lesson], dropout: float) -> None:
         super().__init__()
+        self.learnt = _BODY
+        if has_pairs(start.arrays):
+            self.learnt = (*_BODY, "pairs.input")
+            self.codes = pair_codes(*start.arrays["pairs.rows"].T)
+            vectors = torch.tensor(start.arrays["pairs.vectors"]).float() * PAIR_UNIT
+            # The last row, -1, is that of no pair.
+            self.vectors = nn.functional.pad(vectors, (0, 0, 0, 1))
         self.body = nn.ParameterDict(
-            {_torch_name(name): torch.tensor(start.arrays[name]) for name in _BODY}
+            {_torch_name(name): torch.tensor(start.arrays[name]) for name in self.learnt}
         )
         own = start.heads["jieba"].arrays
         columns = own["out"].mean(1, keepdims=True), own["out_bias"].mean(keepdims=True)
@@ -224,40 +282,55 @@ class Network(nn.Module):
                     "after": torch.zeros(count),
                 }
             )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = dropout
 
-    def loss(self, head: str, rows: Any, tags: Any, is_text: Any) -> Any:
-        """Return the negative log likelihood of tags, summed over texts; all (length, texts)."""
+    def loss(self, head: str, rows: Any, tags: Any, is_text: Any, generator: Any) -> Any:
+        """Return the negative log likelihood of tags, summed over texts; all (length, texts).
+
+        The generator decides which units are dropped.
+        """
         own = self.heads[_module(head)]
-        states = self._drop(nn.functional.embedding(rows, self.body["embeddings"]))
+        embedded = nn.functional.embedding(rows, self.body["embeddings"])
+        states = self._drop(embedded, generator)
         for layer in (0, 1):
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 inputs = states @ self.body[f"input_{layer}"]
+                if not layer and "pairs.input" in self.learnt:
+                    inputs = inputs + self._said_by_pairs(rows, generator)
             states = _Recurrence.apply(  # type: ignore[no-untyped-call]
                 inputs.float() + own[f"bias_{layer}"],
                 is_text,
                 self.body[f"gates_{layer}"],
                 self.body[f"candidate_{layer}"],
             )
-            states = self._drop(states)
+            states = self._drop(states, generator)
         scores = states @ own["out"] + own["out_bias"]
         return _chain_loss(scores, tags, is_text, _barred(own["start"]), own["after"], own["end"])
 
-    def _drop(self, states: Any) -> Any:
-        """Drop the same units at all steps of a text (Gal and Ghahramani 2016)."""
-        return states * self.dropout(torch.ones_like(states[:1]))
+    def _said_by_pairs(self, rows: Any, generator: Any) -> Any:
+        """Return what pairs add to the input of the first layer, (length, texts, width)."""
+        numbers = pair_numbers(rows.numpy(), self.codes)
+        vectors = self._drop(self.vectors[torch.from_numpy(numbers)], generator)
+        to_first, to_second = (vectors @ project for project in self.body["pairs_input"])
+        pad = nn.functional.pad
+        return pad(to_first, (0, 0, 0, 0, 0, 1)) + pad(to_second, (0, 0, 0, 0, 1, 0))
 
-    def weights(self, characters: dict[str, int], lessons: dict[str, Lesson]) -> Weights:
-        """Return the parameters as the tagger reads them."""
+    def _drop(self, states: Any, generator: Any) -> Any:
+        """Drop the same units at all steps of a text (Gal and Ghahramani 2016)."""
+        is_kept = torch.rand(states.shape[1:], generator=generator) >= self.dropout
+        return states * (is_kept / (1 - self.dropout))
+
+    def weights(self, start: Weights, lessons: dict[str, Lesson]) -> Weights:
+        """Return the parameters as the tagger reads them, and what did not learn."""
         with torch.no_grad():
-            arrays = {name: self.body[_torch_name(name)].numpy().copy() for name in _BODY}
+            learnt = {name: self.body[_torch_name(name)].numpy().copy() for name in self.learnt}
             heads = {}
             for name, lesson in lessons.items():
                 own = dict(self.heads[_module(name)].items())
                 own["start"] = _barred(own["start"])
                 copied = {part.replace("s_", "s."): own[part].numpy().copy() for part in own}
                 heads[name] = Head(lesson.kinds, copied, lesson.task, lesson.names)
-        return Weights(characters, arrays, heads)
+        return Weights(start.characters, start.arrays | learnt, heads)
 
 
 def _module(head: str) -> str:
