@@ -13,7 +13,7 @@ from chinchilla.errors import ConfigError
 from chinchilla.instructions.records import Record
 from chinchilla.jsonl import read_values
 from chinchilla.pipeline import Extractor
-from chinchilla.tagger import jieba_weights
+from chinchilla.tagger import jieba_weights, read_weights
 from chinchilla.train import mini, mini_card
 from chinchilla.train.recipe import read_recipe
 
@@ -46,12 +46,13 @@ def work(tmp_path_factory) -> Path:
         "tagger": {
             "train": {"epochs": 1, "characters": 200},
             "heads": {"msra": {"msra": 2}},
+            **{"pairs": 30, "width": 4, "read": ["raw.txt"]},
         },
         "follow": {"msra": 20},
         "calibrate": ["msra"],
         "unseen": {"cluener": {"converter": "cluener", "dev": ["unseen.json"], "first": 1}},
         "build": {"subset": [0.0], "shuffle": [0.0], "copies": 4, "empty_kept": 1.0},
-        "more": {"steps": 2, "raw_share": 0.0},
+        "more": {"steps": 2, "raw_share": 0.0, "dropout": 0.1},
         "weights": {"copy": 1, "msra": 9, "msra-follow": 2},
         "substitute": {"corpora": ["msra"], "share": 0.5, "alike": [["人名"]]},
         "raw": {"raw.txt": 1},
@@ -77,7 +78,8 @@ def test_the_recipe_runs_from_corpus_to_card(work):
     assert 0 < counts["msra"] <= 36
     leaks = json.loads((work / "leaks.json").read_text())
     assert sum(leaks["msra"].values()) == 18
-    assert leaks["raw"] == {"kept": 90, "run": 0}
+    assert leaks["raw"] == leaks["pairs"] == {"kept": 90, "run": 0}
+    assert read_weights(work / TAGGER_FILE).arrays["pairs.vectors"].shape == (30, 4)
     followed = [row for _, row in read_values(work / "records" / "msra-follow.jsonl", Record)]
     for record in followed:
         marked = re.findall("⟦([^/]+?)⟧(.+?)⟦/⟧", record.input)

@@ -78,7 +78,8 @@ def weights(run):
     return {name: value.clone() for name, value in run.model.state_dict().items()}
 
 
-def test_a_killed_run_goes_on_to_the_same_weights(records, tmp_path):
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_a_killed_run_goes_on_to_the_same_weights(records, tmp_path, dropout):
     tokenizer = build_tokenizer(CHARACTERS, LABELS)
 
     class Killed(Scratch):
@@ -87,7 +88,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(records, tmp_path):
                 raise KeyboardInterrupt
             return super()._update(*arguments)
 
-    recipe = config(records, raw_share=1.0, raw_until=5, raw_length=7)
+    recipe = config(records, raw_share=1.0, raw_until=5, raw_length=7, dropout=dropout)
     texts = "甲乙丙" * 50, CHARACTERS, LABELS, "甲在京会见了乙\n丙在沪\n" * 40
     straight = Scratch(recipe, tokenizer, tmp_path / "straight")
     straight.train(*texts)
@@ -98,6 +99,24 @@ def test_a_killed_run_goes_on_to_the_same_weights(records, tmp_path):
     resumed.train(*texts)
     left, right = weights(straight), weights(resumed)
     assert all(bool((left[name] == right[name]).all()) for name in left)
+
+
+def test_dropout_changes_what_is_learnt_and_nothing_afterwards(records, tmp_path):
+    import torch
+
+    tokenizer = build_tokenizer(CHARACTERS, LABELS)
+    plain, dropped = (
+        Scratch(config(records, copy_steps=0, dropout=share), tokenizer, tmp_path / str(share))
+        for share in (0.0, 0.3)
+    )
+    for run in (plain, dropped):
+        run.train("", CHARACTERS, LABELS)
+    left, right = weights(plain), weights(dropped)
+    assert left.keys() == right.keys()
+    assert not all(bool((left[name] == right[name]).all()) for name in left)
+    dropped.model.eval()
+    ids = torch.tensor([[1, 2, 3]])
+    assert torch.equal(dropped.model(ids).logits, dropped.model(ids).logits)
 
 
 def test_the_loss_falls_and_is_logged(records, tmp_path):

@@ -238,6 +238,7 @@ def test_a_tagger_that_says_nonsense_is_told_so(tmp_path, said):
         ({"heads": {"a": {}}}, "head a: needs corpora"),
         ({"heads": {"a": {"msra": 0}}}, "head a: needs corpora, each once an epoch"),
         ({"heads": {"a": {"msra": 1}}, "eager": {"er": 1.0}}, "eager names no task 'er'"),
+        ({"heads": {"a": {"msra": 1}}, "pairs": 9}, "need raw text to be counted in"),
         ({"head": {}}, "unknown field `head`"),
     ],
 )

@@ -54,6 +54,9 @@ class ScratchConfig:
 
     At first `raw_share` of the steps read raw text in pieces of `raw_length` tokens, every token
     a target; the share falls linearly to none at step `raw_until`.
+
+    `dropout` is of what attention and feed-forward layers add, while reading records; copying is
+    learnt without.
     """
 
     sources: dict[str, Source]
@@ -65,6 +68,7 @@ class ScratchConfig:
     warmup: int = 100
     decay: float = 0.3
     weight_decay: float = 0.01
+    dropout: float = 0.0
     raw_share: float = 0.0
     raw_until: int = 0
     raw_length: int = 255
@@ -101,6 +105,8 @@ class Scratch:
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(config.seed)
         self.model = _new_model(config.shape, tokenizer.get_vocab_size())
+        if config.dropout:
+            _add_dropout(self.model, config.dropout)
         self._forward = (
             torch.compile(self.model.model, dynamic=True) if config.compile else self.model.model
         )
@@ -135,6 +141,7 @@ class Scratch:
 
     def _run_copying(self, running: str, alphabet: Sequence[str], labels: Sequence[str]) -> None:
         config = self.config
+        self.model.eval()
         rng = random.Random(f"{config.seed}/copy/{self.copy_step}")
         losses: list[float] = []
         clock = _Clock(config.save_minutes)
@@ -162,7 +169,10 @@ class Scratch:
         self._save()
 
     def _run_records(self, raw: str) -> None:
+        import torch
+
         config = self.config
+        self.model.train()
         # After a resume the batches already seen are skipped, not trained again.
         seen = sum(self._is_raw(raw, step) for step in range(self.step))
         pieces = islice(self._raw_batches(raw), seen, None)
@@ -172,6 +182,7 @@ class Scratch:
         while self.step < config.steps:
             is_raw = self._is_raw(raw, self.step)
             batch = next(pieces if is_raw else batches)
+            torch.manual_seed(config.seed + self.step)  # what is dropped, after a resume too
             losses["raw_loss" if is_raw else "loss"].append(self._update(batch, self._rate()))
             tokens += sum(map(len, batch))
             self.step += 1
@@ -352,6 +363,18 @@ def _new_model(shape: ModelShape, vocabulary: int) -> Any:
         "pad_token_id": 0,
     }
     return LlamaForCausalLM(LlamaConfig(**values))
+
+
+def _add_dropout(model: Any, share: float) -> None:
+    """Drop a share of what each part of each layer adds, in training."""
+    import torch
+
+    def drop(part: Any, inputs: Any, output: Any) -> Any:
+        return torch.nn.functional.dropout(output, share, part.training)
+
+    for layer in model.model.layers:
+        layer.self_attn.o_proj.register_forward_hook(drop)
+        layer.mlp.down_proj.register_forward_hook(drop)
 
 
 def _optimizers(model: Any, config: ScratchConfig) -> list[Any]:
