@@ -9,10 +9,11 @@ texts do not.
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from threading import Lock
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
@@ -75,11 +76,14 @@ class Weights(NamedTuple):
     (pairs, 2), rows of the embeddings, uint16 in ascending order; `pairs.vectors` (pairs, d), int8
     in units of `PAIR_UNIT`; and `pairs.input` (2, d, 6 w), what a pair adds to the first layer's
     input at its first and at its second character. See `train.pairs`.
+
+    `apart` holds, by task, arrays that stand in place of those for the heads of the task.
     """
 
     characters: dict[str, int]
     arrays: dict[str, Any]
     heads: dict[str, Head]
+    apart: Mapping[str, dict[str, Any]] = MappingProxyType({})
 
 
 class _HeadNames(msgspec.Struct):
@@ -112,7 +116,11 @@ def read_weights(path: Path) -> Weights:
         for name, head in named.heads.items():
             own = {array: arrays.pop(f"{name}/{array}") for array in _OWN}
             heads[name] = Head(head.kinds, own, head.task, head.names)
-        weights = Weights(characters, arrays, heads)
+        apart: dict[str, dict[str, Any]] = {}
+        for name in [name for name in arrays if ":" in name]:
+            task, _, array = name.partition(":")
+            apart.setdefault(task, {})[array] = arrays.pop(name)
+        weights = Weights(characters, arrays, heads, apart)
         _check(weights)
     except (
         *(OSError, KeyError, ValueError, TypeError, IndexError, RecursionError),
@@ -149,6 +157,8 @@ def write_weights(path: Path, weights: Weights) -> None:
     from safetensors.numpy import save_file
 
     arrays = dict(weights.arrays)
+    for task, others in weights.apart.items():
+        arrays |= {f"{task}:{array}": value for array, value in others.items()}
     for name, head in weights.heads.items():
         arrays |= {f"{name}/{array}": value for array, value in head.arrays.items()}
     order = sorted(weights.characters, key=weights.characters.__getitem__)
@@ -271,11 +281,28 @@ class _Pairs:
             beside[where] += (vectors @ self.input[place])[which]
 
 
-class _Reader:
-    """A head made ready: gates are sigmoids, computed as tanh of half the argument."""
+class _Body:
+    """Embeddings, layers and pairs made ready: gates are sigmoids, computed as tanh of half."""
 
-    def __init__(self, head: Head, halved: Sequence[Any]) -> None:
-        self.bias = [head.arrays[f"bias.{layer}"] * halved[layer] for layer in (0, 1)]
+    def __init__(self, arrays: dict[str, Any]) -> None:
+        self.embeddings = arrays["embeddings"]
+        self.layers, self.halved = [], []
+        for layer in (0, 1):
+            candidate = arrays[f"candidate.{layer}"]
+            width = candidate.shape[2]
+            halved = numpy.repeat(numpy.array([0.5, 1.0] * 2, "f4"), [2 * width, width] * 2)
+            gates = arrays[f"gates.{layer}"] * numpy.float32(0.5)
+            self.layers.append((arrays[f"input.{layer}"] * halved, gates, candidate))
+            self.halved.append(halved)
+        self.pairs = _Pairs(arrays, self.halved[0]) if has_pairs(arrays) else None
+
+
+class _Reader:
+    """A head made ready, with the body that it reads with."""
+
+    def __init__(self, head: Head, body: _Body) -> None:
+        self.body = body
+        self.bias = [head.arrays[f"bias.{layer}"] * body.halved[layer] for layer in (0, 1)]
         self.out, self.out_bias = head.arrays["out"], head.arrays["out_bias"]
         self.start, self.end = head.arrays["start"], head.arrays["end"]
         after = head.arrays["after"]
@@ -299,20 +326,16 @@ class Tagger:
             ModelError: see `jieba_weights`.
         """
         self._libraries = ThreadpoolController()
-        characters, arrays, self.heads = weights or jieba_weights()
+        weights = weights or jieba_weights()
+        characters, self.heads = weights.characters, weights.heads
         self._rows = characters | {
             c: characters[taught] for c, taught in _TAUGHT.items() if taught in characters
         }
-        self._embeddings = arrays["embeddings"]
-        self._layers, halved = [], []
-        for layer in (0, 1):
-            candidate = arrays[f"candidate.{layer}"]
-            width = candidate.shape[2]
-            halved.append(numpy.repeat(numpy.array([0.5, 1.0] * 2, "f4"), [2 * width, width] * 2))
-            gates = arrays[f"gates.{layer}"] * numpy.float32(0.5)
-            self._layers.append((arrays[f"input.{layer}"] * halved[layer], gates, candidate))
-        self._pairs = _Pairs(arrays, halved[0]) if has_pairs(arrays) else None
-        self._readers = {name: _Reader(head, halved) for name, head in self.heads.items()}
+        body = _Body(weights.arrays)
+        apart = {task: _Body(weights.arrays | own) for task, own in weights.apart.items()}
+        self._readers = {
+            name: _Reader(head, apart.get(head.task, body)) for name, head in self.heads.items()
+        }
 
     def rows(self, text: str) -> list[int]:
         """Return the row of `embeddings` of each character."""
@@ -348,12 +371,13 @@ class Tagger:
         is_text = numpy.arange(steps)[:, None] < lengths
         # Characters recur: the first layer's input is computed once for each.
         some, which = numpy.unique(ids, return_inverse=True)
-        weights, gates, candidate = self._layers[0]
-        inputs = (self._embeddings[some] @ weights + reader.bias[0])[which.reshape(ids.shape)]
-        if self._pairs:
-            self._pairs.add_to(inputs, ids)
+        body = reader.body
+        weights, gates, candidate = body.layers[0]
+        inputs = (body.embeddings[some] @ weights + reader.bias[0])[which.reshape(ids.shape)]
+        if body.pairs:
+            body.pairs.add_to(inputs, ids)
         states = _recur(inputs, is_text, gates, candidate)
-        weights, gates, candidate = self._layers[1]
+        weights, gates, candidate = body.layers[1]
         inputs = states @ weights
         inputs += reader.bias[1]
         states = _recur(inputs, is_text, gates, candidate)

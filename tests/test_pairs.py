@@ -8,10 +8,10 @@ from chinchilla import tagger
 from chinchilla.errors import ConfigError, ModelError
 from chinchilla.tagger import Tagger, jieba_weights, read_weights, write_weights
 from chinchilla.train.pairs import Pairs, learn_pairs
-from chinchilla.train.tagger import Network, _with_pairs
+from chinchilla.train.tagger import Network, with_pairs
 
-CITIES = "北京 上海 广州 武汉 西安".split()
-VERBS = "上涨 下跌 回落 飙升 震荡".split()
+CITIES = ["北京", "上海", "广州", "武汉", "西安"]
+VERBS = ["上涨", "下跌", "回落", "飙升", "震荡"]
 TEXTS = [
     text
     for round in range(30)
@@ -71,7 +71,7 @@ def test_a_pair_begins_where_both_its_characters_stand():
 @pytest.fixture
 def weights(pairs):
     """A tagger whose pairs say something."""
-    told = _with_pairs(jieba_weights(), pairs)
+    told = with_pairs(jieba_weights(), pairs)
     said = numpy.random.default_rng(0).normal(size=told.arrays["pairs.input"].shape) * 0.3
     return told._replace(arrays=told.arrays | {"pairs.input": said.astype("f4")})
 
@@ -90,7 +90,7 @@ def test_what_is_tuned_and_what_reads_add_the_same(weights):
     assert "，" not in spoken
 
 
-def test_texts_with_pairs_do_not_depend_on_what_is_read_beside(weights):
+def test_textswith_pairs_do_not_depend_on_what_is_read_beside(weights):
     reader = Tagger(weights)
     texts = ["", "北", "他在北京市开会", "股价回落了", "北京"]
     assert reader.tag(texts) == [reader.tag([text])[0] for text in texts]

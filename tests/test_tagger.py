@@ -95,7 +95,7 @@ def chain_value(head: Head, scores: Any, path: Sequence[int]) -> float:
 def test_the_paths_found_are_the_best_of_all(head, lengths):
     count = 2 * len(head.kinds) + 1
     scores = RANDOM.normal(size=(max(lengths), len(lengths), count)).astype("f4") * 3
-    reader = tagger._Reader(head, [numpy.ones(768, "f4")] * 2)
+    reader = tagger._Reader(head, tagger._Body(jieba_weights().arrays))
     paths = tagger._best_paths(scores, numpy.array(lengths), reader)
     for row, length in enumerate(lengths):
         ways = product(range(count), repeat=length)

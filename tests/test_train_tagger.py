@@ -20,7 +20,7 @@ from chinchilla.tagger import (
     write_weights,
 )
 from chinchilla.train import tagger
-from chinchilla.train.tagger import Example, Lesson, Tuning, lesson, made_eager, tune
+from chinchilla.train.tagger import Example, Lesson, Tuning, go_on, lesson, made_eager, tune
 
 TEXT = "顾长风昨天在北京试驾远航三号。"
 
@@ -130,7 +130,7 @@ def tuned():
         for document in documents
     ]
     lessons = {"first": lesson(documents, SHIPS, "ner"), "last": lesson(second, SHIPS, "ner")}
-    return tune(lessons, epochs=30, lr=3e-3, characters=60)
+    return tune(lessons, jieba_weights(), epochs=30, lr=3e-3, characters=30)
 
 
 @pytest.mark.parametrize(("head", "found"), [("first", (2, 4)), ("last", (7, 9))])
@@ -166,11 +166,37 @@ def test_it_comes_back_from_its_file(tuned, tmp_path):
 def test_the_same_data_and_seed_give_the_same_weights():
     data = [Example([5, 6, 7], [0, 1, 2]), Example([8, 9], [1, 2])] * 4
     lessons = {"ships": Lesson("ner", ("船",), ("船",), data)}
-    first, second = (tune(lessons, characters=12, seed=3) for _ in range(2))
+    first, second = (tune(lessons, jieba_weights(), characters=6, seed=3) for _ in range(2))
     for name, array in first.arrays.items():
         assert numpy.array_equal(array, second.arrays[name]), name
     for name, array in first.heads["ships"].arrays.items():
         assert numpy.array_equal(array, second.heads["ships"].arrays[name]), name
+
+
+def test_heads_that_go_on_have_a_body_of_their_own(tuned, tmp_path):
+    documents = [
+        Document(str(n), f"{n}月{name}号试航", (Entity("船", f"{name}号", 2, 4),))
+        for n, name in enumerate("甲乙丙丁戊己庚辛")
+    ]
+    lessons = {"first": lesson(documents, SHIPS, "ner")}
+    grown = go_on(tuned, lessons, "ner", epochs=3, characters=60)
+    assert set(grown.apart) == {"ner"}
+    assert not numpy.array_equal(grown.apart["ner"]["input.1"], tuned.arrays["input.1"])
+    assert "embeddings" not in grown.apart["ner"]
+    for name, array in tuned.arrays.items():
+        assert numpy.array_equal(grown.arrays[name], array), name
+    path = tmp_path / "tagger.weights"
+    write_weights(path, grown)
+    again = read_weights(path)
+    kept, made = (weights.apart["ner"]["gates.0"] for weights in (again, grown))
+    assert numpy.allclose(kept, made, rtol=1e-3, atol=1e-4)
+    texts = ["9月壬号试航", TEXT]
+    assert Tagger(again).tag(texts, "first") == Tagger(grown).tag(texts, "first")
+    scores = [
+        reader._scores([TEXT], numpy.array([len(TEXT)]), reader._readers["first"])
+        for reader in (Tagger(grown), Tagger(grown._replace(apart={})))
+    ]
+    assert not numpy.allclose(*scores)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\0" * 64])
@@ -238,6 +264,7 @@ def test_a_tagger_that_says_nonsense_is_told_so(tmp_path, said):
         ({"heads": {"a": {}}}, "head a: needs corpora"),
         ({"heads": {"a": {"msra": 0}}}, "head a: needs corpora, each once an epoch"),
         ({"heads": {"a": {"msra": 1}}, "eager": {"er": 1.0}}, "eager names no task 'er'"),
+        ({"heads": {"a": {"msra": 1}}, "apart": {"er": {}}}, "apart names no task 'er'"),
         ({"heads": {"a": {"msra": 1}}, "pairs": 9}, "need raw text to be counted in"),
         ({"head": {}}, "unknown field `head`"),
     ],

@@ -19,7 +19,7 @@ from chinchilla.engines import TAGGER_FILE, write_style
 from chinchilla.errors import ConfigError
 from chinchilla.instructions.records import Record
 from chinchilla.jsonl import read_lines, read_values
-from chinchilla.tagger import read_weights, write_weights
+from chinchilla.tagger import jieba_weights, read_weights, write_weights
 
 from .mini_records import write_records
 from .mini_texts import PAIRS_FILE, RAW_FILE, Corpora, write_texts
@@ -27,7 +27,7 @@ from .pairs import Pairs, learn_pairs
 from .recipe import Recipe, check_recipe, labels_of, schema_of, style_of
 from .scratch import ModelShape, Scratch, ScratchConfig, Source
 from .scratch_tokenizer import EOS, build_tokenizer
-from .tagger import Tuning, lesson, made_eager, tune
+from .tagger import Tuning, go_on, lesson, made_eager, tune, with_pairs
 from .warm_start import warm_start
 
 
@@ -144,12 +144,16 @@ def _tune_tagger(recipe: Recipe, tuning: Tuning, trains: Corpora, work: Path) ->
         lessons[name] = lesson(documents, schema, schema.tasks[0])
     pairs = _pairs(tuning, trains, work, recipe.seed)
     read = [] if pairs is None else [array.tobytes() for array in pairs]
-    made = hashlib.sha256(msgspec.json.encode((settings, lessons, read))).hexdigest()
+    apart = {task: more | {"seed": recipe.seed} for task, more in tuning.apart.items()}
+    made = hashlib.sha256(msgspec.json.encode((settings, apart, lessons, read))).hexdigest()
     tuned, done = work / "tuned.weights", work / "tagger.sha256"
     if not (tuned.is_file() and done.is_file() and done.read_text("ascii") == made):
         done.unlink(missing_ok=True)
         log = partial(_log, work / "tagger.jsonl")
-        write_weights(tuned, tune(lessons, pairs, **settings, log=log))
+        start = with_pairs(jieba_weights(), pairs)
+        write_weights(tuned, tune(lessons, start, **settings, log=log))
+        for task, more in apart.items():
+            write_weights(tuned, go_on(read_weights(tuned), lessons, task, **more, log=log))
         done.write_text(made, "ascii")
     write_weights(work / TAGGER_FILE, made_eager(read_weights(tuned), tuning.eager))
 

@@ -33,7 +33,6 @@ from chinchilla.tagger import (
     Weights,
     Word,
     has_pairs,
-    jieba_weights,
     pair_codes,
     pair_numbers,
     tag_names,
@@ -44,8 +43,8 @@ from .pairs import Pairs
 
 # Longest piece of text, in characters.
 _LONGEST = 200
-# The scores of tags begin anew and learn faster than the rest.
-_HEAD_RATE = 5
+# The scores of tags begin anew and learn faster than the rest; less so where they go on.
+_HEAD_RATE, _GROWN_HEAD_RATE = 5, 2
 _HEAD_NAME = re.compile(r"[A-Za-z0-9-]+")
 _FORBIDDEN = -1e4
 # Names in torch, which allows no dots.
@@ -76,6 +75,8 @@ class Tuning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     many and each is unsure, the best path would be no span at all. It reads so many `pairs` of
     characters, the most frequent of the raw text `read`, with vectors of
     `width`.
+
+    Then the heads of a task go on `apart`, with these arguments of `tune` and a body of their own.
     """
 
     heads: dict[str, dict[str, int]]
@@ -84,6 +85,7 @@ class Tuning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pairs: int = 0
     width: int = 128
     read: tuple[str, ...] = ()
+    apart: dict[str, dict[str, Any]] = {}
 
     def __post_init__(self) -> None:
         """Refuse what could not be tuned.
@@ -98,11 +100,12 @@ class Tuning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 raise ValueError(f"tagger, head {name}: needs corpora, each once an epoch or more")
         if self.pairs and not self.read:
             raise ValueError("tagger: pairs of characters need raw text to be counted in: read")
-        for task in self.eager:
-            if task not in TASKS:
-                raise ValueError(
-                    f"tagger: eager names no task {task!r}; tasks are {', '.join(TASKS)}"
-                )
+        for name, tasks in (("eager", self.eager), ("apart", self.apart)):
+            for task in tasks:
+                if task not in TASKS:
+                    raise ValueError(
+                        f"tagger: {name} names no task {task!r}; tasks are {', '.join(TASKS)}"
+                    )
 
 
 def lesson(documents: Iterable[Document], schema: Schema, task: str) -> Lesson:
@@ -129,6 +132,19 @@ def lesson(documents: Iterable[Document], schema: Schema, task: str) -> Lesson:
     number = {tag: i for i, tag in enumerate(tag_names(kinds))}
     examples = [Example(rows(text), _tags(len(text), inside, number)) for text, inside in pieces]
     return Lesson(task, tuple(sorted(schema.answer_names(task))), kinds, examples)
+
+
+def go_on(weights: Weights, lessons: dict[str, Lesson], task: str, **settings: Any) -> Weights:
+    """Return tuned weights whose heads of one task went on alone, on a body of their own.
+
+    Settings are those of `tune`. The embeddings stay as they are, for all heads.
+    """
+    own = {name: lesson for name, lesson in lessons.items() if lesson.task == task}
+    grown = tune(own, weights, embeddings=False, **settings)
+    learnt = {n: a for n, a in grown.arrays.items() if a is not weights.arrays[n]}
+    learnt.pop("embeddings", None)
+    apart = {**weights.apart, task: learnt}
+    return weights._replace(heads=weights.heads | grown.heads, apart=apart)
 
 
 def made_eager(weights: Weights, eager: dict[str, float]) -> Weights:
@@ -179,8 +195,9 @@ def _tags(length: int, spans: list[Word], number: dict[str, int]) -> list[int]:
 
 def tune(
     lessons: dict[str, Lesson],
-    pairs: Pairs | None = None,
+    start: Weights,
     *,
+    embeddings: bool = True,
     epochs: int = 6,
     lr: float = 2e-3,
     dropout: float = 0.15,
@@ -189,20 +206,23 @@ def tune(
     seed: int = 0,
     log: Callable[..., None] | None = None,
 ) -> Weights:
-    """Return jieba's tagger tuned on lessons, with a head for each.
+    """Return a tagger tuned on lessons, with a head for each.
 
-    It reads the given pairs beside characters. The rate falls linearly to zero; a
+    It starts from jieba's weights, with pairs or without, or goes on from tuned ones and their heads.
+    `embeddings` says whether those learn too. The rate falls linearly to zero; a
     step reads as many batches `together`, each by a thread of its own: about `characters` of
     like lengths for one head.
     """
     torch.set_num_threads(1)
-    start = _with_pairs(jieba_weights(), pairs)
     network = Network(start, lessons, dropout)
+    network.body["embeddings"].requires_grad_(embeddings)
+    head_rate = _GROWN_HEAD_RATE if set(lessons) <= set(start.heads) else _HEAD_RATE
     scores: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []
     for name, parameter in network.named_parameters():
-        (scores if name.endswith((".out", ".out_bias")) else rest).append(parameter)
-    groups = [{"params": rest, "rate": lr}, {"params": scores, "rate": lr * _HEAD_RATE}]
+        if parameter.requires_grad:
+            (scores if name.endswith((".out", ".out_bias")) else rest).append(parameter)
+    groups = [{"params": rest, "rate": lr}, {"params": scores, "rate": lr * head_rate}]
     optimizer = torch.optim.Adam(groups, lr)
     parameters = [*rest, *scores]
     batches = [
@@ -238,7 +258,7 @@ def tune(
     return network.weights(start, lessons)
 
 
-def _with_pairs(weights: Weights, pairs: Pairs | None) -> Weights:
+def with_pairs(weights: Weights, pairs: Pairs | None) -> Weights:
     """Return the weights with pairs of characters, which say nothing yet."""
     if pairs is None:
         return weights
@@ -266,22 +286,11 @@ class Network(nn.Module):
         self.body = nn.ParameterDict(
             {_torch_name(name): torch.tensor(start.arrays[name]) for name in self.learnt}
         )
-        own = start.heads["jieba"].arrays
-        columns = own["out"].mean(1, keepdims=True), own["out_bias"].mean(keepdims=True)
         self.heads: Any = nn.ModuleDict()
         for name, lesson in lessons.items():
-            count = 2 * len(lesson.kinds) + 1
-            self.heads[_module(name)] = nn.ParameterDict(
-                {
-                    "bias_0": torch.tensor(own["bias.0"]),
-                    "bias_1": torch.tensor(own["bias.1"]),
-                    "out": torch.tensor(columns[0]).repeat(1, count),
-                    "out_bias": torch.tensor(columns[1]).repeat(count),
-                    "start": torch.zeros(count),
-                    "end": torch.zeros(count),
-                    "after": torch.zeros(count),
-                }
-            )
+            known = start.heads.get(name)
+            own = _grown_head(known) if known else _new_head(start, 2 * len(lesson.kinds) + 1)
+            self.heads[_module(name)] = nn.ParameterDict(own)
         self.dropout = dropout
 
     def loss(self, head: str, rows: Any, tags: Any, is_text: Any, generator: Any) -> Any:
@@ -328,9 +337,30 @@ class Network(nn.Module):
             for name, lesson in lessons.items():
                 own = dict(self.heads[_module(name)].items())
                 own["start"] = _barred(own["start"])
-                copied = {part.replace("s_", "s."): own[part].numpy().copy() for part in own}
+                copied = {_plain_name(part): own[part].numpy().copy() for part in own}
                 heads[name] = Head(lesson.kinds, copied, lesson.task, lesson.names)
-        return Weights(start.characters, start.arrays | learnt, heads)
+        return start._replace(arrays=start.arrays | learnt, heads=heads)
+
+
+def _new_head(start: Weights, count: int) -> dict[str, Any]:
+    """Return a head in torch for so many tags, which scores them alike, as the first one's mean."""
+    first = next(iter(start.heads.values())).arrays
+    return {
+        "bias_0": torch.tensor(first["bias.0"]),
+        "bias_1": torch.tensor(first["bias.1"]),
+        "out": torch.tensor(first["out"].mean(1, keepdims=True)).repeat(1, count),
+        "out_bias": torch.tensor(first["out_bias"].mean(keepdims=True)).repeat(count),
+        "start": torch.zeros(count),
+        "end": torch.zeros(count),
+        "after": torch.zeros(count),
+    }
+
+
+def _grown_head(head: Head) -> dict[str, Any]:
+    """Return a tuned head in torch."""
+    own = {_torch_name(name): torch.tensor(array) for name, array in head.arrays.items()}
+    own["start"] = own["start"] - _barred(torch.zeros(len(own["start"])))
+    return own
 
 
 def _module(head: str) -> str:
@@ -340,6 +370,10 @@ def _module(head: str) -> str:
 
 def _torch_name(name: str) -> str:
     return name.replace(".", "_")
+
+
+def _plain_name(name: str) -> str:
+    return re.sub(r"_(\d)$", r".\1", name)
 
 
 def _barred(start: Any) -> Any:
