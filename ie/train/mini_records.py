@@ -3,7 +3,7 @@
 import json
 import random
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from chinchilla import hints
@@ -83,7 +83,11 @@ def _substituted(
     """Records of the documents with other names in them; see `instructions.substitute`."""
     rng = random.Random(f"{recipe.seed}/{name}/substitute")
     share, alike = recipe.substitute["share"], _alike(found[name], found, recipe)
-    changed = (substitute(document, found[name], alike, share, rng) for document in documents)
+    times = recipe.substitute.get("times", {}).get(name, 1)
+    changed = (
+        substitute(document, found[name], alike, share, rng)
+        for document in chain.from_iterable([documents] * times)
+    )
     options = BuildOptions(style=style, shuffle=recipe.build["shuffle"][0], seed=recipe.seed)
     built = build_records((document for document in changed if document), lambda _: schema, options)
     return _fewer_empty(built, recipe.build["empty_kept"] / 2, recipe.seed)
