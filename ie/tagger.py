@@ -55,8 +55,8 @@ class Head(NamedTuple):
     """What reads the tags of one way of annotating, float32.
 
     `kinds` of words give tags: outside (0), the beginning of each kind, the inside of each. It is
-    meant for prompts of a `task` whose answers may hold these `names`. `arrays` holds what is its
-    own: `bias.n` of the layers (6 w), `out` (2 w, tags), `out_bias`, and what a tag scores at the
+    meant for prompts of a `task` whose answers may hold these `names`. It reads with the `body` of
+    that name, see `Weights`. `arrays` holds what is its own: `bias.n` of the layers (6 w), `out` (2 w, tags), `out_bias`, and what a tag scores at the
     `start`, at the `end` and `after` another, (from, to); or (from) where it is the same for all.
     """
 
@@ -64,6 +64,7 @@ class Head(NamedTuple):
     arrays: dict[str, Any]
     task: str = ""
     names: tuple[str, ...] = ()
+    body: str = ""
 
 
 class Weights(NamedTuple):
@@ -77,7 +78,7 @@ class Weights(NamedTuple):
     in units of `PAIR_UNIT`; and `pairs.input` (2, d, 6 w), what a pair adds to the first layer's
     input at its first and at its second character. See `train.pairs`.
 
-    `apart` holds, by task, arrays that stand in place of those for the heads of the task.
+    `apart` holds, by the name of a body, arrays that stand in place of those for its heads.
     """
 
     characters: dict[str, int]
@@ -90,6 +91,7 @@ class _HeadNames(msgspec.Struct):
     kinds: tuple[str, ...]
     task: str
     names: tuple[str, ...]
+    body: str = ""
 
 
 class _Names(msgspec.Struct):
@@ -115,11 +117,11 @@ def read_weights(path: Path) -> Weights:
         heads = {}
         for name, head in named.heads.items():
             own = {array: arrays.pop(f"{name}/{array}") for array in _OWN}
-            heads[name] = Head(head.kinds, own, head.task, head.names)
+            heads[name] = Head(head.kinds, own, head.task, head.names, head.body)
         apart: dict[str, dict[str, Any]] = {}
         for name in [name for name in arrays if ":" in name]:
-            task, _, array = name.partition(":")
-            apart.setdefault(task, {})[array] = arrays.pop(name)
+            body, _, array = name.partition(":")
+            apart.setdefault(body, {})[array] = arrays.pop(name)
         weights = Weights(characters, arrays, heads, apart)
         _check(weights)
     except (
@@ -157,13 +159,14 @@ def write_weights(path: Path, weights: Weights) -> None:
     from safetensors.numpy import save_file
 
     arrays = dict(weights.arrays)
-    for task, others in weights.apart.items():
-        arrays |= {f"{task}:{array}": value for array, value in others.items()}
+    for body, others in weights.apart.items():
+        arrays |= {f"{body}:{array}": value for array, value in others.items()}
     for name, head in weights.heads.items():
         arrays |= {f"{name}/{array}": value for array, value in head.arrays.items()}
     order = sorted(weights.characters, key=weights.characters.__getitem__)
     heads = {
-        name: _HeadNames(head.kinds, head.task, head.names) for name, head in weights.heads.items()
+        name: _HeadNames(head.kinds, head.task, head.names, head.body)
+        for name, head in weights.heads.items()
     }
     names = msgspec.json.encode(_Names("".join(order), heads)).decode()
     # safetensors writes the memory as it lies, whatever the strides.
@@ -331,10 +334,11 @@ class Tagger:
         self._rows = characters | {
             c: characters[taught] for c, taught in _TAUGHT.items() if taught in characters
         }
-        body = _Body(weights.arrays)
-        apart = {task: _Body(weights.arrays | own) for task, own in weights.apart.items()}
+        bodies = {
+            name: _Body(weights.arrays | own) for name, own in {"": {}, **weights.apart}.items()
+        }
         self._readers = {
-            name: _Reader(head, apart.get(head.task, body)) for name, head in self.heads.items()
+            name: _Reader(head, bodies[head.body]) for name, head in self.heads.items()
         }
 
     def rows(self, text: str) -> list[int]:

@@ -179,22 +179,23 @@ def test_heads_that_go_on_have_a_body_of_their_own(tuned, tmp_path):
         for n, name in enumerate("甲乙丙丁戊己庚辛")
     ]
     lessons = {"first": lesson(documents, SHIPS, "ner")}
-    grown = go_on(tuned, lessons, "ner", epochs=3, characters=60)
-    assert set(grown.apart) == {"ner"}
-    assert not numpy.array_equal(grown.apart["ner"]["input.1"], tuned.arrays["input.1"])
-    assert "embeddings" not in grown.apart["ner"]
+    grown = go_on(tuned, lessons, "own", ["first"], epochs=3, characters=60)
+    assert {name: head.body for name, head in grown.heads.items()} == {"first": "own", "last": ""}
+    assert not numpy.array_equal(grown.apart["own"]["input.1"], tuned.arrays["input.1"])
+    assert "embeddings" not in grown.apart["own"]
     for name, array in tuned.arrays.items():
         assert numpy.array_equal(grown.arrays[name], array), name
     path = tmp_path / "tagger.weights"
     write_weights(path, grown)
     again = read_weights(path)
-    kept, made = (weights.apart["ner"]["gates.0"] for weights in (again, grown))
+    kept, made = (weights.apart["own"]["gates.0"] for weights in (again, grown))
     assert numpy.allclose(kept, made, rtol=1e-3, atol=1e-4)
     texts = ["9月壬号试航", TEXT]
     assert Tagger(again).tag(texts, "first") == Tagger(grown).tag(texts, "first")
+    common = {"first": grown.heads["first"]._replace(body="")}
     scores = [
         reader._scores([TEXT], numpy.array([len(TEXT)]), reader._readers["first"])
-        for reader in (Tagger(grown), Tagger(grown._replace(apart={})))
+        for reader in (Tagger(grown), Tagger(grown._replace(heads=grown.heads | common)))
     ]
     assert not numpy.allclose(*scores)
 
@@ -264,7 +265,9 @@ def test_a_tagger_that_says_nonsense_is_told_so(tmp_path, said):
         ({"heads": {"a": {}}}, "head a: needs corpora"),
         ({"heads": {"a": {"msra": 0}}}, "head a: needs corpora, each once an epoch"),
         ({"heads": {"a": {"msra": 1}}, "eager": {"er": 1.0}}, "eager names no task 'er'"),
-        ({"heads": {"a": {"msra": 1}}, "apart": {"er": {}}}, "apart names no task 'er'"),
+        ({"heads": {"a": {"msra": 1}}, "apart": {"b": {"heads": ["b"]}}}, "apart b: b; heads are"),
+        ({"heads": {"a": {"msra": 1}}, "apart": {"b": {"heads": []}}}, "apart b: no heads"),
+        ({"heads": {"a": {"msra": 1}}, "apart": {"b.": {"heads": ["a"]}}}, "no name for a body"),
         ({"heads": {"a": {"msra": 1}}, "pairs": 9}, "need raw text to be counted in"),
         ({"head": {}}, "unknown field `head`"),
     ],

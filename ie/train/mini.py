@@ -144,16 +144,18 @@ def _tune_tagger(recipe: Recipe, tuning: Tuning, trains: Corpora, work: Path) ->
         lessons[name] = lesson(documents, schema, schema.tasks[0])
     pairs = _pairs(tuning, trains, work, recipe.seed)
     read = [] if pairs is None else [array.tobytes() for array in pairs]
-    apart = {task: more | {"seed": recipe.seed} for task, more in tuning.apart.items()}
-    made = hashlib.sha256(msgspec.json.encode((settings, apart, lessons, read))).hexdigest()
+    told = (settings, tuning.apart, lessons, read)
+    made = hashlib.sha256(msgspec.json.encode(told)).hexdigest()
     tuned, done = work / "tuned.weights", work / "tagger.sha256"
     if not (tuned.is_file() and done.is_file() and done.read_text("ascii") == made):
         done.unlink(missing_ok=True)
         log = partial(_log, work / "tagger.jsonl")
         start = with_pairs(jieba_weights(), pairs)
         write_weights(tuned, tune(lessons, start, **settings, log=log))
-        for task, more in apart.items():
-            write_weights(tuned, go_on(read_weights(tuned), lessons, task, **more, log=log))
+        for body, part in tuning.apart.items():
+            more = part.train | {"seed": recipe.seed, "log": log}
+            grown = go_on(read_weights(tuned), lessons, body, part.heads, **more)
+            write_weights(tuned, grown)
         done.write_text(made, "ascii")
     write_weights(work / TAGGER_FILE, made_eager(read_weights(tuned), tuning.eager))
 

@@ -67,6 +67,13 @@ class Lesson(NamedTuple):
     examples: list[Example]
 
 
+class Apart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The heads that go on with a body of their own, and the arguments of `tune`."""
+
+    heads: tuple[str, ...]
+    train: dict[str, Any] = {}
+
+
 class Tuning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The heads of the tagger, and the arguments of `tune`.
 
@@ -76,7 +83,7 @@ class Tuning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     characters, the most frequent of the raw text `read`, with vectors of
     `width`.
 
-    Then the heads of a task go on `apart`, with these arguments of `tune` and a body of their own.
+    Then some heads go on `apart`, on a body of that name.
     """
 
     heads: dict[str, dict[str, int]]
@@ -85,7 +92,7 @@ class Tuning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pairs: int = 0
     width: int = 128
     read: tuple[str, ...] = ()
-    apart: dict[str, dict[str, Any]] = {}
+    apart: dict[str, Apart] = {}
 
     def __post_init__(self) -> None:
         """Refuse what could not be tuned.
@@ -100,12 +107,19 @@ class Tuning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 raise ValueError(f"tagger, head {name}: needs corpora, each once an epoch or more")
         if self.pairs and not self.read:
             raise ValueError("tagger: pairs of characters need raw text to be counted in: read")
-        for name, tasks in (("eager", self.eager), ("apart", self.apart)):
-            for task in tasks:
-                if task not in TASKS:
-                    raise ValueError(
-                        f"tagger: {name} names no task {task!r}; tasks are {', '.join(TASKS)}"
-                    )
+        for task in self.eager:
+            if task not in TASKS:
+                raise ValueError(
+                    f"tagger: eager names no task {task!r}; tasks are {', '.join(TASKS)}"
+                )
+        for name, part in self.apart.items():
+            if not _HEAD_NAME.fullmatch(name):
+                raise ValueError(f"tagger: no name for a body: {name!r}; use letters, digits and -")
+            if not part.heads or not set(part.heads) <= set(self.heads):
+                raise ValueError(
+                    f"tagger, apart {name}: {', '.join(part.heads) or 'no heads'}; "
+                    f"heads are {', '.join(self.heads)}"
+                )
 
 
 def lesson(documents: Iterable[Document], schema: Schema, task: str) -> Lesson:
@@ -134,17 +148,25 @@ def lesson(documents: Iterable[Document], schema: Schema, task: str) -> Lesson:
     return Lesson(task, tuple(sorted(schema.answer_names(task))), kinds, examples)
 
 
-def go_on(weights: Weights, lessons: dict[str, Lesson], task: str, **settings: Any) -> Weights:
-    """Return tuned weights whose heads of one task went on alone, on a body of their own.
+def go_on(
+    weights: Weights, lessons: dict[str, Lesson], body: str, heads: Sequence[str], **settings: Any
+) -> Weights:
+    """Return tuned weights of which some heads went on alone, with a `body` of their own.
 
-    Settings are those of `tune`. The embeddings stay as they are, for all heads.
+    They start with the body of the first of them. Settings are those of `tune`; the embeddings stay
+    as they are, for all heads.
     """
-    own = {name: lesson for name, lesson in lessons.items() if lesson.task == task}
-    grown = tune(own, weights, embeddings=False, **settings)
-    learnt = {n: a for n, a in grown.arrays.items() if a is not weights.arrays[n]}
-    learnt.pop("embeddings", None)
-    apart = {**weights.apart, task: learnt}
-    return weights._replace(heads=weights.heads | grown.heads, apart=apart)
+    begun = weights.arrays | weights.apart.get(weights.heads[heads[0]].body, {})
+    own = {name: lessons[name] for name in heads}
+    grown = tune(own, weights._replace(arrays=begun), embeddings=False, **settings)
+    others = {name: head._replace(body=body) for name, head in grown.heads.items()}
+    learnt = {name: grown.arrays[name] for name in begun if _is_learnt(name)}
+    apart = {**weights.apart, body: learnt}
+    return weights._replace(heads=weights.heads | others, apart=apart)
+
+
+def _is_learnt(name: str) -> bool:
+    return name in _BODY[1:] or name == "pairs.input"
 
 
 def made_eager(weights: Weights, eager: dict[str, float]) -> Weights:
