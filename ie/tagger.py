@@ -276,12 +276,13 @@ class _Pairs:
     def add_to(self, inputs: Any, rows: Any) -> None:
         """Add what the pairs around each character say to the input of the first layer."""
         numbers = pair_numbers(rows, self.codes)
-        where = numbers >= 0
         # Pairs recur, as characters do.
-        some, which = numpy.unique(numbers[where], return_inverse=True)
+        some, which = numpy.unique(numbers, return_inverse=True)
+        which = which.reshape(numbers.shape)
         vectors = self.vectors[some].astype(numpy.float32)
+        vectors[some < 0] = 0
         for place, beside in enumerate((inputs[:-1], inputs[1:])):
-            beside[where] += (vectors @ self.input[place])[which]
+            beside += (vectors @ self.input[place])[which]
 
 
 class _Body:

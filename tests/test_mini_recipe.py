@@ -5,8 +5,10 @@ import re
 from pathlib import Path
 
 import msgspec
+import numpy
 import pytest
 import yaml
+from safetensors.numpy import load_file
 
 from chinchilla.engines import TAGGER_FILE, read_calibration
 from chinchilla.errors import ConfigError
@@ -116,7 +118,14 @@ def test_training_goes_on_from_a_model_and_only_from_the_same(work, tmp_path):
     assert '"copy"' not in log
     settings = json.loads((tmp_path / "run" / "config.json").read_text(encoding="utf-8"))
     assert settings["steps"] == 2
-    mini.train(recipe, tmp_path, work / "model")
+    trained = load_file(tmp_path / "run" / "model" / "model.safetensors")
+    mini.train(msgspec.structs.replace(recipe, start_share=0.5), tmp_path, work / "model")
+    mixed = load_file(tmp_path / "run" / "model" / "model.safetensors")
+    mini.train(msgspec.structs.replace(recipe, start_share=1.0), tmp_path, work / "model")
+    begun = load_file(tmp_path / "run" / "model" / "model.safetensors")
+    for name, value in mixed.items():
+        assert numpy.allclose(value, (trained[name] + begun[name]) / 2, atol=1e-6), name
+    assert any((value != trained[name]).any() for name, value in mixed.items())
     for folder, start in ((tmp_path, None), (work, work / "model")):
         with pytest.raises(ConfigError, match=r"was begun with .* give the same --start"):
             mini.train(recipe, folder, start)

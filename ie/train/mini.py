@@ -52,7 +52,8 @@ def train(recipe: Recipe, work: Path, start: Path | None = None) -> None:
     """Train, or go on training, in `work/run`.
 
     `start` is a folder with a converted model of the same shape, to begin with instead of random
-    weights and copying; `recipe.more` then changes the settings of the training.
+    weights and copying; `recipe.more` then changes the settings of the training, and the model is the
+    mean of its weights and the trained ones, `recipe.start_share` of them its.
 
     Raises:
         ConfigError: that model is missing or of another shape, or `work/run` was begun otherwise.
@@ -84,6 +85,25 @@ def train(recipe: Recipe, work: Path, start: Path | None = None) -> None:
     running = (work / "running.txt").read_text(encoding="utf-8")
     raw = (work / RAW_FILE).read_text(encoding="utf-8") if recipe.raw else ""
     run.train(running, characters, labels_of(recipe), raw)
+    if start is not None and recipe.start_share:
+        _mix_with_start(run, start, recipe.start_share)
+
+
+def _mix_with_start(run: Scratch, start: Path, share: float) -> None:
+    """Save the mean of the trained weights and those that the training began with.
+
+    What was learnt in between is kept, what was known before is not lost (Wortsman et al. 2022,
+    "Robust fine-tuning of zero-shot models").
+    """
+    import torch
+
+    # Parameters, not the state: there the tied embeddings have two names.
+    trained = {name: value.detach().clone() for name, value in run.model.named_parameters()}
+    warm_start(run.model, run.tokenizer, start)
+    with torch.no_grad():
+        for name, value in run.model.named_parameters():
+            value.lerp_(trained[name], 1 - share)
+    run.save_model(run.folder / "model")
 
 
 def _hash(path: Path) -> str:

@@ -31,6 +31,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shape: dict[str, Any]
     train: dict[str, Any]
     more: dict[str, Any] = {}
+    start_share: float = 0.0
     tagger: Tuning | None = None
     silver: dict[str, Any] = {}
     unseen: dict[str, dict[str, Any]] = {}
