@@ -56,8 +56,9 @@ class Head(NamedTuple):
 
     `kinds` of words give tags: outside (0), the beginning of each kind, the inside of each. It is
     meant for prompts of a `task` whose answers may hold these `names`. It reads with the `body` of
-    that name, see `Weights`. `arrays` holds what is its own: `bias.n` of the layers (6 w), `out` (2 w, tags), `out_bias`, and what a tag scores at the
-    `start`, at the `end` and `after` another, (from, to); or (from) where it is the same for all.
+    that name, see `Weights`. `arrays` holds what is its own: `bias.n` of the layers (6 w), `out`
+    (2 w, tags), `out_bias`, and what a tag scores at the `start`, at the `end` and `after` another,
+    (from, to); or (from) where it is the same for all.
     """
 
     kinds: tuple[str, ...]

@@ -90,7 +90,7 @@ def test_what_is_tuned_and_what_reads_add_the_same(weights):
     assert "，" not in spoken
 
 
-def test_textswith_pairs_do_not_depend_on_what_is_read_beside(weights):
+def test_texts_with_pairs_do_not_depend_on_what_is_read_beside(weights):
     reader = Tagger(weights)
     texts = ["", "北", "他在北京市开会", "股价回落了", "北京"]
     assert reader.tag(texts) == [reader.tag([text])[0] for text in texts]
