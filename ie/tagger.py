@@ -37,6 +37,8 @@ _TAUGHT = (
 )
 
 _NAMES = "chinchilla.tagger"
+# In the file, arrays of whole numbers are followed by what these are to be multiplied by.
+_SCALE = ".scale"
 OUTSIDE = "O"
 # What each head has of its own.
 _OWN = ("bias.0", "bias.1", "out", "out_bias", "start", "end", "after")
@@ -45,8 +47,6 @@ _WIDTH = 128
 _GATES = 3 * _WIDTH
 # The limit on threads is the process's: two taggers must not set and reset it across each other.
 _LOCK = Lock()
-# Vectors of pairs are whole multiples of this.
-PAIR_UNIT = 1 / 32
 # Padded characters tagged together, and texts: beyond these the tables leave the cache.
 _MOST_CHARACTERS, _MOST_TEXTS = 16_384, 96
 
@@ -75,11 +75,13 @@ class Weights(NamedTuple):
     ones. `arrays` holds, for the layers n = 0, 1 of width w (128 in jieba's) and both directions
     side by side, `input.n` (width below, 6 w), `gates.n` (2, w, 2 w: update, reset) and
     `candidate.n` (2, w, w). It may hold pairs of characters, read beside each: `pairs.rows`
-    (pairs, 2), rows of the embeddings, uint16 in ascending order; `pairs.vectors` (pairs, d), int8
-    in units of `PAIR_UNIT`; and `pairs.input` (2, d, 6 w), what a pair adds to the first layer's
-    input at its first and at its second character. See `train.pairs`.
+    (pairs, 2), rows of the embeddings, uint16 in ascending order; `pairs.codes` (pairs, parts), uint8,
+    which of the `pairs.centroids` (parts, 256 or fewer, d / parts) each part of a pair's vector is; and
+    `pairs.input` (2, d, 6 w), what a pair adds to the first layer's input at its first and at its
+    second character. See `train.pairs`.
 
-    `apart` holds, by the name of a body, arrays that stand in place of those for its heads.
+    `apart` holds, by the name of a body, arrays that stand in place of those for its heads. What
+    all heads have there may be missing here.
     """
 
     characters: dict[str, int]
@@ -113,7 +115,7 @@ def read_weights(path: Path) -> Weights:
     try:
         with safe_open(str(path), "numpy") as file:
             named = msgspec.json.decode((file.metadata() or {})[_NAMES], type=_Names)
-            arrays = {name: _wide(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
+            arrays = _wide({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
         characters = {c: row for row, c in enumerate(named.characters, start=1)}
         heads = {}
         for name, head in named.heads.items():
@@ -142,9 +144,13 @@ def _check(weights: Weights) -> None:
     if not weights.heads:
         raise ValueError("no heads")
     if has_pairs(weights.arrays):
-        pairs, vectors = (len(weights.arrays[f"pairs.{name}"]) for name in ("rows", "vectors"))
-        if pairs != vectors:
-            raise ValueError(f"{vectors} vectors for {pairs} pairs of characters")
+        rows, codes, centroids = (
+            weights.arrays[f"pairs.{name}"] for name in ("rows", "codes", "centroids")
+        )
+        if codes.shape != (len(rows), len(centroids)):
+            raise ValueError(f"codes {codes.shape} for {len(rows)} pairs in {len(centroids)} parts")
+        if codes.max() >= centroids.shape[1]:
+            raise ValueError(f"centroid {codes.max()} of {centroids.shape[1]}")
     tagger = Tagger(weights)
     for name, head in weights.heads.items():
         if not head.kinds:
@@ -156,7 +162,7 @@ def _check(weights: Weights) -> None:
 
 
 def write_weights(path: Path, weights: Weights) -> None:
-    """Write the file of a tuned tagger, in half precision."""
+    """Write the file of a tuned tagger: a byte for each number of a matrix, two for others."""
     from safetensors.numpy import save_file
 
     arrays = dict(weights.arrays)
@@ -171,16 +177,38 @@ def write_weights(path: Path, weights: Weights) -> None:
     }
     names = msgspec.json.encode(_Names("".join(order), heads)).decode()
     # safetensors writes the memory as it lies, whatever the strides.
-    halves = {
-        name: array.astype("f2" if array.dtype.kind == "f" else array.dtype, order="C")
-        for name, array in arrays.items()
-    }
+    narrow = {name: array.copy(order="C") for name, array in _narrow(arrays).items()}
     # One entry of names: safetensors writes several in an order that differs from run to run.
-    save_file(halves, path, {_NAMES: names})
+    save_file(narrow, path, {_NAMES: names})
 
 
-def _wide(array: Any) -> Any:
-    return array.astype("f4") if array.dtype.kind == "f" else array
+def _narrow(arrays: dict[str, Any]) -> dict[str, Any]:
+    """Return matrices as int8 with a scale for each column, other fractions in half precision."""
+    narrow = {}
+    for name, array in arrays.items():
+        if array.dtype.kind != "f":
+            narrow[name] = array
+        elif array.ndim < 2:
+            narrow[name] = array.astype("f2")
+        else:
+            scale = (numpy.abs(array).max(-2, keepdims=True) / 127).astype("f2")
+            # Columns of zeros, or as good as that.
+            steps = numpy.where(scale > 0, array / numpy.where(scale > 0, scale, 1), 0)
+            narrow[name] = numpy.rint(steps).clip(-127, 127).astype("i1")
+            narrow[name + _SCALE] = scale
+    return narrow
+
+
+def _wide(narrow: dict[str, Any]) -> dict[str, Any]:
+    """Return the arrays of a file; the inverse of `_narrow`."""
+    arrays = {}
+    for name, array in narrow.items():
+        scale = narrow.get(name + _SCALE)
+        if scale is not None:
+            arrays[name] = array.astype("f4") * scale.astype("f4")
+        elif not name.endswith(_SCALE):
+            arrays[name] = array.astype("f4") if array.dtype.kind == "f" else array
+    return arrays
 
 
 def jieba_weights() -> Weights:
@@ -266,13 +294,22 @@ def pair_numbers(rows: Any, codes: Any) -> Any:
     return numpy.where(codes[at] == wanted, at, -1)
 
 
+def pair_vectors(arrays: dict[str, Any], numbers: Any) -> Any:
+    """Return the vectors of pairs: (count, d) for numbers (count,), zeros for -1."""
+    codes, centroids = arrays["pairs.codes"], arrays["pairs.centroids"]
+    parts, _, size = centroids.shape
+    vectors = centroids[numpy.arange(parts), codes[numbers]].reshape(len(numbers), parts * size)
+    vectors[numbers < 0] = 0
+    return vectors
+
+
 class _Pairs:
     """Pairs of characters made ready."""
 
     def __init__(self, arrays: dict[str, Any], halved: Any) -> None:
+        self.arrays = arrays
         self.codes = pair_codes(*arrays["pairs.rows"].T)
-        self.vectors = arrays["pairs.vectors"]
-        self.input = arrays["pairs.input"] * (halved * numpy.float32(PAIR_UNIT))
+        self.input = arrays["pairs.input"] * halved
 
     def add_to(self, inputs: Any, rows: Any) -> None:
         """Add what the pairs around each character say to the input of the first layer."""
@@ -280,8 +317,7 @@ class _Pairs:
         # Pairs recur, as characters do.
         some, which = numpy.unique(numbers, return_inverse=True)
         which = which.reshape(numbers.shape)
-        vectors = self.vectors[some].astype(numpy.float32)
-        vectors[some < 0] = 0
+        vectors = pair_vectors(self.arrays, some)
         for place, beside in enumerate((inputs[:-1], inputs[1:])):
             beside += (vectors @ self.input[place])[which]
 
@@ -337,7 +373,8 @@ class Tagger:
             c: characters[taught] for c, taught in _TAUGHT.items() if taught in characters
         }
         bodies = {
-            name: _Body(weights.arrays | own) for name, own in {"": {}, **weights.apart}.items()
+            name: _Body(weights.arrays | weights.apart.get(name, {}))
+            for name in {head.body: None for head in self.heads.values()}
         }
         self._readers = {
             name: _Reader(head, bodies[head.body]) for name, head in self.heads.items()

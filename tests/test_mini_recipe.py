@@ -15,7 +15,7 @@ from chinchilla.errors import ConfigError
 from chinchilla.instructions.records import Record
 from chinchilla.jsonl import read_values
 from chinchilla.pipeline import Extractor
-from chinchilla.tagger import jieba_weights, read_weights
+from chinchilla.tagger import read_weights
 from chinchilla.train import mini, mini_card
 from chinchilla.train.recipe import read_recipe
 
@@ -46,10 +46,12 @@ def work(tmp_path_factory) -> Path:
         "style": {"template": "compact-v1", "format": "compact"},
         "corpora": {"msra": {"converter": "msra", "train": ["train.txt"], "holdout": 6}},
         "tagger": {
-            "train": {"epochs": 1, "characters": 200},
             "heads": {"msra": {"msra": 2}},
-            **{"pairs": 30, "width": 4, "read": ["raw.txt"]},
-            "apart": {"own": {"heads": ["msra"], "train": {"epochs": 1, "characters": 200}}},
+            **{"pairs": 30, "width": 4, "parts": 2, "read": ["raw.txt"]},
+            "bodies": {
+                name: {"heads": ["msra"], "train": {"epochs": 1, "characters": 200}}
+                for name in ("names", "own")
+            },
         },
         "follow": {"msra": 20},
         "calibrate": ["msra"],
@@ -84,7 +86,9 @@ def test_the_recipe_runs_from_corpus_to_card(work):
     leaks = json.loads((work / "leaks.json").read_text())
     assert sum(leaks["msra"].values()) == 18
     assert leaks["raw"] == leaks["pairs"] == {"kept": 90, "run": 0}
-    assert read_weights(work / TAGGER_FILE).arrays["pairs.vectors"].shape == (30, 4)
+    weights = read_weights(work / TAGGER_FILE)
+    assert weights.arrays["pairs.codes"].shape == (30, 2)
+    assert len(weights.characters) < 300
     followed = [row for _, row in read_values(work / "records" / "msra-follow.jsonl", Record)]
     for record in followed:
         marked = re.findall("⟦([^/]+?)⟧(.+?)⟦/⟧", record.input)
@@ -135,22 +139,38 @@ def test_training_goes_on_from_a_model_and_only_from_the_same(work, tmp_path):
 
 @pytest.mark.slow
 def test_a_tagger_is_kept_while_nothing_changes(work, monkeypatch):
-    monkeypatch.setattr(mini, "tune", lambda *_, **__: jieba_weights())
-    monkeypatch.setattr(mini, "go_on", lambda weights, *_, **__: weights)
     recipe = read_recipe(work / "mini.yaml")
     folder = work / "kept"
-    mini.prepare(recipe, work, folder)
-    monkeypatch.setattr(mini, "tune", lambda *_, **__: pytest.fail("tuned again"))
-    mini.prepare(recipe, work, folder)
-    with pytest.raises(pytest.fail.Exception, match="tuned again"):
-        mini.prepare(msgspec.structs.replace(recipe, seed=5), work, folder)
+    made = []
+    go_on = mini.go_on
+    monkeypatch.setattr(
+        mini, "go_on", lambda *given, **more: made.append(given[2]) or go_on(*given, **more)
+    )
+    for _ in range(2):
+        mini.prepare(recipe, work, folder)
+        assert made == ["names", "own"]
+    # Of another second body the first stays; of another seed none does.
+    bodies = dict(recipe.tagger.bodies)
+    bodies["own"] = msgspec.structs.replace(bodies["own"], train={"epochs": 2})
+    other = msgspec.structs.replace(
+        recipe, tagger=msgspec.structs.replace(recipe.tagger, bodies=bodies)
+    )
+    mini.prepare(other, work, folder)
+    assert made == ["names", "own", "own"]
+    mini.prepare(msgspec.structs.replace(recipe, seed=5), work, folder)
+    assert made == ["names", "own", "own", "names", "own"]
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (
-            {"tagger": {"heads": {"names": {"mrsa": 1}}}},
+            {
+                "tagger": {
+                    "heads": {"names": {"mrsa": 1}},
+                    "bodies": {"own": {"heads": ["names"]}},
+                }
+            },
             "head names: no corpus 'mrsa'; did you mean",
         ),
         (

@@ -7,8 +7,9 @@ import torch
 from chinchilla import tagger
 from chinchilla.errors import ConfigError, ModelError
 from chinchilla.tagger import Tagger, jieba_weights, read_weights, write_weights
+from chinchilla.train import pairs as pairs_module
 from chinchilla.train.pairs import Pairs, learn_pairs
-from chinchilla.train.tagger import Network, with_pairs
+from chinchilla.train.tagger import Network, _only_seen, with_pairs
 
 CITIES = ["北京", "上海", "广州", "武汉", "西安"]
 VERBS = ["上涨", "下跌", "回落", "飙升", "震荡"]
@@ -31,12 +32,18 @@ def row(text: str) -> tuple[int, ...]:
 
 @pytest.fixture(scope="module")
 def pairs() -> Pairs:
-    return learn_pairs(TEXTS, 60, 8)
+    return learn_pairs(TEXTS, 60, 8, parts=4)
+
+
+def vectors_of(pairs: Pairs, *texts: str):
+    place = {tuple(pair): number for number, pair in enumerate(pairs.rows.tolist())}
+    numbers = numpy.array([place[row(text)] for text in texts])
+    arrays = {"pairs.codes": pairs.codes, "pairs.centroids": pairs.centroids}
+    return tagger.pair_vectors(arrays, numbers)
 
 
 def test_pairs_with_the_same_neighbours_are_alike(pairs):
-    place = {tuple(pair): number for number, pair in enumerate(pairs.rows.tolist())}
-    chosen = pairs.vectors[[place[row(text)] for text in ("北京", "武汉", "回落")]].astype(float)
+    chosen = vectors_of(pairs, "北京", "武汉", "回落")
     city, other, verb = chosen / numpy.linalg.norm(chosen, axis=1, keepdims=True)
     assert city @ other > 0.9
     assert city @ verb < 0.3
@@ -47,19 +54,32 @@ def test_pairs_are_sorted_and_of_known_characters_of_one_text(pairs):
     assert (numpy.diff(codes) > 0).all()
     assert (pairs.rows > 0).all()
     assert row("会记") not in set(map(tuple, pairs.rows.tolist()))
-    assert pairs.vectors.dtype == numpy.int8
-    assert len(pairs.rows) == len(pairs.vectors) == 60
+    assert pairs.codes.shape == (60, 4)
+    assert pairs.centroids.shape == (4, 60, 2)
+
+
+def test_parts_of_vectors_lie_by_their_centroids():
+    vectors = numpy.repeat(numpy.random.default_rng(0).normal(size=(40, 6)), 50, 0)
+    noise = numpy.random.default_rng(1).normal(size=vectors.shape) * 1e-3
+    codes, centroids = pairs_module._in_parts(vectors + noise, 3, 0)
+    assert codes.dtype == numpy.uint8
+    assert centroids.shape == (3, 256, 2)
+    kept = tagger.pair_vectors(
+        {"pairs.codes": codes, "pairs.centroids": centroids}, numpy.array([5, -1, 1999])
+    )
+    assert numpy.allclose(kept[[0, 2]], vectors[[5, 1999]], atol=0.02)
+    assert not kept[1].any()
 
 
 def test_the_same_text_gives_the_same_vectors(pairs):
-    again = learn_pairs(TEXTS, 60, 8)
-    assert numpy.array_equal(again.rows, pairs.rows)
-    assert numpy.array_equal(again.vectors, pairs.vectors)
+    again = learn_pairs(TEXTS, 60, 8, parts=4)
+    for one, other in zip(again, pairs, strict=True):
+        assert numpy.array_equal(one, other)
 
 
 def test_too_little_text_is_told_so():
     with pytest.raises(ConfigError, match="raw text with 3 pairs of characters, asked 8 and more"):
-        learn_pairs(["他在北京"], 60, 8)
+        learn_pairs(["他在北京"], 60, 8, parts=4)
 
 
 def test_a_pair_begins_where_both_its_characters_stand():
@@ -101,9 +121,19 @@ def test_pairs_come_back_from_the_file(weights, tmp_path):
     path = tmp_path / "tagger.weights"
     write_weights(path, weights)
     again = read_weights(path)
-    for name in ("pairs.rows", "pairs.vectors"):
+    for name in ("pairs.rows", "pairs.codes"):
         assert again.arrays[name].dtype == weights.arrays[name].dtype
         assert numpy.array_equal(again.arrays[name], weights.arrays[name])
+
+
+def test_characters_that_were_not_seen_become_unknown_ones(weights, pairs):
+    less = _only_seen(weights, pairs.seen)
+    assert len(less.arrays["embeddings"]) == len(less.characters) + 1 == len(pairs.seen) + 1
+    assert {"北", "，"} & set(less.characters) == {"北"}  # a Chinese comma is read as an ASCII one
+    assert "," in less.characters
+    texts = ["他在北京市开会，股价回落", "股价大幅下跌"]
+    assert Tagger(less).tag(texts) == Tagger(weights).tag(texts)
+    assert Tagger(less).rows("他彧") == [less.characters["他"], 0]
 
 
 @pytest.mark.parametrize(
@@ -111,6 +141,9 @@ def test_pairs_come_back_from_the_file(weights, tmp_path):
     [
         ("pairs.rows", lambda array: array[:-1]),
         ("pairs.rows", lambda array: array[:, :1]),
+        ("pairs.codes", lambda array: array[:, :1]),
+        ("pairs.codes", lambda array: array + numpy.uint8(200)),
+        ("pairs.centroids", lambda array: array[:-1]),
         ("pairs.input", lambda array: array[:, :-1]),
         ("pairs.input", lambda array: array[:1]),
     ],

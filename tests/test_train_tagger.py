@@ -149,6 +149,12 @@ def test_an_eager_head_sees_more_spans_of_its_task_alone(tuned):
     assert len(eager) > len(sure)
 
 
+def is_kept(made, kept) -> bool:
+    """Return whether numbers came back as near as their file holds them."""
+    step = numpy.abs(made).max(-2, keepdims=True) / 127 if made.ndim > 1 else 0
+    return bool((numpy.abs(kept - made) <= 0.52 * step + 1e-3 * numpy.abs(made) + 1e-6).all())
+
+
 def test_it_comes_back_from_its_file(tuned, tmp_path):
     path = tmp_path / "tagger.weights"
     write_weights(path, tuned)
@@ -157,9 +163,13 @@ def test_it_comes_back_from_its_file(tuned, tmp_path):
     for name, head in tuned.heads.items():
         assert again.heads[name]._replace(arrays={}) == head._replace(arrays={})
         for array, value in head.arrays.items():
-            assert numpy.allclose(value, again.heads[name].arrays[array], rtol=1e-3, atol=1e-6)
+            assert is_kept(value, again.heads[name].arrays[array]), array
     for name, value in tuned.arrays.items():
-        assert numpy.allclose(value, again.arrays[name], rtol=1e-3, atol=1e-6)
+        assert is_kept(value, again.arrays[name]), name
+    # Once more changes nothing, and a byte a number is what a matrix takes.
+    write_weights(tmp_path / "again.weights", again)
+    assert (tmp_path / "again.weights").read_bytes() == path.read_bytes()
+    assert path.stat().st_size < 1.1 * sum(array.size for array in tuned.arrays.values())
     assert Tagger(again).tag([TEXT]) == Tagger(tuned).tag([TEXT])
 
 
@@ -188,8 +198,7 @@ def test_heads_that_go_on_have_a_body_of_their_own(tuned, tmp_path):
     path = tmp_path / "tagger.weights"
     write_weights(path, grown)
     again = read_weights(path)
-    kept, made = (weights.apart["own"]["gates.0"] for weights in (again, grown))
-    assert numpy.allclose(kept, made, rtol=1e-3, atol=1e-4)
+    assert is_kept(grown.apart["own"]["gates.0"], again.apart["own"]["gates.0"])
     texts = ["9月壬号试航", TEXT]
     assert Tagger(again).tag(texts, "first") == Tagger(grown).tag(texts, "first")
     common = {"first": grown.heads["first"]._replace(body="")}
@@ -264,17 +273,21 @@ def test_a_tagger_that_says_nonsense_is_told_so(tmp_path, said):
         ({"heads": {"jieba": {"msra": 1}}}, "no name for a head: 'jieba'"),
         ({"heads": {"a": {}}}, "head a: needs corpora"),
         ({"heads": {"a": {"msra": 0}}}, "head a: needs corpora, each once an epoch"),
-        ({"heads": {"a": {"msra": 1}}, "eager": {"er": 1.0}}, "eager names no task 'er'"),
-        ({"heads": {"a": {"msra": 1}}, "apart": {"b": {"heads": ["b"]}}}, "apart b: b; heads are"),
-        ({"heads": {"a": {"msra": 1}}, "apart": {"b": {"heads": []}}}, "apart b: no heads"),
-        ({"heads": {"a": {"msra": 1}}, "apart": {"b.": {"heads": ["a"]}}}, "no name for a body"),
-        ({"heads": {"a": {"msra": 1}}, "pairs": 9}, "need raw text to be counted in"),
+        ({"eager": {"er": 1.0}}, "eager names no task 'er'"),
+        ({"bodies": {"b": {"heads": ["b"]}}}, "body b: b; heads are"),
+        ({"bodies": {"b": {"heads": []}}}, "body b: no heads"),
+        ({"bodies": {"b.": {"heads": ["a"]}}}, "no name for a body"),
+        ({"bodies": {}}, "no body for the heads a"),
+        ({"parts": 3}, "width 128 is no multiple of parts, 3"),
+        ({"pairs": 9}, "need raw text to be counted in"),
         ({"head": {}}, "unknown field `head`"),
     ],
 )
 def test_what_could_not_be_tuned_is_told_so(tuning, message):
     with pytest.raises(msgspec.ValidationError, match=message):
-        msgspec.convert({"heads": {}} | tuning, Tuning)
+        msgspec.convert(
+            {"heads": {"a": {"msra": 1}}, "bodies": {"own": {"heads": ["a"]}}} | tuning, Tuning
+        )
 
 
 def test_a_lesson_without_spans_is_told_so():

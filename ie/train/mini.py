@@ -9,6 +9,7 @@ import hashlib
 import json
 import shutil
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from chinchilla.engines import TAGGER_FILE, write_style
 from chinchilla.errors import ConfigError
 from chinchilla.instructions.records import Record
 from chinchilla.jsonl import read_lines, read_values
-from chinchilla.tagger import jieba_weights, read_weights, write_weights
+from chinchilla.tagger import Weights, jieba_weights, read_weights, write_weights
 
 from .mini_records import write_records
 from .mini_texts import PAIRS_FILE, RAW_FILE, Corpora, write_texts
@@ -27,7 +28,7 @@ from .pairs import Pairs, learn_pairs
 from .recipe import Recipe, check_recipe, labels_of, schema_of, style_of
 from .scratch import ModelShape, Scratch, ScratchConfig, Source
 from .scratch_tokenizer import EOS, build_tokenizer
-from .tagger import Tuning, go_on, lesson, made_eager, tune, with_pairs
+from .tagger import Tuning, go_on, lesson, made_eager, slim, with_pairs
 from .warm_start import warm_start
 
 
@@ -155,7 +156,6 @@ def _name_tokens(path: Path) -> None:
 
 def _tune_tagger(recipe: Recipe, tuning: Tuning, trains: Corpora, work: Path) -> None:
     """Tune the tagger, or keep the one that was tuned on the same."""
-    settings = tuning.train | {"seed": recipe.seed}
     lessons = {}
     for name, times in tuning.heads.items():
         first = next(iter(times))
@@ -164,20 +164,26 @@ def _tune_tagger(recipe: Recipe, tuning: Tuning, trains: Corpora, work: Path) ->
         lessons[name] = lesson(documents, schema, schema.tasks[0])
     pairs = _pairs(tuning, trains, work, recipe.seed)
     read = [] if pairs is None else [array.tobytes() for array in pairs]
-    told = (settings, tuning.apart, lessons, read)
-    made = hashlib.sha256(msgspec.json.encode(told)).hexdigest()
-    tuned, done = work / "tuned.weights", work / "tagger.sha256"
-    if not (tuned.is_file() and done.is_file() and done.read_text("ascii") == made):
+    log = partial(_log, work / "tagger.jsonl")
+    told: tuple[Any, ...] = (lessons, read)
+    tuned = with_pairs(jieba_weights(), pairs)
+    for body, part in tuning.bodies.items():
+        settings = part.train | {"seed": recipe.seed}
+        told = (*told, body, part.heads, settings)
+        grow = partial(go_on, tuned, lessons, body, part.heads, **settings, log=log)
+        tuned = _kept(work / f"tuned-{body}.weights", told, grow)
+    tuned = slim(tuned, None if pairs is None else pairs.seen)
+    write_weights(work / TAGGER_FILE, made_eager(tuned, tuning.eager))
+
+
+def _kept(path: Path, told: Any, make: Callable[[], Weights]) -> Weights:
+    """Return what a file holds if it was made of the same, else make it."""
+    made, done = hashlib.sha256(msgspec.json.encode(told)).hexdigest(), path.with_suffix(".sha256")
+    if not (path.is_file() and done.is_file() and done.read_text("ascii") == made):
         done.unlink(missing_ok=True)
-        log = partial(_log, work / "tagger.jsonl")
-        start = with_pairs(jieba_weights(), pairs)
-        write_weights(tuned, tune(lessons, start, **settings, log=log))
-        for body, part in tuning.apart.items():
-            more = part.train | {"seed": recipe.seed, "log": log}
-            grown = go_on(read_weights(tuned), lessons, body, part.heads, **more)
-            write_weights(tuned, grown)
+        write_weights(path, make())
         done.write_text(made, "ascii")
-    write_weights(work / TAGGER_FILE, made_eager(read_weights(tuned), tuning.eager))
+    return read_weights(path)
 
 
 def _pairs(tuning: Tuning, trains: Corpora, work: Path, seed: int) -> Pairs | None:
@@ -186,7 +192,7 @@ def _pairs(tuning: Tuning, trains: Corpora, work: Path, seed: int) -> Pairs | No
         return None
     texts = [line.decode("utf-8") for _, line in read_lines(work / PAIRS_FILE)]
     texts += [document.text for documents in trains.values() for document in documents]
-    return learn_pairs(texts, tuning.pairs, tuning.width, seed)
+    return learn_pairs(texts, tuning.pairs, tuning.width, tuning.parts, seed)
 
 
 def _log(path: Path, **values: Any) -> None:

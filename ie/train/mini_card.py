@@ -137,9 +137,10 @@ def _tagger_slots(model: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     weights = read_weights(path)
+    first = next(iter(weights.heads.values()))
     return {
         "tagger_size": f"{path.stat().st_size / 1e6:.1f} MB",
-        "tagger_width": str(weights.arrays["candidate.0"].shape[2]),
+        "tagger_width": str(len(first.arrays["out"]) // 2),
         "tagger_heads": ", ".join(weights.heads),
     }
 

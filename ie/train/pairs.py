@@ -4,7 +4,9 @@ A pair is told by what stands beside it: how much more often than by chance it i
 character at each of the two places before and the two behind (positive pointwise mutual information,
 counts of characters smoothed by an exponent of 0.75), reduced by a singular value decomposition
 whose two sides share the values (Levy, Goldberg and Dagan 2015, "Improving Distributional Similarity
-with Lessons Learned from Word Embeddings").
+with Lessons Learned from Word Embeddings"). Vectors are kept in few bytes each, by product
+quantisation (Jégou, Douze and Schmid 2011, "Product Quantization for Nearest Neighbor Search"): of each
+part of a vector, the number of the centroid nearest to it.
 """
 
 from collections.abc import Iterable
@@ -13,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy
 
 from chinchilla.errors import ConfigError
-from chinchilla.tagger import PAIR_UNIT, Tagger, pair_codes, pair_numbers
+from chinchilla.tagger import Tagger, pair_codes, pair_numbers
 
 # Characters told apart beside a pair: the most frequent ones.
 _BESIDE = 5_000
@@ -21,17 +23,28 @@ _BESIDE = 5_000
 _PLACES = (-2, -1, 2, 3)
 _SMOOTHING = 0.75
 _ROUNDS = 3
+# As many as a byte can tell apart, and passes over the pairs to find them.
+_CENTROIDS, _PASSES = 256, 30
 
 
 class Pairs(NamedTuple):
-    """Pairs of characters and their vectors, as `tagger.Weights` has them: (pairs, 2), (pairs, d)."""
+    """Pairs of characters and their vectors: `rows`, `codes` and `centroids` of `tagger.Weights`.
+
+    `seen` holds, in ascending order, the rows of all characters of the text that they are from.
+    """
 
     rows: Any
-    vectors: Any
+    codes: Any
+    centroids: Any
+    seen: Any
 
 
-def learn_pairs(texts: Iterable[str], most: int, width: int, seed: int = 0) -> Pairs:
+def learn_pairs(
+    texts: Iterable[str], most: int, width: int, parts: int = 32, seed: int = 0
+) -> Pairs:
     """Return the `most` frequent pairs of characters in texts, and vectors of such a width.
+
+    A vector is kept in so many `parts`, a byte each; the width is a multiple of them.
 
     Raises:
         ConfigError: there are not more pairs than the width of the vectors.
@@ -47,8 +60,29 @@ def learn_pairs(texts: Iterable[str], most: int, width: int, seed: int = 0) -> P
     information = _information(_beside(rows, pair_numbers(rows, codes), len(codes)))
     left, values, _ = randomized_svd(information, width, n_iter=_ROUNDS, random_state=seed)
     vectors = left * numpy.sqrt(values)
-    units = numpy.rint(vectors / vectors.std() / PAIR_UNIT).clip(-127, 127)
-    return Pairs(numpy.stack([codes >> 16, codes & 0xFFFF], 1).astype("u2"), units.astype("i1"))
+    kept, centroids = _in_parts(vectors / vectors.std(), parts, seed)
+    both = numpy.stack([codes >> 16, codes & 0xFFFF], 1).astype("u2")
+    return Pairs(both, kept, centroids, numpy.unique(rows[rows > 0]))
+
+
+def _in_parts(vectors: Any, parts: int, seed: int) -> tuple[Any, Any]:
+    """Return the codes and the centroids of vectors (count, d)."""
+    from sklearn.cluster import MiniBatchKMeans
+
+    codes, centroids = [], []
+    for part in numpy.split(vectors, parts, axis=1):
+        # No early end: what decides it may differ in its last bits.
+        means = MiniBatchKMeans(
+            min(_CENTROIDS, len(part)),
+            max_iter=_PASSES,
+            batch_size=8_192,
+            n_init=1,
+            max_no_improvement=None,
+            random_state=seed,
+        ).fit(part)
+        codes.append(means.labels_.astype("u1"))
+        centroids.append(means.cluster_centers_)
+    return numpy.stack(codes, 1), numpy.stack(centroids).astype("f4")
 
 
 def _joined_rows(texts: Iterable[str]) -> Any:

@@ -27,7 +27,6 @@ from chinchilla.hints import JIEBA, SUBJECT
 from chinchilla.schema import TASKS, Schema
 from chinchilla.tagger import (
     OUTSIDE,
-    PAIR_UNIT,
     Head,
     Tagger,
     Weights,
@@ -35,6 +34,7 @@ from chinchilla.tagger import (
     has_pairs,
     pair_codes,
     pair_numbers,
+    pair_vectors,
     tag_names,
 )
 from chinchilla.text import windows
@@ -48,7 +48,7 @@ _HEAD_RATE, _GROWN_HEAD_RATE = 5, 2
 _HEAD_NAME = re.compile(r"[A-Za-z0-9-]+")
 _FORBIDDEN = -1e4
 # Names in torch, which allows no dots.
-_BODY = ("embeddings", *(f"{part}.{n}" for part in ("input", "gates", "candidate") for n in (0, 1)))
+_BODY = tuple(f"{part}.{n}" for part in ("input", "gates", "candidate") for n in (0, 1))
 
 
 class Example(NamedTuple):
@@ -67,32 +67,30 @@ class Lesson(NamedTuple):
     examples: list[Example]
 
 
-class Apart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The heads that go on with a body of their own, and the arguments of `tune`."""
+class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The heads that are tuned together, and the arguments of `tune`."""
 
     heads: tuple[str, ...]
     train: dict[str, Any] = {}
 
 
 class Tuning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The heads of the tagger, and the arguments of `tune`.
+    """The heads of the tagger, and the `bodies` that they read with, each tuned in its turn.
 
-    A head has the documents of corpora with one schema, each of them so many times an epoch. Once
-    tuned, the heads of a task that is `eager` score so much more for every span: where labels are
+    A head has the documents of corpora with one schema, each of them so many times an epoch. A
+    body starts from jieba's, or from the one that its first head was tuned with before. Once tuned, the heads of a task that is `eager` score so much more for every span: where labels are
     many and each is unsure, the best path would be no span at all. It reads so many `pairs` of
-    characters, the most frequent of the raw text `read`, with vectors of
-    `width`.
-
-    Then some heads go on `apart`, on a body of that name.
+    characters, the most frequent of the raw text `read`, with vectors of a `width`, kept in so many
+    `parts`.
     """
 
     heads: dict[str, dict[str, int]]
-    train: dict[str, Any] = {}
+    bodies: dict[str, Body]
     eager: dict[str, float] = {}
     pairs: int = 0
     width: int = 128
+    parts: int = 32
     read: tuple[str, ...] = ()
-    apart: dict[str, Apart] = {}
 
     def __post_init__(self) -> None:
         """Refuse what could not be tuned.
@@ -107,19 +105,24 @@ class Tuning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 raise ValueError(f"tagger, head {name}: needs corpora, each once an epoch or more")
         if self.pairs and not self.read:
             raise ValueError("tagger: pairs of characters need raw text to be counted in: read")
+        if self.parts < 1 or self.width % self.parts:
+            raise ValueError(f"tagger: width {self.width} is no multiple of parts, {self.parts}")
         for task in self.eager:
             if task not in TASKS:
                 raise ValueError(
                     f"tagger: eager names no task {task!r}; tasks are {', '.join(TASKS)}"
                 )
-        for name, part in self.apart.items():
+        for name, body in self.bodies.items():
             if not _HEAD_NAME.fullmatch(name):
                 raise ValueError(f"tagger: no name for a body: {name!r}; use letters, digits and -")
-            if not part.heads or not set(part.heads) <= set(self.heads):
+            if not body.heads or not set(body.heads) <= set(self.heads):
                 raise ValueError(
-                    f"tagger, apart {name}: {', '.join(part.heads) or 'no heads'}; "
+                    f"tagger, body {name}: {', '.join(body.heads) or 'no heads'}; "
                     f"heads are {', '.join(self.heads)}"
                 )
+        read = {head for body in self.bodies.values() for head in body.heads}
+        if without := [head for head in self.heads if head not in read]:
+            raise ValueError(f"tagger: no body for the heads {', '.join(without)}")
 
 
 def lesson(documents: Iterable[Document], schema: Schema, task: str) -> Lesson:
@@ -151,14 +154,14 @@ def lesson(documents: Iterable[Document], schema: Schema, task: str) -> Lesson:
 def go_on(
     weights: Weights, lessons: dict[str, Lesson], body: str, heads: Sequence[str], **settings: Any
 ) -> Weights:
-    """Return tuned weights of which some heads went on alone, with a `body` of their own.
+    """Return weights of which some heads are tuned on their lessons, with a `body` of their own.
 
-    They start with the body of the first of them. Settings are those of `tune`; the embeddings stay
-    as they are, for all heads.
+    They start with the body of the first of them if it was tuned before. Settings are those of `tune`.
     """
-    begun = weights.arrays | weights.apart.get(weights.heads[heads[0]].body, {})
+    first = weights.heads.get(heads[0])
+    begun = weights.arrays | weights.apart.get(first.body if first else "", {})
     own = {name: lessons[name] for name in heads}
-    grown = tune(own, weights._replace(arrays=begun), embeddings=False, **settings)
+    grown = tune(own, weights._replace(arrays=begun), **settings)
     others = {name: head._replace(body=body) for name, head in grown.heads.items()}
     learnt = {name: grown.arrays[name] for name in begun if _is_learnt(name)}
     apart = {**weights.apart, body: learnt}
@@ -166,7 +169,7 @@ def go_on(
 
 
 def _is_learnt(name: str) -> bool:
-    return name in _BODY[1:] or name == "pairs.input"
+    return name in _BODY or name == "pairs.input"
 
 
 def made_eager(weights: Weights, eager: dict[str, float]) -> Weights:
@@ -219,7 +222,6 @@ def tune(
     lessons: dict[str, Lesson],
     start: Weights,
     *,
-    embeddings: bool = True,
     epochs: int = 6,
     lr: float = 2e-3,
     dropout: float = 0.15,
@@ -230,20 +232,17 @@ def tune(
 ) -> Weights:
     """Return a tagger tuned on lessons, with a head for each.
 
-    It starts from jieba's weights, with pairs or without, or goes on from tuned ones and their heads.
-    `embeddings` says whether those learn too. The rate falls linearly to zero; a
-    step reads as many batches `together`, each by a thread of its own: about `characters` of
-    like lengths for one head.
+    It starts from jieba's weights, with pairs or without, or goes on from tuned ones and their heads;
+    the embeddings stay as they are. The rate falls linearly to zero; a step reads as many batches
+    `together`, each by a thread of its own: about `characters` of like lengths for one head.
     """
     torch.set_num_threads(1)
     network = Network(start, lessons, dropout)
-    network.body["embeddings"].requires_grad_(embeddings)
     head_rate = _GROWN_HEAD_RATE if set(lessons) <= set(start.heads) else _HEAD_RATE
     scores: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []
     for name, parameter in network.named_parameters():
-        if parameter.requires_grad:
-            (scores if name.endswith((".out", ".out_bias")) else rest).append(parameter)
+        (scores if name.endswith((".out", ".out_bias")) else rest).append(parameter)
     groups = [{"params": rest, "rate": lr}, {"params": scores, "rate": lr * head_rate}]
     optimizer = torch.optim.Adam(groups, lr)
     parameters = [*rest, *scores]
@@ -285,12 +284,37 @@ def with_pairs(weights: Weights, pairs: Pairs | None) -> Weights:
     if pairs is None:
         return weights
     width = weights.arrays["input.0"].shape[1]
+    parts, _, long = pairs.centroids.shape
     read = {
         "pairs.rows": pairs.rows,
-        "pairs.vectors": pairs.vectors,
-        "pairs.input": numpy.zeros((2, pairs.vectors.shape[1], width), "f4"),
+        "pairs.codes": pairs.codes,
+        "pairs.centroids": pairs.centroids,
+        "pairs.input": numpy.zeros((2, parts * long, width), "f4"),
     }
     return weights._replace(arrays=weights.arrays | read)
+
+
+def slim(weights: Weights, seen: Any = None) -> Weights:
+    """Return tuned weights without what no tuned head reads: jieba's own body and head.
+
+    Given the rows of the characters `seen`, ascending, the others are left out too, and then as good
+    as unknown: not half of those that jieba knows stand in today's texts.
+    """
+    heads = {name: head for name, head in weights.heads.items() if head.body}
+    arrays = {name: array for name, array in weights.arrays.items() if not _is_learnt(name)}
+    slimmed = weights._replace(arrays=arrays, heads=heads)
+    return slimmed if seen is None else _only_seen(slimmed, seen)
+
+
+def _only_seen(weights: Weights, seen: Any) -> Weights:
+    kept = numpy.concatenate([[0], seen])
+    number = numpy.zeros(len(weights.arrays["embeddings"]), numpy.uint16)
+    number[kept] = numpy.arange(len(kept))
+    characters = {c: int(number[row]) for c, row in weights.characters.items() if number[row]}
+    arrays = weights.arrays | {"embeddings": weights.arrays["embeddings"][kept]}
+    if has_pairs(arrays):
+        arrays["pairs.rows"] = number[arrays["pairs.rows"]]
+    return weights._replace(characters=characters, arrays=arrays)
 
 
 class Network(nn.Module):
@@ -298,11 +322,13 @@ class Network(nn.Module):
 
     def __init__(self, start: Weights, lessons: dict[str, Lesson], dropout: float) -> None:
         super().__init__()
-        self.learnt = _BODY
+        self.embeddings = torch.tensor(start.arrays["embeddings"])
+        self.learnt: tuple[str, ...] = _BODY
         if has_pairs(start.arrays):
             self.learnt = (*_BODY, "pairs.input")
             self.codes = pair_codes(*start.arrays["pairs.rows"].T)
-            vectors = torch.tensor(start.arrays["pairs.vectors"]).float() * PAIR_UNIT
+            every = numpy.arange(len(self.codes))
+            vectors = torch.from_numpy(pair_vectors(start.arrays, every))
             # The last row, -1, is that of no pair.
             self.vectors = nn.functional.pad(vectors, (0, 0, 0, 1))
         self.body = nn.ParameterDict(
@@ -321,7 +347,7 @@ class Network(nn.Module):
         The generator decides which units are dropped.
         """
         own = self.heads[_module(head)]
-        embedded = nn.functional.embedding(rows, self.body["embeddings"])
+        embedded = nn.functional.embedding(rows, self.embeddings)
         states = self._drop(embedded, generator)
         for layer in (0, 1):
             with torch.autocast("cpu", dtype=torch.bfloat16):
