@@ -20,7 +20,7 @@ from chinchilla.tagger import (
     write_weights,
 )
 from chinchilla.train import tagger
-from chinchilla.train.tagger import Example, Lesson, Tuning, go_on, lesson, made_eager, tune
+from chinchilla.train.tagger import Example, Lesson, Tuning, go_on, lesson, made_eager, slim, tune
 
 TEXT = "顾长风昨天在北京试驾远航三号。"
 
@@ -193,6 +193,12 @@ def test_heads_that_go_on_have_a_body_of_their_own(tuned, tmp_path):
     assert {name: head.body for name, head in grown.heads.items()} == {"first": "own", "last": ""}
     assert not numpy.array_equal(grown.apart["own"]["input.1"], tuned.arrays["input.1"])
     assert "embeddings" not in grown.apart["own"]
+    less = slim(go_on(grown, lessons, "other", ["first"], epochs=1, embeddings=True))
+    assert list(less.heads) == ["first"]
+    assert list(less.apart) == ["other"]
+    assert not {"input.1", "pairs.input"} & set(less.arrays)
+    assert not numpy.array_equal(less.arrays["embeddings"], tuned.arrays["embeddings"])
+    assert Tagger(less).tag(["9月壬号试航"])
     for name, array in tuned.arrays.items():
         assert numpy.array_equal(grown.arrays[name], array), name
     path = tmp_path / "tagger.weights"
@@ -277,6 +283,10 @@ def test_a_tagger_that_says_nonsense_is_told_so(tmp_path, said):
         ({"bodies": {"b": {"heads": ["b"]}}}, "body b: b; heads are"),
         ({"bodies": {"b": {"heads": []}}}, "body b: no heads"),
         ({"bodies": {"b.": {"heads": ["a"]}}}, "no name for a body"),
+        (
+            {"bodies": {b: {"heads": ["a"], "train": {"embeddings": True}} for b in "bc"}},
+            "body c: embeddings are for all bodies",
+        ),
         ({"bodies": {}}, "no body for the heads a"),
         ({"parts": 3}, "width 128 is no multiple of parts, 3"),
         ({"pairs": 9}, "need raw text to be counted in"),

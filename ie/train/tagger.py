@@ -48,7 +48,7 @@ _HEAD_RATE, _GROWN_HEAD_RATE = 5, 2
 _HEAD_NAME = re.compile(r"[A-Za-z0-9-]+")
 _FORBIDDEN = -1e4
 # Names in torch, which allows no dots.
-_BODY = tuple(f"{part}.{n}" for part in ("input", "gates", "candidate") for n in (0, 1))
+_BODY = ("embeddings", *(f"{part}.{n}" for part in ("input", "gates", "candidate") for n in (0, 1)))
 
 
 class Example(NamedTuple):
@@ -78,7 +78,8 @@ class Tuning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The heads of the tagger, and the `bodies` that they read with, each tuned in its turn.
 
     A head has the documents of corpora with one schema, each of them so many times an epoch. A
-    body starts from jieba's, or from the one that its first head was tuned with before. Once tuned, the heads of a task that is `eager` score so much more for every span: where labels are
+    body starts from jieba's, or from the one that its first head was tuned with before; a head
+    reads with the last that names it. The first alone may change the embeddings. Once tuned, the heads of a task that is `eager` score so much more for every span: where labels are
     many and each is unsure, the best path would be no span at all. It reads so many `pairs` of
     characters, the most frequent of the raw text `read`, with vectors of a `width`, kept in so many
     `parts`.
@@ -120,6 +121,10 @@ class Tuning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                     f"tagger, body {name}: {', '.join(body.heads) or 'no heads'}; "
                     f"heads are {', '.join(self.heads)}"
                 )
+            if body.train.get("embeddings") and name != next(iter(self.bodies)):
+                raise ValueError(
+                    f"tagger, body {name}: embeddings are for all bodies; the first may learn them"
+                )
         read = {head for body in self.bodies.values() for head in body.heads}
         if without := [head for head in self.heads if head not in read]:
             raise ValueError(f"tagger: no body for the heads {', '.join(without)}")
@@ -157,6 +162,7 @@ def go_on(
     """Return weights of which some heads are tuned on their lessons, with a `body` of their own.
 
     They start with the body of the first of them if it was tuned before. Settings are those of `tune`.
+    What embeddings learn is for all heads.
     """
     first = weights.heads.get(heads[0])
     begun = weights.arrays | weights.apart.get(first.body if first else "", {})
@@ -164,12 +170,15 @@ def go_on(
     grown = tune(own, weights._replace(arrays=begun), **settings)
     others = {name: head._replace(body=body) for name, head in grown.heads.items()}
     learnt = {name: grown.arrays[name] for name in begun if _is_learnt(name)}
-    apart = {**weights.apart, body: learnt}
-    return weights._replace(heads=weights.heads | others, apart=apart)
+    return weights._replace(
+        arrays=weights.arrays | {"embeddings": grown.arrays["embeddings"]},
+        heads=weights.heads | others,
+        apart={**weights.apart, body: learnt},
+    )
 
 
 def _is_learnt(name: str) -> bool:
-    return name in _BODY or name == "pairs.input"
+    return name in _BODY[1:] or name == "pairs.input"
 
 
 def made_eager(weights: Weights, eager: dict[str, float]) -> Weights:
@@ -222,6 +231,7 @@ def tune(
     lessons: dict[str, Lesson],
     start: Weights,
     *,
+    embeddings: bool = False,
     epochs: int = 6,
     lr: float = 2e-3,
     dropout: float = 0.15,
@@ -232,17 +242,19 @@ def tune(
 ) -> Weights:
     """Return a tagger tuned on lessons, with a head for each.
 
-    It starts from jieba's weights, with pairs or without, or goes on from tuned ones and their heads;
-    the embeddings stay as they are. The rate falls linearly to zero; a step reads as many batches
-    `together`, each by a thread of its own: about `characters` of like lengths for one head.
+    It starts from jieba's weights, with pairs or without, or goes on from tuned ones and their heads.
+    `embeddings` says whether those learn too. The rate falls linearly to zero; a step reads as many
+    batches `together`, each by a thread of its own: about `characters` of like lengths for one head.
     """
     torch.set_num_threads(1)
     network = Network(start, lessons, dropout)
+    network.body["embeddings"].requires_grad_(embeddings)
     head_rate = _GROWN_HEAD_RATE if set(lessons) <= set(start.heads) else _HEAD_RATE
     scores: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []
     for name, parameter in network.named_parameters():
-        (scores if name.endswith((".out", ".out_bias")) else rest).append(parameter)
+        if parameter.requires_grad:
+            (scores if name.endswith((".out", ".out_bias")) else rest).append(parameter)
     groups = [{"params": rest, "rate": lr}, {"params": scores, "rate": lr * head_rate}]
     optimizer = torch.optim.Adam(groups, lr)
     parameters = [*rest, *scores]
@@ -295,14 +307,16 @@ def with_pairs(weights: Weights, pairs: Pairs | None) -> Weights:
 
 
 def slim(weights: Weights, seen: Any = None) -> Weights:
-    """Return tuned weights without what no tuned head reads: jieba's own body and head.
+    """Return tuned weights without what no tuned head reads: jieba's head and spare bodies.
 
     Given the rows of the characters `seen`, ascending, the others are left out too, and then as good
     as unknown: not half of those that jieba knows stand in today's texts.
     """
     heads = {name: head for name, head in weights.heads.items() if head.body}
     arrays = {name: array for name, array in weights.arrays.items() if not _is_learnt(name)}
-    slimmed = weights._replace(arrays=arrays, heads=heads)
+    used = {head.body for head in heads.values()}
+    apart = {body: own for body, own in weights.apart.items() if body in used}
+    slimmed = weights._replace(arrays=arrays, heads=heads, apart=apart)
     return slimmed if seen is None else _only_seen(slimmed, seen)
 
 
@@ -322,7 +336,6 @@ class Network(nn.Module):
 
     def __init__(self, start: Weights, lessons: dict[str, Lesson], dropout: float) -> None:
         super().__init__()
-        self.embeddings = torch.tensor(start.arrays["embeddings"])
         self.learnt: tuple[str, ...] = _BODY
         if has_pairs(start.arrays):
             self.learnt = (*_BODY, "pairs.input")
@@ -347,7 +360,7 @@ class Network(nn.Module):
         The generator decides which units are dropped.
         """
         own = self.heads[_module(head)]
-        embedded = nn.functional.embedding(rows, self.embeddings)
+        embedded = nn.functional.embedding(rows, self.body["embeddings"])
         states = self._drop(embedded, generator)
         for layer in (0, 1):
             with torch.autocast("cpu", dtype=torch.bfloat16):
