@@ -180,6 +180,12 @@ def test_a_tagger_is_kept_while_nothing_changes(work, monkeypatch):
         ({"follow": {"boson": 9}}, "follow: no corpus 'boson'"),
         ({"raw": {}}, "follow: needs a tagger, and raw text"),
         ({"tagger": None}, "follow: needs a tagger, and raw text"),
+        (
+            {"follow": {"facts": 9}, "corpora": {"facts": {"converter": "finre", "train": []}}},
+            "follow: facts has no names",
+        ),
+        ({"start_share": 1.0}, "start_share: 1.0; a share is at least 0"),
+        ({"more": {"dropout": -0.1}}, "more, dropout: -0.1; a share"),
     ],
 )
 def test_a_recipe_that_names_what_it_does_not_hold_is_told_so(work, tmp_path, change, message):

@@ -71,8 +71,27 @@ def check_recipe(recipe: Recipe) -> None:
     ]
     if recipe.follow and not (recipe.raw and recipe.tagger):
         problems.append("follow: needs a tagger, and raw text for it to mark")
+    problems += [
+        f"follow: {name} has no names; answers to raw text are marked names"
+        for name in recipe.follow
+        if name in corpora and not schema_of(name, [], recipe).entities
+    ]
+    shares = {"start_share": recipe.start_share}
+    shares |= {f"{part}, dropout": value.get("dropout", 0.0) for part, value in _settings(recipe)}
+    problems += [
+        f"{where}: {share}; a share is at least 0 and less than 1"
+        for where, share in shares.items()
+        if not 0 <= share < 1
+    ]
     if problems:
         raise ConfigError("the recipe: " + "\n".join(problems))
+
+
+def _settings(recipe: Recipe) -> list[tuple[str, dict[str, Any]]]:
+    """Return what trains the model and the bodies of its tagger."""
+    bodies = recipe.tagger.bodies if recipe.tagger else {}
+    told = [(f"tagger, body {name}", body.train) for name, body in bodies.items()]
+    return [("train", recipe.train), ("more", recipe.more), *told]
 
 
 def style_of(recipe: Recipe, work: Path) -> PromptStyle:
