@@ -310,7 +310,7 @@ def slim(weights: Weights, seen: Any = None) -> Weights:
     """Return tuned weights without what no tuned head reads: jieba's head and spare bodies.
 
     Given the rows of the characters `seen`, ascending, the others are left out too, and then as good
-    as unknown: not half of those that jieba knows stand in today's texts.
+    as unknown: of those that jieba knows, 8,070 of 20,935 stand in the texts of configs/mini.yaml.
     """
     heads = {name: head for name, head in weights.heads.items() if head.body}
     arrays = {name: array for name, array in weights.arrays.items() if not _is_learnt(name)}
