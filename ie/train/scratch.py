@@ -1,8 +1,9 @@
 """Train a small causal model from nothing: copying curriculum, then instruction records.
 
-One process, one device (the CPU will do). The state is saved every few minutes and a killed run
-goes on from there. Attention is computed eagerly: on CPUs the fused backward pass of torch 2.13
-takes half of a step (measured: 5.7 K against 9.2 K tokens/s on two cores).
+One process, one device: a GPU where there is one, though the CPU will do. The state is saved every
+few minutes and a killed run goes on from there. On the CPU attention is computed eagerly: the fused
+backward pass of torch 2.13 takes half of a step there (measured: 5.7 K against 9.2 K tokens/s on
+two cores).
 """
 
 import json
@@ -50,13 +51,17 @@ class ScratchConfig:
     characters cost less than `copy_loss` a token. `compile` fuses the element-wise work by
     torch.compile: 1.4 times the tokens a second on two cores, but it needs a C++ compiler.
 
-    Of a step's `tokens`, `tokens_together` are computed at once, so that they stay in the cache.
+    Of a step's `tokens`, `tokens_together` are computed at once, so that they stay in the cache; on
+    a GPU all are.
 
     At first `raw_share` of the steps read raw text in pieces of `raw_length` tokens, every token
     a target; the share falls linearly to none at step `raw_until`.
 
-    `dropout` is of what attention and feed-forward layers add, while reading records; copying is
-    learnt without.
+    Of what a token of an answer should be, `soft` is the share that teachers say if there are any
+    (see `Scratch.learn_from`); the rest is what the record says.
+
+    `dropout` is of what attention and feed-forward layers add, while reading records; copying and
+    raw text are learnt without.
     """
 
     sources: dict[str, Source]
@@ -69,6 +74,7 @@ class ScratchConfig:
     decay: float = 0.3
     weight_decay: float = 0.01
     dropout: float = 0.0
+    soft: float = 0.0
     raw_share: float = 0.0
     raw_until: int = 0
     raw_length: int = 255
@@ -104,16 +110,38 @@ class Scratch:
         self.config, self.tokenizer, self.folder = config, tokenizer, folder
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(config.seed)
-        self.model = _new_model(config.shape, tokenizer.get_vocab_size())
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._together = config.tokens if self.device == "cuda" else config.tokens_together
+        self.model = self.new_model()
         if config.dropout:
             _add_dropout(self.model, config.dropout)
-        self._forward = (
-            torch.compile(self.model.model, dynamic=True) if config.compile else self.model.model
-        )
+        self._forward = self._compiled(self.model)
+        self._teachers: list[tuple[Any, Any]] = []
         self.optimizers = _optimizers(self.model, config)
         self.eos = tokenizer.token_to_id(EOS)
         self.copy_step, self.step, self.length = 0, 0, 8.0
         self.is_resumed = self._load()
+
+    def new_model(self) -> Any:
+        """Return a model of the run's shape that knows nothing, on the run's device."""
+        attention = "sdpa" if self.device == "cuda" else "eager"
+        vocabulary = self.tokenizer.get_vocab_size()
+        return _new_model(self.config.shape, vocabulary, attention).to(self.device)
+
+    def learn_from(self, teachers: Sequence[Any]) -> None:
+        """Learn from what models with the same vocabulary say of the records, too.
+
+        On average they are right more often than one of them, and their doubts tell more than one
+        answer does (Hinton et al. 2015, "Distilling the Knowledge in a Neural Network").
+        """
+        for teacher in teachers:
+            teacher.eval().requires_grad_(False)
+            self._teachers.append((self._compiled(teacher), teacher.lm_head))
+
+    def _compiled(self, model: Any) -> Any:
+        import torch
+
+        return torch.compile(model.model, dynamic=True) if self.config.compile else model.model
 
     def train(
         self, running: str, alphabet: Sequence[str], labels: Sequence[str], raw: str = ""
@@ -143,7 +171,7 @@ class Scratch:
         config = self.config
         self.model.eval()
         rng = random.Random(f"{config.seed}/copy/{self.copy_step}")
-        losses: list[float] = []
+        losses: list[Any] = []
         clock = _Clock(config.save_minutes)
         while self.copy_step < config.copy_steps:
             # Lengths below the present one are kept in: positions once learnt stay learnt.
@@ -157,7 +185,7 @@ class Scratch:
             losses.append(self._update(batch, rate))
             self.copy_step += 1
             if len(losses) >= 20:
-                mean = sum(losses) / len(losses)
+                mean = _mean(losses)
                 if mean < 0.8 and self.length < config.copy_length:
                     self.length = min(config.copy_length, self.length * 1.3)
                 self.log(stage="copy", step=self.copy_step, length=int(self.length), loss=mean)
@@ -172,23 +200,24 @@ class Scratch:
         import torch
 
         config = self.config
-        self.model.train()
         # After a resume the batches already seen are skipped, not trained again.
         seen = sum(self._is_raw(raw, step) for step in range(self.step))
         pieces = islice(self._raw_batches(raw), seen, None)
         batches = islice(self._batches(), self.step - seen, None)
         clock, started, tokens = _Clock(config.save_minutes), time.monotonic(), 0
-        losses: dict[str, list[float]] = {"loss": [], "raw_loss": []}
+        losses: dict[str, list[Any]] = {"loss": [], "raw_loss": []}
         while self.step < config.steps:
             is_raw = self._is_raw(raw, self.step)
             batch = next(pieces if is_raw else batches)
+            self.model.train(not is_raw)
             torch.manual_seed(config.seed + self.step)  # what is dropped, after a resume too
-            losses["raw_loss" if is_raw else "loss"].append(self._update(batch, self._rate()))
+            loss = self._update(batch, self._rate(), is_taught=not is_raw)
+            losses["raw_loss" if is_raw else "loss"].append(loss)
             tokens += sum(map(len, batch))
             self.step += 1
             if self.step % 50 == 0:
                 speed = tokens / (time.monotonic() - started)
-                means = {name: sum(some) / len(some) for name, some in losses.items() if some}
+                means = {name: _mean(some) for name, some in losses.items() if some}
                 self.log(stage="records", step=self.step, **means, tokens_per_second=round(speed))
                 losses = {name: [] for name in losses}
             if clock.is_due():
@@ -208,29 +237,45 @@ class Scratch:
         left = (config.steps - self.step) / max(1, config.decay * config.steps)
         return config.lr * min(1.0, (self.step + 1) / config.warmup, left)
 
-    def _update(self, batch: Sequence[Example], rate: float) -> float:
+    def _update(self, batch: Sequence[Example], rate: float, is_taught: bool = False) -> Any:
+        """Take a step; return the loss, a tensor: a GPU is not waited for."""
         import torch
 
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate
         answers = sum(len(example.answer) for example in batch)
-        mean = 0.0
-        for part in _cut(sorted(batch, key=len), self.config.tokens_together):
-            ids, answer_at = _pad(part)
-            with torch.autocast("cpu", dtype=torch.bfloat16):
+        mean: Any = 0.0
+        for part in _cut(sorted(batch, key=len), self._together):
+            ids, answer_at = (value.to(self.device, non_blocking=True) for value in _pad(part))
+            with torch.autocast(self.device, dtype=torch.bfloat16):
                 hidden = self._forward(input_ids=ids, use_cache=False).last_hidden_state
                 # Logits of the whole prompt would cost as much as several layers.
-                logits = self.model.lm_head(hidden[:, :-1][answer_at])
+                logits = self.model.lm_head(hidden[:, :-1][answer_at]).float()
             targets = ids[:, 1:][answer_at]
-            loss: Any = torch.nn.functional.cross_entropy(logits.float(), targets, reduction="sum")
+            loss: Any = torch.nn.functional.cross_entropy(logits, targets, reduction="sum")
+            if is_taught and self._teachers:
+                said = self._said(ids, answer_at)
+                soft: Any = torch.nn.functional.cross_entropy(logits, said, reduction="sum")
+                loss = torch.lerp(loss, soft, self.config.soft)
             (loss / answers).backward()
-            mean += float(loss.detach()) / answers
+            mean += loss.detach() / answers
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimizer in self.optimizers:
             optimizer.step()
             optimizer.zero_grad()
         return mean
+
+    def _said(self, ids: Any, answer_at: Any) -> Any:
+        """Return the mean probability that the teachers give each token: (targets, vocabulary)."""
+        import torch
+
+        said: Any = 0.0
+        with torch.no_grad(), torch.autocast(self.device, dtype=torch.bfloat16):
+            for body, head in self._teachers:
+                hidden = body(input_ids=ids, use_cache=False).last_hidden_state
+                said = said + head(hidden[:, :-1][answer_at]).float().softmax(-1)
+        return said / len(self._teachers)
 
     def _ids(self, instruction: str, text: str, answer: str) -> Example:
         prompt = self.tokenizer.encode(f"{instruction}\n{text}\n").ids
@@ -316,7 +361,7 @@ class Scratch:
         path = self.folder / "state.pt"
         if not path.exists():
             return False
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, map_location=self.device, weights_only=True)
         try:
             self.model.load_state_dict(state["model"])
         except RuntimeError as error:
@@ -344,7 +389,11 @@ class _Clock:
         return True
 
 
-def _new_model(shape: ModelShape, vocabulary: int) -> Any:
+def _mean(losses: Sequence[Any]) -> float:
+    return float(sum(losses)) / len(losses)
+
+
+def _new_model(shape: ModelShape, vocabulary: int, attention: str) -> Any:
     from transformers import LlamaConfig, LlamaForCausalLM
 
     values: dict[str, Any] = {
@@ -357,7 +406,7 @@ def _new_model(shape: ModelShape, vocabulary: int) -> Any:
         "max_position_embeddings": 4096,
         "initializer_range": shape.init_std,
         "tie_word_embeddings": True,
-        "attn_implementation": "eager",
+        "attn_implementation": attention,
         "bos_token_id": None,
         "eos_token_id": 1,
         "pad_token_id": 0,
