@@ -47,6 +47,14 @@ class Reading(NamedTuple):
     schema: Schema
 
 
+class Marks(NamedTuple):
+    """What is marked in a text: the head that read it, the words, and the labels it may mark."""
+
+    head: str
+    words: list[Word]
+    known: frozenset[str]
+
+
 class _Way(NamedTuple):
     """How a prompt's text is read: by which head, for which kinds of words.
 
@@ -84,13 +92,19 @@ class Marker:
 
     def words(self, text: str, task: str, schema: Schema) -> list[Word]:
         """Return the words that `mark` puts between marks."""
+        marks = self.marks(text, task, schema)
+        return marks.words if marks else []
+
+    def marks(self, text: str, task: str, schema: Schema) -> Marks | None:
+        """Return what `mark` marks, None where no head knows any label, or the text is too long."""
         way = self._way(task, schema)
         if way is None or len(text) > _LONGEST:
-            return []
+            return None
         words = self._kept.get((way.head, text))
         if words is None:
             words = self._read(way.head, [text])[0]
-        return [word for word in words if word[2] in way.kinds]
+        known = frozenset(self.tagger.heads[way.head].names) & way.kinds
+        return Marks(way.head, [word for word in words if word[2] in way.kinds], known)
 
     def is_bare(self, text: str, task: str, schema: Schema) -> bool:
         """Return whether a tagger that knows all of what is asked sees nothing in the text."""

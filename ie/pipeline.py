@@ -26,6 +26,7 @@ from .lexicon import Lexicon
 from .merge import at_least, merge
 from .prompt import occurrence_of, render_arguments, render_prompt, split_schema
 from .schema import TASKS, Schema, read_schema
+from .support import supported
 from .text import windows
 from .vote import vote
 
@@ -224,7 +225,7 @@ class Extractor:
         return AnswerConstraint(schema, question.task, question.text, self.engine.style.format)
 
     def _decode(self, question: _Question, completion: Completion) -> Extraction:
-        return decode(
+        extraction = decode(
             completion.text,
             question.text,
             question.schema,
@@ -236,6 +237,17 @@ class Extractor:
             near_miss=self.options.near_miss,
             asked=question.asked,
         )
+        return self._supported(question, extraction)
+
+    def _supported(self, question: _Question, extraction: Extraction) -> Extraction:
+        style = self.engine.style
+        if not style.support or not (extraction.entities or extraction.relations):
+            return extraction
+        marks = marker(style.hints).marks(question.text, question.task, question.schema)
+        least = style.support.get(marks.head, 0) if marks else 0
+        if not (marks and least):
+            return extraction
+        return supported(extraction, question.text, marks.words, marks.known, least)
 
     def _questions(self, batch: Sequence[Document]) -> Iterator[_Question]:
         """Yield what is asked of the documents, lazily and in order."""

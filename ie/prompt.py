@@ -52,7 +52,8 @@ class PromptStyle:
     are gold documents (in their JSON form) shown as worked examples in every prompt; `hints` names
     the tagger that marks likely names in the text: `jieba`, or a file, in the style beside a model
     relative to it (module `hints`); the tasks in `only_marked` are not asked of texts in which a
-    tagger that knows all labels asked for sees nothing. A model taught before there were
+    tagger that knows all labels asked for sees nothing; `support` is, by head of the tagger, how much
+    of a name or relation must be marked for it to be returned (see `support`). A model taught before there were
     `occurrences` does not say them, hence their default.
     """
 
@@ -67,6 +68,7 @@ class PromptStyle:
     demonstrations: list[dict[str, Any]] = field(default_factory=list)
     hints: str = ""
     only_marked: tuple[str, ...] = ()
+    support: dict[str, int] = field(default_factory=dict)
     occurrences: bool = False
 
     def to_dict(self) -> dict[str, Any]:
@@ -102,8 +104,8 @@ def check_style(style: PromptStyle, where: str = STYLE_FILE) -> None:
     """Check that the template exists and words what the style asks for.
 
     Raises:
-        ConfigError: unknown template or task, `only_marked` without hints, `steps` not 1 or 2, or
-            no wording for two steps.
+        ConfigError: unknown template or task, `only_marked` or `support` without hints, `steps` not
+            1 or 2, or no wording for two steps.
     """
     template = read_template(style.template)
     if style.steps not in (1, 2):
@@ -114,8 +116,9 @@ def check_style(style: PromptStyle, where: str = STYLE_FILE) -> None:
                 f"{where}: only_marked names no task {task!r}{near_miss(task, TASKS)}; "
                 f"tasks are {', '.join(TASKS)}"
             )
-    if style.only_marked and not style.hints:
-        raise ConfigError(f"{where}: only_marked needs hints, which mark the texts")
+    for name in ("only_marked", "support"):
+        if getattr(style, name) and not style.hints:
+            raise ConfigError(f"{where}: {name} needs hints, which mark the texts")
     if style.steps == 2 and TRIGGERS not in template.wordings:
         able = [name for name in template_names() if TRIGGERS in read_template(name).wordings]
         raise ConfigError(

@@ -178,9 +178,26 @@ def test_a_tagger_with_labels_of_its_own_does_not_say_that_a_text_is_bare():
     assert not MARKER.is_bare("无人。", "ner", MSRA)
 
 
-def test_a_style_with_only_marked_texts_needs_marks():
-    with pytest.raises(ConfigError, match="only_marked needs hints"):
-        PromptStyle.from_dict({"only_marked": ["ner"]})
+@pytest.mark.parametrize(("least", "kept"), [({}, 3), ({"names": 1}, 2), ({"others": 1}, 3)])
+def test_names_without_marks_are_told_where_the_style_says_so(tmp_path, least, kept):
+    class Backend:
+        def generate(self, given, **_):
+            for _ in given:
+                yield Completion("北京⟦地名⟧王小明⟦地名⟧经理⟦人名⟧", "stop")
+
+    path = tmp_path / "tagger.weights"
+    write_weights(path, own_weights(names=("ner", ["人名", "地名", "时间", "机构名"])))
+    style = replace(STYLE, hints=str(path), support=least)
+    found = Extractor(Engine("stub", Backend(), style), "msra").extract(TEXT)
+    assert len(found.entities) == kept
+    assert [issue.kind for issue in found.issues] == ["ambiguous"] * (3 - kept)
+    assert all("'经理' '人名' was left out" in issue.detail for issue in found.issues)
+
+
+@pytest.mark.parametrize("value", [{"only_marked": ["ner"]}, {"support": {"msra": 1}}])
+def test_a_style_that_leans_on_marks_needs_them(value):
+    with pytest.raises(ConfigError, match=f"{next(iter(value))} needs hints"):
+        PromptStyle.from_dict(value)
 
 
 def test_a_style_that_names_no_task_is_told_so():

@@ -135,7 +135,7 @@ def test_training_goes_on_from_a_model_and_only_from_the_same(work, tmp_path):
             mini.train(recipe, folder, start)
     with pytest.raises(ConfigError, match="no such file; --start takes"):
         mini.train(recipe, tmp_path, tmp_path)
-    with pytest.raises(ConfigError, match="soft is 0.0 and there are 1 teachers"):
+    with pytest.raises(ConfigError, match=r"soft is 0.0, teachers \(--teacher\): 1"):
         mini.train(recipe, tmp_path, work / "model", [work / "model"])
 
 
@@ -201,6 +201,10 @@ def test_a_tagger_is_kept_while_nothing_changes(work, monkeypatch):
         (
             {"follow": {"facts": 9}, "corpora": {"facts": {"converter": "finre", "train": []}}},
             "follow: facts has no names",
+        ),
+        (
+            {"style": {"support": {"mrsa": 1}}},
+            "style, support: no head 'mrsa'; did you mean 'msra'",
         ),
         ({"start_share": 1.0}, "start_share: 1.0; a share is at least 0"),
         ({"more": {"dropout": -0.1}}, "more, dropout: -0.1; a share"),

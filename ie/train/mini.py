@@ -75,7 +75,8 @@ def train(
     )
     if bool(teachers) != bool(config.soft):
         raise ConfigError(
-            f"soft is {config.soft} and there are {len(teachers)} teachers; give both or neither"
+            f"the recipe's soft is {config.soft}, teachers (--teacher): {len(teachers)}; "
+            "give both or neither"
         )
     run = Scratch(config, tokenizer, work / "run")
     begun = _Begun(

@@ -69,6 +69,11 @@ def check_recipe(recipe: Recipe) -> None:
         for where, name, known in named
         if name not in known
     ]
+    problems += [
+        f"style, support: no head {name!r}{near_miss(name, list(heads))}"
+        for name in recipe.style.get("support", {})
+        if name not in heads
+    ]
     if recipe.follow and not (recipe.raw and recipe.tagger):
         problems.append("follow: needs a tagger, and raw text for it to mark")
     problems += [

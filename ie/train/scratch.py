@@ -55,7 +55,7 @@ class ScratchConfig:
     a GPU all are.
 
     At first `raw_share` of the steps read raw text in pieces of `raw_length` tokens, every token
-    a target; the share falls linearly to none at step `raw_until`.
+    a target; the share falls linearly to none at step `raw_until`. Above 1 all steps do for a while.
 
     Of what a token of an answer should be, `soft` is the share that teachers say if there are any
     (see `Scratch.learn_from`); the rest is what the record says.

@@ -79,10 +79,9 @@ class Tuning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     A head has the documents of corpora with one schema, each of them so many times an epoch. A
     body starts from jieba's, or from the one that its first head was tuned with before; a head
-    reads with the last that names it. The first alone may change the embeddings. Once tuned, a head
-    that is `eager`, by its own name or by that of its task, scores so much more for every span: where
-    labels are many and each is unsure, the best path would be no span at all. It reads so many `pairs`
-    of characters, the most frequent of the raw text `read`, with vectors of a `width`, kept in so many
+    reads with the last that names it. The first alone may change the embeddings. Once tuned, the heads of a task that is `eager` score so much more for every span: where labels are
+    many and each is unsure, the best path would be no span at all. It reads so many `pairs` of
+    characters, the most frequent of the raw text `read`, with vectors of a `width`, kept in so many
     `parts`.
     """
 
@@ -109,11 +108,10 @@ class Tuning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("tagger: pairs of characters need raw text to be counted in: read")
         if self.parts < 1 or self.width % self.parts:
             raise ValueError(f"tagger: width {self.width} is no multiple of parts, {self.parts}")
-        for name in self.eager:
-            if name not in (*TASKS, *self.heads):
+        for task in self.eager:
+            if task not in TASKS:
                 raise ValueError(
-                    f"tagger: eager names no task or head {name!r}; tasks are {', '.join(TASKS)}, "
-                    f"heads {', '.join(self.heads)}"
+                    f"tagger: eager names no task {task!r}; tasks are {', '.join(TASKS)}"
                 )
         for name, body in self.bodies.items():
             if not _HEAD_NAME.fullmatch(name):
@@ -184,11 +182,11 @@ def _is_learnt(name: str) -> bool:
 
 
 def made_eager(weights: Weights, eager: dict[str, float]) -> Weights:
-    """Return the weights with a higher score for beginning a span, by head or else by task."""
+    """Return the weights with a higher score for beginning a span, by task."""
     heads = {}
     for name, head in weights.heads.items():
         bias = head.arrays["out_bias"].copy()
-        bias[1 : len(head.kinds) + 1] += eager.get(name, eager.get(head.task, 0.0))
+        bias[1 : len(head.kinds) + 1] += eager.get(head.task, 0.0)
         heads[name] = head._replace(arrays=head.arrays | {"out_bias": bias})
     return weights._replace(heads=heads)
 

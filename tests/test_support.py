@@ -1,0 +1,56 @@
+import pytest
+
+from chinchilla.data import Entity, Extraction, Issue, Relation
+from chinchilla.support import supported
+
+TEXT = "甲公司收购乙公司，丙公司持股。"
+A, B, C = (
+    Entity("公司", "甲公司", 0, 3),
+    Entity("公司", "乙公司", 5, 8),
+    Entity("公司", "丙公司", 9, 12),
+)
+BUYS, OWNS = Relation("收购", A, B), Relation("持股", C, B)
+
+
+@pytest.mark.parametrize(
+    ("words", "least", "kept"),
+    [
+        ([(0, 3, "REL"), (5, 8, "收购")], 3, [BUYS]),
+        # The object is marked as that of another predicate, the subject of the second not at all.
+        ([(0, 3, "REL"), (5, 8, "收购")], 1, [BUYS, OWNS]),
+        ([(0, 3, "REL"), (5, 8, "持股")], 2, [BUYS, OWNS]),
+        ([(0, 3, "REL"), (5, 8, "持股")], 3, []),
+        # Two of three characters are another string.
+        ([(0, 3, "REL"), (5, 7, "收购")], 1, [BUYS]),
+        ([(9, 12, "收购")], 2, []),
+        ([], 1, []),
+        ([], 0, [BUYS, OWNS]),
+    ],
+)
+def test_relations_need_marks_at_their_ends(words, least, kept):
+    found = supported(Extraction(relations=(BUYS, OWNS)), TEXT, words, {"收购", "持股"}, least)
+    assert list(found.relations) == kept
+    assert len(found.relations) + len(found.issues) == 2
+
+
+def test_names_need_a_mark_from_start_to_end_whatever_it_says():
+    said = Issue("truncated", "…")
+    found = supported(
+        Extraction((A, B, C), issues=(said,)), TEXT, [(0, 3, "人名"), (5, 7, "公司")], {"公司"}, 1
+    )
+    assert found.entities == (A,)
+    assert found.issues[0] is said
+    assert [issue.kind for issue in found.issues[1:]] == ["ambiguous"] * 2
+    assert "'乙公司' '公司' was left out" in found.issues[1].detail
+
+
+def test_what_the_tagger_cannot_know_stays():
+    extraction = Extraction((A,), (BUYS,))
+    assert supported(extraction, TEXT, [], {"持股"}, 3) == extraction
+
+
+def test_what_is_left_out_is_told_with_its_ends():
+    found = supported(Extraction(relations=(BUYS,)), TEXT, [], {"收购"}, 1)
+    assert found.issues[0].detail.startswith(
+        "甲公司 | 收购 | 乙公司 was left out: the tagger sees too"
+    )
