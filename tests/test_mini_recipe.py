@@ -135,24 +135,6 @@ def test_training_goes_on_from_a_model_and_only_from_the_same(work, tmp_path):
             mini.train(recipe, folder, start)
     with pytest.raises(ConfigError, match="no such file; --start takes"):
         mini.train(recipe, tmp_path, tmp_path)
-    with pytest.raises(ConfigError, match=r"soft is 0.0, teachers \(--teacher\): 1"):
-        mini.train(recipe, tmp_path, work / "model", [work / "model"])
-
-
-@pytest.mark.slow
-def test_a_model_learns_from_teachers_and_only_from_the_same(work, tmp_path):
-    recipe = read_recipe(work / "mini.yaml")
-    taught = msgspec.structs.replace(recipe, more=recipe.more | {"soft": 0.7})
-    for name in ("records", "characters.json", "running.txt", "raw-text.txt"):
-        (tmp_path / name).symlink_to(work / name)
-    mini.train(taught, tmp_path, work / "model", [work / "model"])
-    settings = json.loads((tmp_path / "run" / "config.json").read_text(encoding="utf-8"))
-    assert settings["soft"] == 0.7
-    assert len(settings["teachers"]) == 1
-    with pytest.raises(ConfigError, match=r"was begun with [0-9a-f]+, now .*same --teacher"):
-        mini.train(taught, tmp_path, work / "model", [work / "model"] * 2)
-    with pytest.raises(ConfigError, match="no such file; --teacher takes"):
-        mini.train(taught, tmp_path, work / "model", [tmp_path])
 
 
 @pytest.mark.slow

@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -84,10 +83,10 @@ def test_a_killed_run_goes_on_to_the_same_weights(records, tmp_path, dropout):
     tokenizer = build_tokenizer(CHARACTERS, LABELS)
 
     class Killed(Scratch):
-        def _update(self, *arguments, **named):
+        def _update(self, *arguments):
             if self.step == 3:
                 raise KeyboardInterrupt
-            return super()._update(*arguments, **named)
+            return super()._update(*arguments)
 
     recipe = config(records, raw_share=1.0, raw_until=5, raw_length=7, dropout=dropout)
     texts = "甲乙丙" * 50, CHARACTERS, LABELS, "甲在京会见了乙\n丙在沪\n" * 40
@@ -213,32 +212,6 @@ def test_a_step_in_parts_is_the_step_as_a_whole(records, tmp_path):
     assert losses[0] == pytest.approx(losses[1], rel=1e-2)
     left, right = weights(whole), weights(parts)
     assert all(float((left[name] - right[name]).abs().max()) < 2e-3 for name in left)
-
-
-def test_what_teachers_say_is_learnt_as_far_as_they_are_heard(records, tmp_path):
-    tokenizer = build_tokenizer(CHARACTERS, LABELS)
-    sure = Scratch(config(records, seed=3), tokenizer, tmp_path / "teacher").model
-    losses = {}
-    for soft in (0.0, 0.5, 1.0):
-        run = Scratch(config(records, soft=soft), tokenizer, tmp_path / str(soft))
-        batch = next(run._batches())
-        run.learn_from([sure])
-        losses[soft] = float(run._update(batch, 1e-3, is_taught=True))
-    untaught = Scratch(config(records), tokenizer, tmp_path / "untaught")
-    assert losses[0.0] == pytest.approx(float(untaught._update(batch, 1e-3)), rel=1e-5)
-    assert losses[0.5] == pytest.approx((losses[0.0] + losses[1.0]) / 2, rel=1e-5)
-    # Told nothing but what the teacher says, the model comes to say the same.
-    ids = torch.tensor([batch[0].prompt])
-
-    def gap():
-        with torch.no_grad():
-            said = [model(ids).logits.softmax(-1) for model in (run.model.eval(), sure)]
-        return float((said[0] - said[1]).abs().sum())
-
-    before = gap()
-    for _ in range(20):
-        run._update(batch, 3e-3, is_taught=True)
-    assert gap() < before
 
 
 def test_silver_events_need_agreement_and_a_known_trigger(tmp_path):

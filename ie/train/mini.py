@@ -9,10 +9,10 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -49,19 +49,15 @@ def prepare(recipe: Recipe, corpora: Path, work: Path) -> dict[str, int]:
     return write_records(recipe, trains, style_of(recipe, work), work)
 
 
-def train(
-    recipe: Recipe, work: Path, start: Path | None = None, teachers: Sequence[Path] = ()
-) -> None:
+def train(recipe: Recipe, work: Path, start: Path | None = None) -> None:
     """Train, or go on training, in `work/run`.
 
     `start` is a folder with a converted model of the same shape, to begin with instead of random
     weights and copying; `recipe.more` then changes the settings of the training, and the model is the
-    mean of its weights and the trained ones, `recipe.start_share` of them its. `teachers` are folders
-    of such models too, to learn from what they say (see `Scratch.learn_from`).
+    mean of its weights and the trained ones, `recipe.start_share` of them its.
 
     Raises:
-        ConfigError: such a model is missing or of another shape, or `work/run` was begun otherwise,
-            or there are teachers and the settings let them say nothing, or the other way round.
+        ConfigError: that model is missing or of another shape, or `work/run` was begun otherwise.
     """
     characters = json.loads((work / "characters.json").read_text(encoding="utf-8"))
     tokenizer = build_tokenizer(characters, labels_of(recipe))
@@ -73,25 +69,18 @@ def train(
     config = ScratchConfig(
         sources=sources, shape=ModelShape(**recipe.shape), seed=recipe.seed, **settings
     )
-    if bool(teachers) != bool(config.soft):
-        raise ConfigError(
-            f"the recipe's soft is {config.soft}, teachers (--teacher): {len(teachers)}; "
-            "give both or neither"
-        )
     run = Scratch(config, tokenizer, work / "run")
-    begun = _Begun(
-        None if start is None else _hash(start / "model.bin", "--start"),
-        tuple(_hash(folder / "model.bin", "--teacher") for folder in teachers),
-    )
+    start_hash = None if start is None else _hash(start / "model.bin")
     if run.is_resumed:
-        _check_begun(work / "run", begun)
+        _check_start(work / "run", start_hash)
     elif start is not None:
         new = warm_start(run.model, tokenizer, start)
         run.copy_step = config.copy_steps
         run.log(stage="start", model=str(start), new_tokens=new)
-    run.learn_from([_teacher(run, folder) for folder in teachers])
     (work / "run" / "config.json").write_text(
-        json.dumps(begun._asdict() | dataclasses.asdict(config), ensure_ascii=False, indent=1),
+        json.dumps(
+            {"start": start_hash, **dataclasses.asdict(config)}, ensure_ascii=False, indent=1
+        ),
         encoding="utf-8",
     )
     running = (work / "running.txt").read_text(encoding="utf-8")
@@ -118,46 +107,21 @@ def _mix_with_start(run: Scratch, start: Path, share: float) -> None:
     run.save_model(run.folder / "model")
 
 
-class _Begun(NamedTuple):
-    """What a run was begun with: hashes of models."""
-
-    start: str | None
-    teachers: tuple[str, ...]
-
-
-def _teacher(run: Scratch, folder: Path) -> Any:
-    """Return a model to learn from."""
-    model = run.new_model()
-    if unknown := warm_start(model, run.tokenizer, folder):
-        raise ConfigError(
-            f"{folder}: a teacher must know every token; this one lacks {len(unknown)}, "
-            f"such as {unknown[0]!r}"
-        )
-    return model
-
-
-def _hash(path: Path, option: str) -> str:
+def _hash(path: Path) -> str:
     if not path.is_file():
-        raise ConfigError(f"{path}: no such file; {option} takes the folder of a converted model")
+        raise ConfigError(f"{path}: no such file; --start takes the folder of a converted model")
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _check_begun(folder: Path, wanted: _Begun) -> None:
+def _check_start(folder: Path, start_hash: str | None) -> None:
     """Refuse to go on with a run that was begun otherwise than is asked for now."""
-    told = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    begun = _Begun(told.get("start"), tuple(told.get("teachers", ())))
-    for name, before, now in zip(("start", "teacher"), begun, wanted, strict=True):
-        if before != now:
-            raise ConfigError(
-                f"{folder}: was begun with {_shown(before)}, now asked for {_shown(now)} (sha256 of "
-                f"model.bin); give the same --{name}, or another --work"
-            )
-
-
-def _shown(hashes: str | tuple[str, ...] | None) -> str:
-    if isinstance(hashes, tuple):
-        return ", ".join(name[:12] for name in hashes) or "no teacher"
-    return hashes[:12] if hashes else "random weights"
+    begun = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("start")
+    if begun != start_hash:
+        names = [hash[:12] if hash else "random weights" for hash in (begun, start_hash)]
+        raise ConfigError(
+            f"{folder}: was begun with {names[0]}, now asked for {names[1]} (sha256 of model.bin); "
+            "give the same --start, or another --work"
+        )
 
 
 def export(recipe: Recipe, work: Path, output: Path) -> int:

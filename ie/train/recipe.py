@@ -82,11 +82,7 @@ def check_recipe(recipe: Recipe) -> None:
         if name in corpora and not schema_of(name, [], recipe).entities
     ]
     shares = {"start_share": recipe.start_share}
-    shares |= {
-        f"{part}, {name}": value.get(name, 0.0)
-        for part, value in _settings(recipe)
-        for name in ("dropout", "soft")
-    }
+    shares |= {f"{part}, dropout": value.get("dropout", 0.0) for part, value in _settings(recipe)}
     problems += [
         f"{where}: {share}; a share is at least 0 and less than 1"
         for where, share in shares.items()

@@ -57,9 +57,6 @@ class ScratchConfig:
     At first `raw_share` of the steps read raw text in pieces of `raw_length` tokens, every token
     a target; the share falls linearly to none at step `raw_until`. Above 1 all steps do for a while.
 
-    Of what a token of an answer should be, `soft` is the share that teachers say if there are any
-    (see `Scratch.learn_from`); the rest is what the record says.
-
     `dropout` is of what attention and feed-forward layers add, while reading records; copying and
     raw text are learnt without.
     """
@@ -74,7 +71,6 @@ class ScratchConfig:
     decay: float = 0.3
     weight_decay: float = 0.01
     dropout: float = 0.0
-    soft: float = 0.0
     raw_share: float = 0.0
     raw_until: int = 0
     raw_length: int = 255
@@ -112,36 +108,17 @@ class Scratch:
         torch.manual_seed(config.seed)
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self._together = config.tokens if self.device == "cuda" else config.tokens_together
-        self.model = self.new_model()
+        attention = "sdpa" if self.device == "cuda" else "eager"
+        self.model = _new_model(config.shape, tokenizer.get_vocab_size(), attention).to(self.device)
         if config.dropout:
             _add_dropout(self.model, config.dropout)
-        self._forward = self._compiled(self.model)
-        self._teachers: list[tuple[Any, Any]] = []
+        self._forward = (
+            torch.compile(self.model.model, dynamic=True) if config.compile else self.model.model
+        )
         self.optimizers = _optimizers(self.model, config)
         self.eos = tokenizer.token_to_id(EOS)
         self.copy_step, self.step, self.length = 0, 0, 8.0
         self.is_resumed = self._load()
-
-    def new_model(self) -> Any:
-        """Return a model of the run's shape that knows nothing, on the run's device."""
-        attention = "sdpa" if self.device == "cuda" else "eager"
-        vocabulary = self.tokenizer.get_vocab_size()
-        return _new_model(self.config.shape, vocabulary, attention).to(self.device)
-
-    def learn_from(self, teachers: Sequence[Any]) -> None:
-        """Learn from what models with the same vocabulary say of the records, too.
-
-        On average they are right more often than one of them, and their doubts tell more than one
-        answer does (Hinton et al. 2015, "Distilling the Knowledge in a Neural Network").
-        """
-        for teacher in teachers:
-            teacher.eval().requires_grad_(False)
-            self._teachers.append((self._compiled(teacher), teacher.lm_head))
-
-    def _compiled(self, model: Any) -> Any:
-        import torch
-
-        return torch.compile(model.model, dynamic=True) if self.config.compile else model.model
 
     def train(
         self, running: str, alphabet: Sequence[str], labels: Sequence[str], raw: str = ""
@@ -211,8 +188,7 @@ class Scratch:
             batch = next(pieces if is_raw else batches)
             self.model.train(not is_raw)
             torch.manual_seed(config.seed + self.step)  # what is dropped, after a resume too
-            loss = self._update(batch, self._rate(), is_taught=not is_raw)
-            losses["raw_loss" if is_raw else "loss"].append(loss)
+            losses["raw_loss" if is_raw else "loss"].append(self._update(batch, self._rate()))
             tokens += sum(map(len, batch))
             self.step += 1
             if self.step % 50 == 0:
@@ -237,7 +213,7 @@ class Scratch:
         left = (config.steps - self.step) / max(1, config.decay * config.steps)
         return config.lr * min(1.0, (self.step + 1) / config.warmup, left)
 
-    def _update(self, batch: Sequence[Example], rate: float, is_taught: bool = False) -> Any:
+    def _update(self, batch: Sequence[Example], rate: float) -> Any:
         """Take a step; return the loss, a tensor: a GPU is not waited for."""
         import torch
 
@@ -251,13 +227,9 @@ class Scratch:
             with torch.autocast(self.device, dtype=torch.bfloat16):
                 hidden = self._forward(input_ids=ids, use_cache=False).last_hidden_state
                 # Logits of the whole prompt would cost as much as several layers.
-                logits = self.model.lm_head(hidden[:, :-1][answer_at]).float()
+                logits = self.model.lm_head(hidden[:, :-1][answer_at])
             targets = ids[:, 1:][answer_at]
-            loss: Any = torch.nn.functional.cross_entropy(logits, targets, reduction="sum")
-            if is_taught and self._teachers:
-                said = self._said(ids, answer_at)
-                soft: Any = torch.nn.functional.cross_entropy(logits, said, reduction="sum")
-                loss = torch.lerp(loss, soft, self.config.soft)
+            loss: Any = torch.nn.functional.cross_entropy(logits.float(), targets, reduction="sum")
             (loss / answers).backward()
             mean += loss.detach() / answers
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -265,17 +237,6 @@ class Scratch:
             optimizer.step()
             optimizer.zero_grad()
         return mean
-
-    def _said(self, ids: Any, answer_at: Any) -> Any:
-        """Return the mean probability that the teachers give each token: (targets, vocabulary)."""
-        import torch
-
-        said: Any = 0.0
-        with torch.no_grad(), torch.autocast(self.device, dtype=torch.bfloat16):
-            for body, head in self._teachers:
-                hidden = body(input_ids=ids, use_cache=False).last_hidden_state
-                said = said + head(hidden[:, :-1][answer_at]).float().softmax(-1)
-        return said / len(self._teachers)
 
     def _ids(self, instruction: str, text: str, answer: str) -> Example:
         prompt = self.tokenizer.encode(f"{instruction}\n{text}\n").ids
