@@ -9,6 +9,7 @@ from collections.abc import Sequence, Set
 import msgspec
 
 from .data import Entity, Extraction, Issue, Relation
+from .merge import keep
 from .parse_json import excerpt
 from .tagger import Word
 
@@ -20,7 +21,8 @@ def supported(
 
     A name has 1 point where something is marked from its start to its end. A relation has 2 where
     its object is marked with its predicate, or 1 where it is marked as anything else, and 1 more
-    where its subject is marked. What is left out becomes an issue, kind `ambiguous`.
+    where its subject is marked. What is left out becomes an issue, kind `ambiguous`, in place of issues
+    about it.
 
     Args:
         extraction: of the text.
@@ -34,31 +36,28 @@ def supported(
     marked = {(text[start:end], kind) for start, end, kind in words}
     strings = {string for string, _ in marked}
 
-    def of_name(entity: Entity) -> int:
-        return int((entity.start, entity.end) in spans)
+    def points(fact: Entity | Relation) -> int:
+        if isinstance(fact, Entity):
+            return int((fact.start, fact.end) in spans)
+        said = fact.object.text
+        ends = 2 if (said, fact.type) in marked else int(said in strings)
+        return ends + (fact.subject.text in strings)
 
-    def of_relation(relation: Relation) -> int:
-        said = relation.object.text
-        ends = 2 if (said, relation.type) in marked else int(said in strings)
-        return ends + (relation.subject.text in strings)
+    left_out: list[Issue] = []
 
-    issues = list(extraction.issues)
-    entities, relations = [], []
-    for entity in extraction.entities:
-        if entity.type not in known or of_name(entity) >= least:
-            entities.append(entity)
-        else:
-            issues.append(_unsure(f"{excerpt(entity.text)!r} {entity.type!r}"))
-    for relation in extraction.relations:
-        if relation.type not in known or of_relation(relation) >= least:
-            relations.append(relation)
-        else:
-            ends = excerpt(relation.subject.text), relation.type, excerpt(relation.object.text)
-            issues.append(_unsure(" | ".join(ends)))
-    return msgspec.structs.replace(
-        extraction, entities=tuple(entities), relations=tuple(relations), issues=tuple(issues)
-    )
+    def is_wanted(value: object) -> bool:
+        if not isinstance(value, Entity | Relation) or value.type not in known:
+            return True
+        if points(value) >= least:
+            return True
+        left_out.append(_unsure(value))
+        return False
+
+    kept = keep(extraction, is_wanted)
+    return msgspec.structs.replace(kept, issues=(*kept.issues, *left_out))
 
 
-def _unsure(fact: str) -> Issue:
-    return Issue("ambiguous", f"{fact} was left out: the tagger sees too little of it in the text")
+def _unsure(fact: Entity | Relation) -> Issue:
+    parts = [fact.text] if isinstance(fact, Entity) else [fact.subject.text, fact.object.text]
+    told = " | ".join([excerpt(parts[0]), fact.type, *map(excerpt, parts[1:])])
+    return Issue("ambiguous", f"{told}: left out, the tagger sees too little of it in the text")

@@ -41,7 +41,7 @@ def test_names_need_a_mark_from_start_to_end_whatever_it_says():
     assert found.entities == (A,)
     assert found.issues[0] is said
     assert [issue.kind for issue in found.issues[1:]] == ["ambiguous"] * 2
-    assert "'乙公司' '公司' was left out" in found.issues[1].detail
+    assert "乙公司 | 公司: left out" in found.issues[1].detail
 
 
 def test_what_the_tagger_cannot_know_stays():
@@ -51,6 +51,22 @@ def test_what_the_tagger_cannot_know_stays():
 
 def test_what_is_left_out_is_told_with_its_ends():
     found = supported(Extraction(relations=(BUYS,)), TEXT, [], {"收购"}, 1)
-    assert found.issues[0].detail.startswith(
-        "甲公司 | 收购 | 乙公司 was left out: the tagger sees too"
+    assert found.issues[0].detail.startswith("甲公司 | 收购 | 乙公司: left out")
+
+
+def test_issues_about_what_is_left_out_go_and_others_stay_where_they_belong():
+    issues = tuple(
+        Issue("ungrounded", "…", f"relations[{i}].{end}")
+        for i in (0, 1)
+        for end in ("subject", "object")
     )
+    found = supported(
+        Extraction(relations=(BUYS, OWNS), issues=issues),
+        *(TEXT, [(9, 12, "REL"), (5, 8, "持股")], {"收购", "持股"}, 3),
+    )
+    assert found.relations == (OWNS,)
+    assert [issue.where for issue in found.issues] == [
+        "relations[0].subject",
+        "relations[0].object",
+        "",
+    ]
