@@ -47,8 +47,8 @@ class Reading(NamedTuple):
     schema: Schema
 
 
-class Marks(NamedTuple):
-    """What is marked in a text: the head that read it, the words, and the labels it may mark."""
+class Seen(NamedTuple):
+    """All that a head sees in a text, and the labels of those asked for that it may mark."""
 
     head: str
     words: list[Word]
@@ -92,19 +92,22 @@ class Marker:
 
     def words(self, text: str, task: str, schema: Schema) -> list[Word]:
         """Return the words that `mark` puts between marks."""
-        marks = self.marks(text, task, schema)
-        return marks.words if marks else []
+        way, seen = self._way(task, schema), self.seen(text, task, schema)
+        return [word for word in seen.words if word[2] in way.kinds] if way and seen else []
 
-    def marks(self, text: str, task: str, schema: Schema) -> Marks | None:
-        """Return what `mark` marks, None where no head knows any label, or the text is too long."""
+    def seen(self, text: str, task: str, schema: Schema) -> Seen | None:
+        """Return what is seen in the text by the head that `mark` reads it with.
+
+        None where no head knows any label, or the text is too long.
+        """
         way = self._way(task, schema)
         if way is None or len(text) > _LONGEST:
             return None
         words = self._kept.get((way.head, text))
         if words is None:
             words = self._read(way.head, [text])[0]
-        known = frozenset(self.tagger.heads[way.head].names) & way.kinds
-        return Marks(way.head, [word for word in words if word[2] in way.kinds], known)
+        known = way.kinds.intersection(self.tagger.heads[way.head].kinds) - {SUBJECT}
+        return Seen(way.head, words, known)
 
     def is_bare(self, text: str, task: str, schema: Schema) -> bool:
         """Return whether a tagger that knows all of what is asked sees nothing in the text."""

@@ -26,7 +26,7 @@ from .lexicon import Lexicon
 from .merge import at_least, merge
 from .prompt import occurrence_of, render_arguments, render_prompt, split_schema
 from .schema import TASKS, Schema, read_schema
-from .support import supported
+from .support import settled, supported
 from .text import windows
 from .vote import vote
 
@@ -185,7 +185,8 @@ class Extractor:
         questions, answers = self._answer(self._questions(batch))
         if self.engine.style.steps == 2:
             questions, answers = self._ask_arguments(questions, answers)
-        return _gathered(len(batch), questions, answers, self.options.agreement)
+        found = _gathered(len(batch), questions, answers, self.options.agreement)
+        return [settled(one) for one in found] if self.engine.style.support else found
 
     def _finished(self, text: str, extraction: Extraction) -> Extraction:
         options = self.options
@@ -243,11 +244,11 @@ class Extractor:
         style = self.engine.style
         if not style.support or not (extraction.entities or extraction.relations):
             return extraction
-        marks = marker(style.hints).marks(question.text, question.task, question.schema)
-        least = style.support.get(marks.head, 0) if marks else 0
-        if not (marks and least):
+        seen = marker(style.hints).seen(question.text, question.task, question.schema)
+        least = style.support.get(seen.head, 0) if seen else 0
+        if not (seen and least):
             return extraction
-        return supported(extraction, question.text, marks.words, marks.known, least)
+        return supported(extraction, question.text, seen.words, seen.known, least)
 
     def _questions(self, batch: Sequence[Document]) -> Iterator[_Question]:
         """Yield what is asked of the documents, lazily and in order."""

@@ -104,8 +104,8 @@ def check_style(style: PromptStyle, where: str = STYLE_FILE) -> None:
     """Check that the template exists and words what the style asks for.
 
     Raises:
-        ConfigError: unknown template or task, `only_marked` or `support` without hints, `steps` not
-            1 or 2, or no wording for two steps.
+        ConfigError: unknown template or task, `only_marked` or `support` without hints, `support` or
+            `steps` out of range, or no wording for two steps.
     """
     template = read_template(style.template)
     if style.steps not in (1, 2):
@@ -116,6 +116,9 @@ def check_style(style: PromptStyle, where: str = STYLE_FILE) -> None:
                 f"{where}: only_marked names no task {task!r}{near_miss(task, TASKS)}; "
                 f"tasks are {', '.join(TASKS)}"
             )
+    for name, points in style.support.items():
+        if not 1 <= points <= 3:
+            raise ConfigError(f"{where}: support of {name} is {points}; 1 to 3 points can be asked")
     for name in ("only_marked", "support"):
         if getattr(style, name) and not style.hints:
             raise ConfigError(f"{where}: {name} needs hints, which mark the texts")

@@ -13,6 +13,9 @@ from .merge import keep
 from .parse_json import excerpt
 from .tagger import Word
 
+# What the issue of a fact goes on with.
+_LEFT_OUT = ": left out, "
+
 
 def supported(
     extraction: Extraction, text: str, words: Sequence[Word], known: Set[str], least: int
@@ -21,14 +24,15 @@ def supported(
 
     A name has 1 point where something is marked from its start to its end. A relation has 2 where
     its object is marked with its predicate, or 1 where it is marked as anything else, and 1 more
-    where its subject is marked. What is left out becomes an issue, kind `ambiguous`, in place of issues
-    about it.
+    where its subject is marked. What is left out becomes one issue, `ungrounded` if it names what is
+    not in the text, otherwise `ambiguous`; other issues about it are dropped.
 
     Args:
         extraction: of the text.
         text: the text of one prompt.
-        words: what is marked in it: start, end, kind.
-        known: labels that may be marked; facts of other labels stay.
+        words: what the tagger sees in it, asked for or not: start, end, kind.
+        known: labels that it may mark; facts of other labels stay, as do relations whose label in
+            the schema is not their predicate alone.
         least: points that are needed.
     """
     spans = {(start, end) for start, end, _ in words}
@@ -54,10 +58,32 @@ def supported(
         return False
 
     kept = keep(extraction, is_wanted)
-    return msgspec.structs.replace(kept, issues=(*kept.issues, *left_out))
+    return msgspec.structs.replace(kept, issues=(*kept.issues, *dict.fromkeys(left_out)))
+
+
+def settled(extraction: Extraction) -> Extraction:
+    """Return the extraction of a text read in windows, told once of what was left out of all of them.
+
+    A relation left out of one window may be returned from another that overlaps it.
+    """
+    returned = {_told(relation) for relation in extraction.relations}
+    issues = dict.fromkeys(
+        issue
+        for issue in extraction.issues
+        if _LEFT_OUT not in issue.detail or issue.detail.partition(_LEFT_OUT)[0] not in returned
+    )
+    return msgspec.structs.replace(extraction, issues=tuple(issues))
+
+
+def _told(fact: Entity | Relation) -> str:
+    names = [fact] if isinstance(fact, Entity) else [fact.subject, fact.object]
+    first, *others = (excerpt(name.text) for name in names)
+    return " | ".join([first, fact.type or "", *others])
 
 
 def _unsure(fact: Entity | Relation) -> Issue:
-    parts = [fact.text] if isinstance(fact, Entity) else [fact.subject.text, fact.object.text]
-    told = " | ".join([excerpt(parts[0]), fact.type, *map(excerpt, parts[1:])])
-    return Issue("ambiguous", f"{told}: left out, the tagger sees too little of it in the text")
+    names = [fact] if isinstance(fact, Entity) else [fact.subject, fact.object]
+    told = _told(fact) + _LEFT_OUT
+    if lost := [name.text for name in names if name.start is None]:
+        return Issue("ungrounded", f"{told}{excerpt(lost[0])!r} is not in the text")
+    return Issue("ambiguous", f"{told}the tagger sees too little of it in the text")

@@ -194,6 +194,29 @@ def test_names_without_marks_are_told_where_the_style_says_so(tmp_path, least, k
     assert all("经理 | 人名: left out" in issue.detail for issue in found.issues)
 
 
+def test_what_a_head_cannot_mark_is_not_held_against_an_answer_and_what_is_not_asked_for_supports(
+    tmp_path,
+):
+    class Backend:
+        def generate(self, given, **_):
+            for _ in given:
+                yield Completion("北京⟦地名⟧经理⟦国籍⟧昨天⟦地名⟧", "stop")
+
+    path = tmp_path / "tagger.weights"
+    # It knows a nationality by name alone; the time it sees is not asked for.
+    write_weights(path, own_weights(names=("ner", ["人名", "地名", "时间", "国籍"])))
+    style = replace(STYLE, hints=str(path), support={"names": 1})
+    schema = Schema("own", entities=(EntityType("地名"), EntityType("国籍")))
+    found = Extractor(Engine("stub", Backend(), style), schema).extract(TEXT)
+    assert [entity.text for entity in found.entities] == ["北京", "经理", "昨天"]
+
+
+@pytest.mark.parametrize("points", [0, 4])
+def test_a_style_asks_for_points_that_there_are(points):
+    with pytest.raises(ConfigError, match=f"support of msra is {points}; 1 to 3"):
+        PromptStyle.from_dict({"support": {"msra": points}, "hints": JIEBA})
+
+
 @pytest.mark.parametrize("value", [{"only_marked": ["ner"]}, {"support": {"msra": 1}}])
 def test_a_style_that_leans_on_marks_needs_them(value):
     with pytest.raises(ConfigError, match=f"{next(iter(value))} needs hints"):

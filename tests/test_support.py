@@ -1,7 +1,7 @@
 import pytest
 
 from chinchilla.data import Entity, Extraction, Issue, Relation
-from chinchilla.support import supported
+from chinchilla.support import settled, supported
 
 TEXT = "甲公司收购乙公司，丙公司持股。"
 A, B, C = (
@@ -69,4 +69,23 @@ def test_issues_about_what_is_left_out_go_and_others_stay_where_they_belong():
         "relations[0].subject",
         "relations[0].object",
         "",
+    ]
+
+
+def test_what_is_not_in_the_text_is_told_as_that_once():
+    lost = Entity("公司", "丁公司", None, None)
+    found = supported(Extraction((lost, lost)), TEXT, [(0, 3, "公司")], {"公司"}, 1)
+    assert found.entities == ()
+    assert [(issue.kind, issue.detail) for issue in found.issues] == [
+        ("ungrounded", "丁公司 | 公司: left out, '丁公司' is not in the text")
+    ]
+
+
+def test_a_relation_that_another_window_returns_is_not_told_as_left_out():
+    left_out = supported(Extraction((A,), (BUYS, OWNS)), TEXT, [], {"公司", "收购", "持股"}, 1)
+    other = Issue("truncated", "…")
+    found = settled(Extraction((A,), (BUYS,), issues=(other, *left_out.issues, *left_out.issues)))
+    # A name may be left out at one place and returned from another.
+    assert [issue.detail.split(":")[0] for issue in found.issues] == [
+        *("…", "甲公司 | 公司", "丙公司 | 持股 | 乙公司")
     ]

@@ -214,7 +214,7 @@ class Scratch:
         return config.lr * min(1.0, (self.step + 1) / config.warmup, left)
 
     def _update(self, batch: Sequence[Example], rate: float) -> Any:
-        """Take a step; return the loss, a tensor: a GPU is not waited for."""
+        """Take a step; return the loss, a tensor, which need not be fetched every step."""
         import torch
 
         for optimizer in self.optimizers:
@@ -223,7 +223,7 @@ class Scratch:
         answers = sum(len(example.answer) for example in batch)
         mean: Any = 0.0
         for part in _cut(sorted(batch, key=len), self._together):
-            ids, answer_at = (value.to(self.device, non_blocking=True) for value in _pad(part))
+            ids, answer_at = (value.to(self.device) for value in _pad(part))
             with torch.autocast(self.device, dtype=torch.bfloat16):
                 hidden = self._forward(input_ids=ids, use_cache=False).last_hidden_state
                 # Logits of the whole prompt would cost as much as several layers.
