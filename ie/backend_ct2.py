@@ -18,9 +18,9 @@ from .errors import ModelError
 from .prompt import plain_prompt
 
 # Tokens of a batch, prompts padded to the longest. What a small model computes for a small batch
-# stays in the processor's cache (384 and 640: about 1.3 times the rate of 4096 for relations and events
-# with 6.5 M parameters); the weights of a large one do not, and are read once a batch. Short prompts
-# have short answers, which are faster in larger batches (names in windows of 50 characters: 1.08 times).
+# stays in the processor's cache (384: about 1.3 times the rate of 4096 for relations and events with
+# 6.5 M parameters; 640 is as fast); the weights of a large one do not, and are read once a batch. Short
+# prompts have short answers, faster in larger batches (names in windows of 50 characters: 1.08 times).
 _BATCH_TOKENS, _SMALL_BATCH_TOKENS, _SMALL_MODEL = 4096, 640, 64_000_000
 _SHORT, _SHORT_BATCH_TOKENS = 64, 1536
 # Prompts sorted by length and run together; bounds memory and how late the first answer comes.

@@ -48,7 +48,7 @@ class Reading(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """All that a head sees in a text, and the labels of those asked for that it may mark."""
+    """All that a head sees in a text, and which kinds of words are asked for that it may mark."""
 
     head: str
     words: list[Word]
@@ -92,8 +92,8 @@ class Marker:
 
     def words(self, text: str, task: str, schema: Schema) -> list[Word]:
         """Return the words that `mark` puts between marks."""
-        way, seen = self._way(task, schema), self.seen(text, task, schema)
-        return [word for word in seen.words if word[2] in way.kinds] if way and seen else []
+        seen = self.seen(text, task, schema)
+        return [word for word in seen.words if word[2] in seen.known] if seen else []
 
     def seen(self, text: str, task: str, schema: Schema) -> Seen | None:
         """Return what is seen in the text by the head that `mark` reads it with.
@@ -106,8 +106,7 @@ class Marker:
         words = self._kept.get((way.head, text))
         if words is None:
             words = self._read(way.head, [text])[0]
-        known = way.kinds.intersection(self.tagger.heads[way.head].kinds) - {SUBJECT}
-        return Seen(way.head, words, known)
+        return Seen(way.head, words, way.kinds.intersection(self.tagger.heads[way.head].kinds))
 
     def is_bare(self, text: str, task: str, schema: Schema) -> bool:
         """Return whether a tagger that knows all of what is asked sees nothing in the text."""

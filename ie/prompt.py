@@ -53,8 +53,8 @@ class PromptStyle:
     the tagger that marks likely names in the text: `jieba`, or a file, in the style beside a model
     relative to it (module `hints`); the tasks in `only_marked` are not asked of texts in which a
     tagger that knows all labels asked for sees nothing; `support` is, by head of the tagger, how much
-    of a name or relation must be marked for it to be returned (see `support`). A model taught before there were
-    `occurrences` does not say them, hence their default.
+    of a name or relation must be marked for it to be returned (module `support`). A model taught
+    before there were `occurrences` does not say them, hence their default.
     """
 
     template: str = "zh-v1"

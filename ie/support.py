@@ -13,9 +13,6 @@ from .merge import keep
 from .parse_json import excerpt
 from .tagger import Word
 
-# What the issue of a fact goes on with.
-_LEFT_OUT = ": left out, "
-
 
 def supported(
     extraction: Extraction, text: str, words: Sequence[Word], known: Set[str], least: int
@@ -62,28 +59,19 @@ def supported(
 
 
 def settled(extraction: Extraction) -> Extraction:
-    """Return the extraction of a text read in windows, told once of what was left out of all of them.
+    """Return the extraction of a text read in windows without issues that no longer hold.
 
     A relation left out of one window may be returned from another that overlaps it.
     """
-    returned = {_told(relation) for relation in extraction.relations}
-    issues = dict.fromkeys(
-        issue
-        for issue in extraction.issues
-        if _LEFT_OUT not in issue.detail or issue.detail.partition(_LEFT_OUT)[0] not in returned
-    )
-    return msgspec.structs.replace(extraction, issues=tuple(issues))
-
-
-def _told(fact: Entity | Relation) -> str:
-    names = [fact] if isinstance(fact, Entity) else [fact.subject, fact.object]
-    first, *others = (excerpt(name.text) for name in names)
-    return " | ".join([first, fact.type or "", *others])
+    returned = {_unsure(relation) for relation in extraction.relations}
+    issues = tuple(issue for issue in extraction.issues if issue not in returned)
+    return msgspec.structs.replace(extraction, issues=issues)
 
 
 def _unsure(fact: Entity | Relation) -> Issue:
     names = [fact] if isinstance(fact, Entity) else [fact.subject, fact.object]
-    told = _told(fact) + _LEFT_OUT
+    first, *others = (excerpt(name.text) for name in names)
+    told = " | ".join([first, fact.type or "", *others]) + ": left out,"
     if lost := [name.text for name in names if name.start is None]:
-        return Issue("ungrounded", f"{told}{excerpt(lost[0])!r} is not in the text")
-    return Issue("ambiguous", f"{told}the tagger sees too little of it in the text")
+        return Issue("ungrounded", f"{told} {excerpt(lost[0])!r} is not in the text")
+    return Issue("ambiguous", f"{told} the tagger sees too little of it in the text")

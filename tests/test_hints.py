@@ -178,36 +178,34 @@ def test_a_tagger_with_labels_of_its_own_does_not_say_that_a_text_is_bare():
     assert not MARKER.is_bare("无人。", "ner", MSRA)
 
 
-@pytest.mark.parametrize(("least", "kept"), [({}, 3), ({"names": 1}, 2), ({"others": 1}, 3)])
-def test_names_without_marks_are_told_where_the_style_says_so(tmp_path, least, kept):
+def held_to_marks(folder, names, support, said, schema):
+    """Return what is extracted from TEXT where the model says this, and a head `names` reads it."""
+
     class Backend:
         def generate(self, given, **_):
             for _ in given:
-                yield Completion("北京⟦地名⟧王小明⟦地名⟧经理⟦人名⟧", "stop")
+                yield Completion(said, "stop")
 
-    path = tmp_path / "tagger.weights"
-    write_weights(path, own_weights(names=("ner", ["人名", "地名", "时间", "机构名"])))
-    style = replace(STYLE, hints=str(path), support=least)
-    found = Extractor(Engine("stub", Backend(), style), "msra").extract(TEXT)
+    path = folder / "tagger.weights"
+    write_weights(path, own_weights(names=("ner", names)))
+    style = replace(STYLE, hints=str(path), support=support)
+    return Extractor(Engine("stub", Backend(), style), schema).extract(TEXT)
+
+
+@pytest.mark.parametrize(("least", "kept"), [({}, 3), ({"names": 1}, 2), ({"others": 1}, 3)])
+def test_names_without_marks_are_told_where_the_style_says_so(tmp_path, least, kept):
+    names, said = ["人名", "地名", "时间", "机构名"], "北京⟦地名⟧王小明⟦地名⟧经理⟦人名⟧"
+    found = held_to_marks(tmp_path, names, least, said, "msra")
     assert len(found.entities) == kept
     assert [issue.kind for issue in found.issues] == ["ambiguous"] * (3 - kept)
     assert all("经理 | 人名: left out" in issue.detail for issue in found.issues)
 
 
-def test_what_a_head_cannot_mark_is_not_held_against_an_answer_and_what_is_not_asked_for_supports(
-    tmp_path,
-):
-    class Backend:
-        def generate(self, given, **_):
-            for _ in given:
-                yield Completion("北京⟦地名⟧经理⟦国籍⟧昨天⟦地名⟧", "stop")
-
-    path = tmp_path / "tagger.weights"
-    # It knows a nationality by name alone; the time it sees is not asked for.
-    write_weights(path, own_weights(names=("ner", ["人名", "地名", "时间", "国籍"])))
-    style = replace(STYLE, hints=str(path), support={"names": 1})
+def test_support_takes_no_account_of_what_is_asked_for_or_cannot_be_marked(tmp_path):
+    # The head knows a nationality by name alone; the time that it sees is not asked for.
+    names, said = ["人名", "地名", "时间", "国籍"], "北京⟦地名⟧经理⟦国籍⟧昨天⟦地名⟧"
     schema = Schema("own", entities=(EntityType("地名"), EntityType("国籍")))
-    found = Extractor(Engine("stub", Backend(), style), schema).extract(TEXT)
+    found = held_to_marks(tmp_path, names, {"names": 1}, said, schema)
     assert [entity.text for entity in found.entities] == ["北京", "经理", "昨天"]
 
 

@@ -202,6 +202,25 @@ class _Vocabulary(dict):
         return self
 
 
+def test_what_is_dropped_is_dropped_of_records_alone(records, tmp_path):
+    modes = []
+
+    class Watched(Scratch):
+        def _update(self, *arguments):
+            modes.append(self.model.training)
+            return super()._update(*arguments)
+
+    recipe = config(records, raw_share=2.0, raw_until=4, raw_length=7, dropout=0.3)
+    run = Watched(recipe, build_tokenizer(CHARACTERS, LABELS), tmp_path)
+    run.copy_step = recipe.copy_steps
+    raw = "甲在京会见了乙\n" * 40
+    run.train("甲乙丙" * 50, CHARACTERS, LABELS, raw)
+    assert modes == [not run._is_raw(raw, step) for step in range(recipe.steps)]
+    # Beyond a share of 1 all steps read raw text.
+    assert modes[:3] == [False] * 3
+    assert modes[4:] == [True] * (recipe.steps - 4)
+
+
 def test_a_step_in_parts_is_the_step_as_a_whole(records, tmp_path):
     tokenizer = build_tokenizer(CHARACTERS, LABELS)
     whole = Scratch(config(records), tokenizer, tmp_path / "whole")
