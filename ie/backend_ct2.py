@@ -5,6 +5,7 @@ asked. Threads belong between batches, not inside one: `intra_threads=2` was slo
 """
 
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -24,9 +25,11 @@ from .prompt import plain_prompt
 _BATCH_TOKENS, _SMALL_BATCH_TOKENS, _SMALL_MODEL = 4096, 640, 64_000_000
 _SHORT, _SHORT_BATCH_TOKENS = 64, 1536
 # Prompts sorted by length and run together; bounds memory and how late the first answer comes.
-_WINDOW = 512
+_WINDOW = 256
 # The first window is small: while it is made the engine has nothing to do.
 _FIRST = 64
+# Windows under way at once, more than the engine reads by the time that the next one is made.
+_AHEAD = 4
 # The fewest tokens of a prompt's first line that are worth keeping, and the most lines kept.
 _HEAD, _HEADS = 16, 64
 
@@ -69,6 +72,8 @@ class CTranslate2Backend:
                 compute_type=compute_type,
                 inter_threads=threads or os.cpu_count() or 1,
                 intra_threads=1,
+                # What is under way is bounded here: a full queue would stop the prompts' making.
+                max_queued_batches=-1,
             )
         except (RuntimeError, ValueError) as error:
             raise ModelError(f"{folder}: CTranslate2 cannot load it ({error})") from None
@@ -104,17 +109,16 @@ class CTranslate2Backend:
         self, prompts: Iterator[Prompt], max_tokens: int, scores: bool
     ) -> Iterator[Completion]:
         """Complete prompts without constraint, reading the next ones while the engine works."""
-        before: tuple[list[list[str]], _Running] | None = None
+        under_way: deque[tuple[list[list[str]], _Running]] = deque()
         size = _FIRST
         while window := list(islice(prompts, size)):
             size = min(2 * size, _WINDOW)
             tokens = [self.encode(prompt) for prompt in window]
-            running = self._begin_by_head(window, tokens, max_tokens)
-            if before:
-                yield from self._completions(before[0], self._read(before[1]), scores)
-            before = tokens, running
-        if before:
-            yield from self._completions(before[0], self._read(before[1]), scores)
+            under_way.append((tokens, self._begin_by_head(window, tokens, max_tokens)))
+            while under_way and (len(under_way) > _AHEAD or _is_done(under_way[0][1])):
+                yield from self._finish(*under_way.popleft(), scores)
+        for tokens, running in under_way:
+            yield from self._finish(tokens, running, scores)
 
     def count_tokens(self, text: str) -> int:
         """Return how many tokens the model's tokenizer makes of a text."""
@@ -123,6 +127,11 @@ class CTranslate2Backend:
     def close(self) -> None:
         """Free the model."""
         self.model.unload_model()
+
+    def _finish(
+        self, prompts: list[list[str]], running: "_Running", scores: bool
+    ) -> Iterator[Completion]:
+        return self._completions(prompts, self._read(running), scores)
 
     def _completions(
         self, prompts: list[list[str]], answers: list[list[str]], scores: bool
@@ -336,6 +345,10 @@ def _wait(running: _Running) -> list[Any]:
         for i, future in zip(batch, futures, strict=True):
             results[i] = future.result()
     return results
+
+
+def _is_done(running: _Running) -> bool:
+    return all(future.done() for _, futures in running for future in futures)
 
 
 def _limit(prompt: int) -> int:
