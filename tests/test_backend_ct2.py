@@ -52,6 +52,19 @@ def test_answers_come_in_the_order_of_the_prompts(backend):
     assert len(set(alone)) > 10
 
 
+def test_answers_of_many_windows_under_way_come_in_order(backend, monkeypatch):
+    prompts = [Prompt("找出", f"{i}" + "文" * (i % 5)) for i in range(40)]
+    together = [answer.text for answer in backend.generate(prompts, max_tokens=6)]
+    for name, value in {"_FIRST": 1, "_WINDOW": 4, "_AHEAD": 2}.items():
+        monkeypatch.setattr(chinchilla.backend_ct2, name, value)
+    taken = []
+    answers = backend.generate((taken.append(p) or p for p in prompts), max_tokens=6)
+    first = next(answers).text
+    # So many prompts are taken at most before the first answer: three windows.
+    assert len(taken) <= 1 + 2 + 4
+    assert [first, *(answer.text for answer in answers)] == together
+
+
 def test_answers_are_those_of_the_model_before_conversion(backend, folders):
     before = TransformersBackend(str(folders[0])).generate(PROMPTS, max_tokens=16)
     after = backend.generate(PROMPTS, max_tokens=16)

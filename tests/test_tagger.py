@@ -61,6 +61,14 @@ def test_more_texts_than_one_batch_come_back_in_order():
     assert TAGGER.tag(texts) == [TAGGER.tag([text])[0] for text in texts]
 
 
+@pytest.mark.parametrize(
+    ("lengths", "count"),
+    [([50] * 30, 30), ([50] * 30 + [39] * 10, 30), ([50, 20] + [1] * 40, 24), ([9_000] * 3, 1)],
+)
+def test_texts_tagged_together_are_of_like_length_or_few(lengths, count):
+    assert tagger._batch(lengths) == count
+
+
 RANDOM = numpy.random.default_rng(0)
 FACTORED = Head(
     ("PER", "LOC"),
