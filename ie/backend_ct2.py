@@ -4,12 +4,16 @@ Prompts are batched by length so that little is padded, and the answers come bac
 asked. Threads belong between batches, not inside one: `intra_threads=2` was slower than 1.
 """
 
+import atexit
 import os
+import weakref
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from threading import Event
+from typing import Any, NamedTuple
 
 from .backend import Completion, Constraint, Prompt
 from .constrain.resume import hold_answers
@@ -63,8 +67,9 @@ class CTranslate2Backend:
         self._vocabulary: tuple[dict[int, str], Vocabulary] | None = None
         try:
             self.is_seq2seq = _is_seq2seq(folder)
-            is_small = device == "cpu" and (folder / "model.bin").stat().st_size <= _SMALL_MODEL
-            self._batch_tokens = _SMALL_BATCH_TOKENS if is_small else _BATCH_TOKENS
+            size = (folder / "model.bin").stat().st_size
+            self._is_small = device == "cpu" and size <= _SMALL_MODEL
+            self._batch_tokens = _SMALL_BATCH_TOKENS if self._is_small else _BATCH_TOKENS
             kind = ctranslate2.Translator if self.is_seq2seq else ctranslate2.Generator
             self.model: Any = kind(
                 str(folder),
@@ -72,8 +77,9 @@ class CTranslate2Backend:
                 compute_type=compute_type,
                 inter_threads=threads or os.cpu_count() or 1,
                 intra_threads=1,
-                # What is under way is bounded here: a full queue would stop the prompts' making.
-                max_queued_batches=-1,
+                # Prompts are made, and tagged, while a small model works; a full queue would stop that.
+                # Of a large one little may be queued: all of it is done before the process ends.
+                max_queued_batches=-1 if self._is_small else 0,
             )
         except (RuntimeError, ValueError) as error:
             raise ModelError(f"{folder}: CTranslate2 cannot load it ({error})") from None
@@ -89,11 +95,11 @@ class CTranslate2Backend:
         """Complete every prompt greedily, yielding in the order of the prompts.
 
         `max_tokens` bounds an answer; a shorter bound, twice the prompt's own length and 64
-        more, stops endless repetition on short texts. Token probabilities (`scores`) take a
-        second pass over prompt and answer; encoder-decoder models do not give them.
+        more, stops endless repetition on short texts. Encoder-decoder models give no token
+        probabilities (`scores`).
 
-        Under constraint, an answer is written anew from each token that would break it; see
-        `constrain.resume`.
+        Under constraint, an answer is written anew from each token that would break it (see
+        `constrain.resume`), and scores take a second pass over prompt and answer.
         """
         if constraints is None:
             yield from self._free(iter(prompts), max_tokens, scores and not self.is_seq2seq)
@@ -108,17 +114,28 @@ class CTranslate2Backend:
     def _free(
         self, prompts: Iterator[Prompt], max_tokens: int, scores: bool
     ) -> Iterator[Completion]:
-        """Complete prompts without constraint, reading the next ones while the engine works."""
+        """Complete prompts without constraint, reading the next ones while the engine works.
+
+        A small model tells its scores as it writes; of a large one, what is under way could not be
+        ended soon, and to read prompt and answer once more costs it little.
+        """
         under_way: deque[tuple[list[list[str]], _Running]] = deque()
-        size = _FIRST
-        while window := list(islice(prompts, size)):
-            size = min(2 * size, _WINDOW)
-            tokens = [self.encode(prompt) for prompt in window]
-            under_way.append((tokens, self._begin_by_head(window, tokens, max_tokens)))
-            while under_way and (len(under_way) > _AHEAD or _is_done(under_way[0][1])):
-                yield from self._finish(*under_way.popleft(), scores)
-        for tokens, running in under_way:
-            yield from self._finish(tokens, running, scores)
+        abandon, size = partial(_abandon, under_way), _FIRST
+        atexit.register(abandon)
+        try:
+            while window := list(islice(prompts, size)):
+                size = min(2 * size, _WINDOW)
+                tokens = [self.encode(prompt) for prompt in window]
+                hears = scores and self._is_small
+                running = self._begin_by_head(window, tokens, max_tokens, hears)
+                under_way.append((tokens, running))
+                while under_way and (len(under_way) > _AHEAD or _is_done(under_way[0][1])):
+                    yield from self._finish(under_way, scores)
+            while under_way:
+                yield from self._finish(under_way, scores)
+        finally:
+            abandon()
+            atexit.unregister(abandon)
 
     def count_tokens(self, text: str) -> int:
         """Return how many tokens the model's tokenizer makes of a text."""
@@ -129,9 +146,15 @@ class CTranslate2Backend:
         self.model.unload_model()
 
     def _finish(
-        self, prompts: list[list[str]], running: "_Running", scores: bool
+        self, under_way: "deque[tuple[list[list[str]], _Running]]", scores: bool
     ) -> Iterator[Completion]:
-        return self._completions(prompts, self._read(running), scores)
+        prompts, running = under_way[0]
+        answers = self._read(running)
+        under_way.popleft()
+        if not (heard := _log_probs(running)):
+            yield from self._completions(prompts, answers, scores)
+        for i, log_probs in sorted(heard.items()):
+            yield self._completion(answers[i], log_probs)
 
     def _completions(
         self, prompts: list[list[str]], answers: list[list[str]], scores: bool
@@ -176,7 +199,7 @@ class CTranslate2Backend:
         return [r.hypotheses[0][len(p) :] for r, p in zip(results, prefixes, strict=True)]
 
     def _begin_by_head(
-        self, prompts: list[Prompt], tokens: list[list[str]], max_tokens: int
+        self, prompts: list[Prompt], tokens: list[list[str]], max_tokens: int, scores: bool = False
     ) -> "_Running":
         """Start on prompts, those of one head together: the engine reads a head only once."""
         groups: dict[tuple[str, ...], list[int]] = {}
@@ -186,8 +209,8 @@ class CTranslate2Backend:
         for head, group in groups.items():
             options = {"static_prompt": list(head)} if head else {}
             rows = [tokens[i][len(head) :] for i in group]
-            for batch, futures in self._begin(rows, max_tokens, [[]] * len(rows), **options):
-                running.append(([group[i] for i in batch], futures))
+            for batch in self._begin(rows, max_tokens, [[]] * len(rows), scores, **options):
+                running.append(batch._replace(places=[group[i] for i in batch.places]))
         return running
 
     def _head(self, prompt: Prompt, tokens: list[str]) -> tuple[str, ...]:
@@ -211,6 +234,7 @@ class CTranslate2Backend:
         prompts: list[list[str]],
         max_tokens: int,
         prefixes: list[list[str]],
+        scores: bool = False,
         **options: Any,
     ) -> "_Running":
         """Start on prompts in batches of like length."""
@@ -219,7 +243,10 @@ class CTranslate2Backend:
         running = []
         for batch in _batches(order, lengths, self._batch_tokens):
             rows = [prompts[i] for i in batch], [prefixes[i] for i in batch]
-            running.append((batch, self._start(rows[0], max_tokens, rows[1], options)))
+            heard = _Heard() if scores else None
+            told = {"callback": heard.listener(), "return_scores": True} if heard else {}
+            started = self._start(rows[0], max_tokens, rows[1], options | told)
+            running.append(_Batch(batch, started, heard))
         return running
 
     def _score(self, prompts: list[list[str]], answers: list[list[str]]) -> list[tuple[float, ...]]:
@@ -334,21 +361,69 @@ class _Rows:
         return prompts, [[self._names[token] for token in tokens] for _, tokens in rows]
 
 
-# Batches under way: the places of their prompts, and the futures of their results.
-_Running = list[tuple[list[int], Any]]
+class _Heard:
+    """The log probabilities of a batch's answers, which the engine tells token by token."""
+
+    def __init__(self) -> None:
+        """Hear of a batch that is about to start."""
+        self.log_probs: dict[int, list[float]] = {}
+        self.is_unwanted = False
+        # The engine drops what it calls after it gave the results, for which it needs the interpreter.
+        self.is_dropped = Event()
+
+    def listener(self) -> Callable[[Any], bool]:
+        """Return what the engine is to call at each token; whoever else keeps it is waited for."""
+
+        def hear(step: Any) -> bool:
+            self.log_probs.setdefault(step.batch_id, []).append(step.log_prob)
+            return self.is_unwanted
+
+        weakref.finalize(hear, self.is_dropped.set).atexit = False
+        return hear
+
+
+class _Batch(NamedTuple):
+    """A batch under way: the places of its prompts, the futures of their results."""
+
+    places: list[int]
+    futures: Any
+    heard: _Heard | None
+
+
+_Running = list[_Batch]
 
 
 def _wait(running: _Running) -> list[Any]:
     """Return the results in the order of the prompts."""
-    results: list[Any] = [None] * sum(len(batch) for batch, _ in running)
-    for batch, futures in running:
-        for i, future in zip(batch, futures, strict=True):
+    results: list[Any] = [None] * sum(len(batch.places) for batch in running)
+    for batch in running:
+        for i, future in zip(batch.places, batch.futures, strict=True):
             results[i] = future.result()
     return results
 
 
+def _log_probs(running: _Running) -> dict[int, tuple[float, ...]]:
+    """Return the log probabilities of the answers' tokens by the places of the prompts."""
+    heard = {}
+    for batch in running:
+        if batch.heard:
+            batch.heard.is_dropped.wait()
+            rows = batch.heard.log_probs
+            heard.update((place, tuple(rows.get(i, ()))) for i, place in enumerate(batch.places))
+    return heard
+
+
+def _abandon(under_way: Iterable[tuple[Any, _Running]]) -> None:
+    """End soon what nobody waits for: the engine must not call an interpreter that has ended."""
+    heard = [batch.heard for _, running in under_way for batch in running if batch.heard]
+    for one in heard:
+        one.is_unwanted = True
+    for one in heard:
+        one.is_dropped.wait()
+
+
 def _is_done(running: _Running) -> bool:
-    return all(future.done() for _, futures in running for future in futures)
+    return all(future.done() for batch in running for future in batch.futures)
 
 
 def _limit(prompt: int) -> int:

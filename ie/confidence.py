@@ -7,7 +7,7 @@ no probability of being right: a `Calibration` fitted on a development split mak
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -107,11 +107,19 @@ def calibrate(extraction: Extraction, calibration: Calibration) -> Extraction:
 
     An event is judged as its trigger, the ends of a relation as the relation.
     """
+    return _rescored(extraction, calibration.apply)
 
+
+def without_scores(extraction: Extraction) -> Extraction:
+    """Return the extraction without scores."""
+    return _rescored(extraction, lambda score, kind: None)
+
+
+def _rescored(extraction: Extraction, change: Callable[[float, str], float | None]) -> Extraction:
     def changed(value: Any, kind: str) -> Any:
         if value is None or value.score is None:
             return value
-        return msgspec.structs.replace(value, score=calibration.apply(value.score, kind))
+        return msgspec.structs.replace(value, score=change(value.score, kind))
 
     def relation(found: Relation) -> Any:
         subject, object = changed(found.subject, "relations"), changed(found.object, "relations")

@@ -8,13 +8,13 @@ Everything is lazy and in order; memory is bounded by one batch of documents.
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import count
 from pathlib import Path
 from typing import Any, overload
 
 from .backend import Completion, Prompt
-from .confidence import Calibration, calibrate
+from .confidence import Calibration, calibrate, without_scores
 from .constrain import AnswerConstraint, without_roles
 from .data import Document, Extraction, shift
 from .decoder import decode
@@ -214,7 +214,7 @@ class Extractor:
         completions = self.engine.backend.generate(
             prompts(),
             max_tokens=_MAX_TOKENS,
-            scores=self.options.wants_scores,
+            scores=self._reads_scores,
             constraints=constraints,
         )
         answers = [self._decode(questions[i], said) for i, said in enumerate(completions)]
@@ -233,22 +233,34 @@ class Extractor:
             self.engine.style.format,
             (question.task,),
             finish_reason=completion.finish_reason,
-            token_ends=completion.token_ends if self.options.wants_scores else (),
-            log_probs=completion.log_probs if self.options.wants_scores else (),
+            token_ends=completion.token_ends if self._reads_scores else (),
+            log_probs=completion.log_probs if self._reads_scores else (),
             near_miss=self.options.near_miss,
             asked=question.asked,
         )
-        return self._supported(question, extraction)
+        found = self._supported(question, extraction)
+        is_scored = self._reads_scores and not self.options.wants_scores
+        return without_scores(found) if is_scored else found
 
     def _supported(self, question: _Question, extraction: Extraction) -> Extraction:
         style = self.engine.style
-        if not style.support or not (extraction.entities or extraction.relations):
+        if not style.support:
             return extraction
         seen = marker(style.hints).seen(question.text, question.task, question.schema)
-        least = style.support.get(seen.head, 0) if seen else 0
+        least = style.support.get(seen.head) if seen else None
         if not (seen and least):
             return extraction
         return supported(extraction, question.text, seen.words, seen.known, least)
+
+    @cached_property
+    def _reads_scores(self) -> bool:
+        """Whether scores are asked for, or what is returned hangs on them."""
+        style = self.engine.style
+        scored = {name for name, least in style.support.items() if any(least)}
+        if self.options.wants_scores or not scored:
+            return self.options.wants_scores
+        heads = marker(style.hints).tagger.heads
+        return any(name in scored and head.task in self.tasks for name, head in heads.items())
 
     def _questions(self, batch: Sequence[Document]) -> Iterator[_Question]:
         """Yield what is asked of the documents, lazily and in order."""

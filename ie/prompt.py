@@ -52,8 +52,8 @@ class PromptStyle:
     are gold documents (in their JSON form) shown as worked examples in every prompt; `hints` names
     the tagger that marks likely names in the text: `jieba`, or a file, in the style beside a model
     relative to it (module `hints`); the tasks in `only_marked` are not asked of texts in which a
-    tagger that knows all labels asked for sees nothing; `support` is, by head of the tagger, how much
-    of a name or relation must be marked for it to be returned (module `support`). A model taught
+    tagger that knows all labels asked for sees nothing; `support` is, by head of the tagger, the score
+    that what is said needs to be returned, by how much of it is marked (module `support`). A model taught
     before there were `occurrences` does not say them, hence their default.
     """
 
@@ -68,7 +68,7 @@ class PromptStyle:
     demonstrations: list[dict[str, Any]] = field(default_factory=list)
     hints: str = ""
     only_marked: tuple[str, ...] = ()
-    support: dict[str, int] = field(default_factory=dict)
+    support: dict[str, tuple[float | None, ...]] = field(default_factory=dict)
     occurrences: bool = False
 
     def to_dict(self) -> dict[str, Any]:
@@ -116,9 +116,12 @@ def check_style(style: PromptStyle, where: str = STYLE_FILE) -> None:
                 f"{where}: only_marked names no task {task!r}{near_miss(task, TASKS)}; "
                 f"tasks are {', '.join(TASKS)}"
             )
-    for name, points in style.support.items():
-        if not 1 <= points <= 3:
-            raise ConfigError(f"{where}: support of {name} is {points}; 1 to 3 points can be asked")
+    for name, least in style.support.items():
+        if not 1 <= len(least) <= 4 or any(not 0 <= score <= 1 for score in least if score):
+            raise ConfigError(
+                f"{where}: support of {name} is {list(least)}; expected for each of 0 to 3 points "
+                "the least score, from 0 to 1, or null"
+            )
     for name in ("only_marked", "support"):
         if getattr(style, name) and not style.hints:
             raise ConfigError(f"{where}: {name} needs hints, which mark the texts")

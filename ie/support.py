@@ -1,28 +1,34 @@
-"""What the marks in a text say of an answer: facts without their support are told, not returned.
+"""What speaks for an answer: facts for which it is too little are told, not returned.
 
-A small model says much of which its tagger saw nothing, and is mostly wrong then. How much support
-a fact needs depends on what the tagger's head finds of its corpus; a model's style says it.
+A small model says much that is wrong, mostly where its tagger saw nothing and where it is unsure
+itself. How sure it must be of a fact hangs on how much of it is marked in the text, and on what the
+tagger's head finds of its corpus; a model's style says it.
 """
 
 from collections.abc import Sequence, Set
+from typing import Any
 
 import msgspec
 
-from .data import Entity, Extraction, Issue, Relation
+from .data import Argument, Event, Extraction, Issue, Relation
 from .merge import keep
 from .parse_json import excerpt
 from .tagger import Word
 
+# The least score by points, see `supported`.
+Least = Sequence[float | None]
+
 
 def supported(
-    extraction: Extraction, text: str, words: Sequence[Word], known: Set[str], least: int
+    extraction: Extraction, text: str, words: Sequence[Word], known: Set[str], least: Least
 ) -> Extraction:
-    """Return the extraction without names and relations that have too little support.
+    """Return the extraction without the facts for which too little speaks.
 
-    A name has 1 point where something is marked from its start to its end. A relation has 2 where
-    its object is marked with its predicate, or 1 where it is marked as anything else, and 1 more
-    where its subject is marked. What is left out becomes one issue, `ungrounded` if it names what is
-    not in the text, otherwise `ambiguous`; other issues about it are dropped.
+    A name, trigger or argument has 1 point where something is marked from its start to its end. A
+    relation has 2 where its object is marked with its predicate, or 1 where it is marked as anything
+    else, and 1 more where its subject is marked. An event stays or goes as its trigger, and stays
+    without one. What is left out becomes one issue, `ungrounded` if it names what is not in the text,
+    otherwise `ambiguous`; other issues about it are dropped.
 
     Args:
         extraction: of the text.
@@ -30,15 +36,17 @@ def supported(
         words: what the tagger sees in it, asked for or not: start, end, kind.
         known: labels that it may mark; facts of other labels stay, as do relations whose label in
             the schema is not their predicate alone.
-        least: points that are needed.
+        least: the score (geometric mean of token probabilities, not calibrated) that a fact with 0,
+            1, … points needs, None if it is left out whatever its score; more points than that
+            count as the last. What has no score has enough.
     """
     spans = {(start, end) for start, end, _ in words}
     # By string: of a mention that occurs several times another occurrence may be the marked one.
     marked = {(text[start:end], kind) for start, end, kind in words}
     strings = {string for string, _ in marked}
 
-    def points(fact: Entity | Relation) -> int:
-        if isinstance(fact, Entity):
+    def points(fact: Any) -> int:
+        if not isinstance(fact, Relation):
             return int((fact.start, fact.end) in spans)
         said = fact.object.text
         ends = 2 if (said, fact.type) in marked else int(said in strings)
@@ -46,10 +54,13 @@ def supported(
 
     left_out: list[Issue] = []
 
-    def is_wanted(value: object) -> bool:
-        if not isinstance(value, Entity | Relation) or value.type not in known:
+    def is_wanted(value: Any) -> bool:
+        said = value.trigger if isinstance(value, Event) else value
+        label = value.role if isinstance(value, Argument) else value.type
+        if said is None or label not in known:
             return True
-        if points(value) >= least:
+        needed = least[min(points(said), len(least) - 1)]
+        if needed is not None and (said.score is None or said.score >= needed):
             return True
         left_out.append(_unsure(value))
         return False
@@ -68,10 +79,17 @@ def settled(extraction: Extraction) -> Extraction:
     return msgspec.structs.replace(extraction, issues=issues)
 
 
-def _unsure(fact: Entity | Relation) -> Issue:
-    names = [fact] if isinstance(fact, Entity) else [fact.subject, fact.object]
+def _unsure(fact: Any) -> Issue:
+    names = _names(fact)
     first, *others = (excerpt(name.text) for name in names)
-    told = " | ".join([first, fact.type or "", *others]) + ": left out,"
+    label = fact.role if isinstance(fact, Argument) else fact.type
+    told = " | ".join([first, label or "", *others]) + ": left out,"
     if lost := [name.text for name in names if name.start is None]:
         return Issue("ungrounded", f"{told} {excerpt(lost[0])!r} is not in the text")
-    return Issue("ambiguous", f"{told} the tagger sees too little of it in the text")
+    return Issue("ambiguous", f"{told} model and tagger are too unsure of it")
+
+
+def _names(fact: Any) -> list[Any]:
+    if isinstance(fact, Relation):
+        return [fact.subject, fact.object]
+    return [fact.trigger if isinstance(fact, Event) else fact]

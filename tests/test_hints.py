@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -192,7 +193,9 @@ def held_to_marks(folder, names, support, said, schema):
     return Extractor(Engine("stub", Backend(), style), schema).extract(TEXT)
 
 
-@pytest.mark.parametrize(("least", "kept"), [({}, 3), ({"names": 1}, 2), ({"others": 1}, 3)])
+@pytest.mark.parametrize(
+    ("least", "kept"), [({}, 3), ({"names": (None, 0)}, 2), ({"others": (None, 0)}, 3)]
+)
 def test_names_without_marks_are_told_where_the_style_says_so(tmp_path, least, kept):
     names, said = ["人名", "地名", "时间", "机构名"], "北京⟦地名⟧王小明⟦地名⟧经理⟦人名⟧"
     found = held_to_marks(tmp_path, names, least, said, "msra")
@@ -205,17 +208,18 @@ def test_support_takes_no_account_of_what_is_asked_for_or_cannot_be_marked(tmp_p
     # The head knows a nationality by name alone; the time that it sees is not asked for.
     names, said = ["人名", "地名", "时间", "国籍"], "北京⟦地名⟧经理⟦国籍⟧昨天⟦地名⟧"
     schema = Schema("own", entities=(EntityType("地名"), EntityType("国籍")))
-    found = held_to_marks(tmp_path, names, {"names": 1}, said, schema)
+    found = held_to_marks(tmp_path, names, {"names": (None, 0)}, said, schema)
     assert [entity.text for entity in found.entities] == ["北京", "经理", "昨天"]
 
 
-@pytest.mark.parametrize("points", [0, 4])
-def test_a_style_asks_for_points_that_there_are(points):
-    with pytest.raises(ConfigError, match=f"support of msra is {points}; 1 to 3"):
-        PromptStyle.from_dict({"support": {"msra": points}, "hints": JIEBA})
+@pytest.mark.parametrize("least", [[], [None, 1.5], [0.1, -0.5], [0.0, 0.1, 0.2, 0.3, 0.4]])
+def test_a_style_asks_for_scores_and_points_that_there_are(least):
+    told = re.escape(f"support of msra is {least}; expected for each of 0 to 3 points")
+    with pytest.raises(ConfigError, match=told):
+        PromptStyle.from_dict({"support": {"msra": least}, "hints": JIEBA})
 
 
-@pytest.mark.parametrize("value", [{"only_marked": ["ner"]}, {"support": {"msra": 1}}])
+@pytest.mark.parametrize("value", [{"only_marked": ["ner"]}, {"support": {"msra": [None, 0]}}])
 def test_a_style_that_leans_on_marks_needs_them(value):
     with pytest.raises(ConfigError, match=f"{next(iter(value))} needs hints"):
         PromptStyle.from_dict(value)

@@ -185,7 +185,7 @@ def test_a_tagger_is_kept_while_nothing_changes(work, monkeypatch):
             "follow: facts has no names",
         ),
         (
-            {"style": {"support": {"mrsa": 1}}},
+            {"style": {"support": {"mrsa": [None, 0]}}},
             "style, support: no head 'mrsa'; did you mean 'msra'",
         ),
         ({"start_share": 1.0}, "start_share: 1.0; a share is at least 0"),

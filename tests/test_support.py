@@ -9,11 +9,13 @@ A, B, C = (
     Entity("公司", "乙公司", 5, 8),
     Entity("公司", "丙公司", 9, 12),
 )
+# Whatever the score: a point is needed, or three.
+MARKED, FULLY = (None, 0.0), (None, None, None, 0.0)
 BUYS, OWNS = Relation("收购", A, B), Relation("持股", C, B)
 
 
 @pytest.mark.parametrize(
-    ("words", "least", "kept"),
+    ("words", "points", "kept"),
     [
         ([(0, 3, "REL"), (5, 8, "收购")], 3, [BUYS]),
         # The object is marked as that of another predicate, the subject of the second not at all.
@@ -27,7 +29,8 @@ BUYS, OWNS = Relation("收购", A, B), Relation("持股", C, B)
         ([], 0, [BUYS, OWNS]),
     ],
 )
-def test_relations_need_marks_at_their_ends(words, least, kept):
+def test_relations_need_marks_at_their_ends(words, points, kept):
+    least = [*[None] * points, 0.0]
     found = supported(Extraction(relations=(BUYS, OWNS)), TEXT, words, {"收购", "持股"}, least)
     assert list(found.relations) == kept
     assert len(found.relations) + len(found.issues) == 2
@@ -36,7 +39,11 @@ def test_relations_need_marks_at_their_ends(words, least, kept):
 def test_names_need_a_mark_from_start_to_end_whatever_it_says():
     said = Issue("truncated", "…")
     found = supported(
-        Extraction((A, B, C), issues=(said,)), TEXT, [(0, 3, "人名"), (5, 7, "公司")], {"公司"}, 1
+        Extraction((A, B, C), issues=(said,)),
+        TEXT,
+        [(0, 3, "人名"), (5, 7, "公司")],
+        {"公司"},
+        MARKED,
     )
     assert found.entities == (A,)
     assert found.issues[0] is said
@@ -46,11 +53,11 @@ def test_names_need_a_mark_from_start_to_end_whatever_it_says():
 
 def test_what_the_tagger_cannot_know_stays():
     extraction = Extraction((A,), (BUYS,))
-    assert supported(extraction, TEXT, [], {"持股"}, 3) == extraction
+    assert supported(extraction, TEXT, [], {"持股"}, FULLY) == extraction
 
 
 def test_what_is_left_out_is_told_with_its_ends():
-    found = supported(Extraction(relations=(BUYS,)), TEXT, [], {"收购"}, 1)
+    found = supported(Extraction(relations=(BUYS,)), TEXT, [], {"收购"}, MARKED)
     assert found.issues[0].detail.startswith("甲公司 | 收购 | 乙公司: left out")
 
 
@@ -62,7 +69,7 @@ def test_issues_about_what_is_left_out_go_and_others_stay_where_they_belong():
     )
     found = supported(
         Extraction(relations=(BUYS, OWNS), issues=issues),
-        *(TEXT, [(9, 12, "REL"), (5, 8, "持股")], {"收购", "持股"}, 3),
+        *(TEXT, [(9, 12, "REL"), (5, 8, "持股")], {"收购", "持股"}, FULLY),
     )
     assert found.relations == (OWNS,)
     assert [issue.where for issue in found.issues] == [
@@ -74,7 +81,7 @@ def test_issues_about_what_is_left_out_go_and_others_stay_where_they_belong():
 
 def test_what_is_not_in_the_text_is_told_as_that_once():
     lost = Entity("公司", "丁公司", None, None)
-    found = supported(Extraction((lost, lost)), TEXT, [(0, 3, "公司")], {"公司"}, 1)
+    found = supported(Extraction((lost, lost)), TEXT, [(0, 3, "公司")], {"公司"}, MARKED)
     assert found.entities == ()
     assert [(issue.kind, issue.detail) for issue in found.issues] == [
         ("ungrounded", "丁公司 | 公司: left out, '丁公司' is not in the text")
@@ -82,7 +89,7 @@ def test_what_is_not_in_the_text_is_told_as_that_once():
 
 
 def test_a_relation_that_another_window_returns_is_not_told_as_left_out():
-    left_out = supported(Extraction((A,), (BUYS, OWNS)), TEXT, [], {"公司", "收购", "持股"}, 1)
+    left_out = supported(Extraction((A,), (BUYS, OWNS)), TEXT, [], {"公司", "收购", "持股"}, MARKED)
     other = Issue("truncated", "…")
     found = settled(Extraction((A,), (BUYS,), issues=(other, *left_out.issues)))
     # A name may be left out at one place and returned from another.
