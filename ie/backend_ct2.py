@@ -34,6 +34,8 @@ _WINDOW = 256
 _FIRST = 64
 # Windows under way at once, more than the engine reads by the time that the next one is made.
 _AHEAD = 4
+# Seconds that are waited for the engine to drop what it calls; it does so at once, or soon if told.
+_DROPPED = 60.0
 # The fewest tokens of a prompt's first line that are worth keeping, and the most lines kept.
 _HEAD, _HEADS = 16, 64
 
@@ -378,7 +380,8 @@ class _Heard:
             self.log_probs.setdefault(step.batch_id, []).append(step.log_prob)
             return self.is_unwanted
 
-        weakref.finalize(hear, self.is_dropped.set).atexit = False
+        # No `finalize`: those are called no more once the process ends.
+        self._place = weakref.ref(hear, lambda _: self.is_dropped.set())
         return hear
 
 
@@ -407,7 +410,7 @@ def _log_probs(running: _Running) -> dict[int, tuple[float, ...]]:
     heard = {}
     for batch in running:
         if batch.heard:
-            batch.heard.is_dropped.wait()
+            batch.heard.is_dropped.wait(_DROPPED)
             rows = batch.heard.log_probs
             heard.update((place, tuple(rows.get(i, ()))) for i, place in enumerate(batch.places))
     return heard
@@ -419,7 +422,7 @@ def _abandon(under_way: Iterable[tuple[Any, _Running]]) -> None:
     for one in heard:
         one.is_unwanted = True
     for one in heard:
-        one.is_dropped.wait()
+        one.is_dropped.wait(_DROPPED)
 
 
 def _is_done(running: _Running) -> bool:

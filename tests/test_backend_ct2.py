@@ -1,6 +1,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 from constrain_samples import CASES, SCHEMA, TEXTS, byte_fallback_tokenizer, byte_level_tokenizer
@@ -101,6 +103,30 @@ def test_scores_are_log_probabilities_of_the_tokens(backend):
         assert len(answer.token_ends) == len(answer.log_probs) > 0
         assert answer.token_ends[-1] == len(answer.text)
         assert all(value <= 0 for value in answer.log_probs)
+
+
+def test_scores_told_while_writing_are_those_of_reading_again(backend, monkeypatch):
+    heard = list(backend.generate(PROMPTS, max_tokens=16, scores=True))
+    monkeypatch.setattr(backend, "_is_small", False)
+    read = list(backend.generate(PROMPTS, max_tokens=16, scores=True))
+    assert [(a.text, a.token_ends) for a in heard] == [(b.text, b.token_ends) for b in read]
+    for a, b in zip(heard, read, strict=True):
+        assert a.log_probs == pytest.approx(b.log_probs, abs=1e-3)
+
+
+def test_what_nobody_waits_for_ends_with_the_process(folders):
+    # The engine calls back while it writes; it must not once the interpreter is gone.
+    code = f"""
+from chinchilla.backend import Prompt
+from chinchilla.backend_ct2 import CTranslate2Backend
+prompts = [Prompt("找出", "文" * 20 + str(i)) for i in range(400)]
+answers = CTranslate2Backend(__import__("pathlib").Path({str(folders[1])!r})).generate(
+    iter(prompts), max_tokens=200, scores=True
+)
+next(answers)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 @pytest.mark.parametrize(("task", "form"), CASES)

@@ -204,6 +204,27 @@ def test_names_without_marks_are_told_where_the_style_says_so(tmp_path, least, k
     assert all("经理 | 人名: left out" in issue.detail for issue in found.issues)
 
 
+def test_scores_that_nobody_asked_for_decide_and_are_not_returned(tmp_path):
+    asked = []
+
+    class Backend:
+        def generate(self, given, *, scores, **_):
+            asked.append(scores)
+            for _ in given:
+                # Each character is a token, those of the second name hardly likely.
+                said = "北京⟦地名⟧经理⟦人名⟧"
+                probable = [0.0] * 6 + [-3.0] * 6
+                yield Completion(said, "stop", tuple(range(1, 13)), tuple(probable))
+
+    path = tmp_path / "tagger.weights"
+    write_weights(path, own_weights(names=("ner", ["人名", "地名"])))
+    for least, kept in (((0.5, 0.5), ["北京"]), ((0.0, 0.0), ["北京", "经理"])):
+        style = replace(STYLE, hints=str(path), support={"names": least})
+        found = Extractor(Engine("stub", Backend(), style), "msra").extract(TEXT)
+        assert [(e.text, e.score) for e in found.entities] == [(name, None) for name in kept]
+    assert asked == [True, False]
+
+
 def test_support_takes_no_account_of_what_is_asked_for_or_cannot_be_marked(tmp_path):
     # The head knows a nationality by name alone; the time that it sees is not asked for.
     names, said = ["人名", "地名", "时间", "国籍"], "北京⟦地名⟧经理⟦国籍⟧昨天⟦地名⟧"

@@ -1,6 +1,7 @@
+import msgspec
 import pytest
 
-from chinchilla.data import Entity, Extraction, Issue, Relation
+from chinchilla.data import Argument, Entity, Event, Extraction, Issue, Mention, Relation
 from chinchilla.support import settled, supported
 
 TEXT = "甲公司收购乙公司，丙公司持股。"
@@ -95,4 +96,42 @@ def test_a_relation_that_another_window_returns_is_not_told_as_left_out():
     # A name may be left out at one place and returned from another.
     assert [issue.detail.split(":")[0] for issue in found.issues] == [
         *("…", "甲公司 | 公司", "丙公司 | 持股 | 乙公司")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [
+        ([(0, 3, "公司"), (5, 8, "公司")], [A, B]),
+        ([(0, 3, "公司")], [A]),
+        ([(5, 8, "公司")], [A, B]),
+        ([], [A]),
+    ],
+)
+def test_what_is_marked_may_be_less_sure(words, kept):
+    sure, unsure = (msgspec.structs.replace(e, score=s) for e, s in ((A, 0.9), (B, 0.6)))
+    found = supported(Extraction((sure, unsure)), TEXT, words, {"公司"}, (0.8, 0.5))
+    assert [entity.span for entity in found.entities] == [entity.span for entity in kept]
+    assert len(found.issues) == 2 - len(kept)
+
+
+def test_an_event_goes_with_its_trigger_and_an_argument_alone():
+    buyer, bought = (
+        Argument("收购方", "甲公司", 0, 3, 0.9),
+        Argument("被收购方", "乙公司", 5, 8, 0.4),
+    )
+    events = (
+        Event("收购", Mention("收购", 3, 5, 0.7), (buyer, bought)),
+        Event("减持", Mention("持股", 12, 14, 0.3), (buyer,)),
+        Event("起诉", None, (bought,)),
+    )
+    known = {"收购", "减持", "起诉", "收购方", "被收购方"}
+    found = supported(Extraction(events=events), TEXT, [], known, (0.5,))
+    assert [(event.type, len(event.arguments)) for event in found.events] == [
+        ("收购", 1),
+        ("起诉", 0),
+    ]
+    assert [issue.detail.split(":")[0] for issue in found.issues] == [
+        "持股 | 减持",
+        "乙公司 | 被收购方",
     ]
