@@ -6,14 +6,13 @@ asked. Threads belong between batches, not inside one: `intra_threads=2` was slo
 
 import atexit
 import os
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from itertools import islice
 from pathlib import Path
-from threading import Event
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from .backend import Completion, Constraint, Prompt
 from .constrain.resume import hold_answers
@@ -32,10 +31,10 @@ _SHORT, _SHORT_BATCH_TOKENS = 64, 1536
 _WINDOW = 256
 # The first window is small: while it is made the engine has nothing to do.
 _FIRST = 64
-# Windows under way at once, more than the engine reads by the time that the next one is made.
+# Windows that may wait for the engine while the next one is made: more than it reads meanwhile.
 _AHEAD = 4
-# Seconds that are waited for the engine to drop what it calls; it does so at once, or soon if told.
-_DROPPED = 60.0
+# Seconds that a process waits at its end for the engine to stop calling it.
+_LAST_CALLS = 60.0
 # The fewest tokens of a prompt's first line that are worth keeping, and the most lines kept.
 _HEAD, _HEADS = 16, 64
 
@@ -122,8 +121,7 @@ class CTranslate2Backend:
         ended soon, and to read prompt and answer once more costs it little.
         """
         under_way: deque[tuple[list[list[str]], _Running]] = deque()
-        abandon, size = partial(_abandon, under_way), _FIRST
-        atexit.register(abandon)
+        size = _FIRST
         try:
             while window := list(islice(prompts, size)):
                 size = min(2 * size, _WINDOW)
@@ -136,8 +134,11 @@ class CTranslate2Backend:
             while under_way:
                 yield from self._finish(under_way, scores)
         finally:
-            abandon()
-            atexit.unregister(abandon)
+            # Not waited for: what collects garbage, and ends this, may be the engine calling.
+            for _, running in under_way:
+                for batch in running:
+                    if batch.heard:
+                        batch.heard.is_unwanted = True
 
     def count_tokens(self, text: str) -> int:
         """Return how many tokens the model's tokenizer makes of a text."""
@@ -364,25 +365,44 @@ class _Rows:
 
 
 class _Heard:
-    """The log probabilities of a batch's answers, which the engine tells token by token."""
+    """The log probabilities of a batch's answers, which the engine tells token by token.
+
+    The engine calls until it drops what it calls, soon after it gave the results, which takes the
+    interpreter; hence what calls still, and a process waits for that before it ends.
+    """
+
+    calling: ClassVar[set["_Heard"]] = set()
 
     def __init__(self) -> None:
         """Hear of a batch that is about to start."""
         self.log_probs: dict[int, list[float]] = {}
         self.is_unwanted = False
-        # The engine drops what it calls after it gave the results, for which it needs the interpreter.
-        self.is_dropped = Event()
 
     def listener(self) -> Callable[[Any], bool]:
-        """Return what the engine is to call at each token; whoever else keeps it is waited for."""
+        """Return what the engine is to call at each token, and nobody else may keep."""
 
-        def hear(step: Any) -> bool:
-            self.log_probs.setdefault(step.batch_id, []).append(step.log_prob)
-            return self.is_unwanted
+        def called(step: Any) -> bool:
+            return self.hear(step)
 
+        self.calling.add(self)
         # No `finalize`: those are called no more once the process ends.
-        self._place = weakref.ref(hear, lambda _: self.is_dropped.set())
-        return hear
+        self._place = weakref.ref(called, lambda _: self.calling.discard(self))
+        return called
+
+    def hear(self, step: Any) -> bool:
+        """Note a token; return whether its answer is to end here."""
+        self.log_probs.setdefault(step.batch_id, []).append(step.log_prob)
+        return self.is_unwanted
+
+
+@atexit.register
+def _end_calls() -> None:
+    """End answers that nobody waits for: the engine must not call an interpreter that is gone."""
+    for heard in list(_Heard.calling):
+        heard.is_unwanted = True
+    until = time.monotonic() + _LAST_CALLS
+    while _Heard.calling and time.monotonic() < until:
+        time.sleep(0.01)
 
 
 class _Batch(NamedTuple):
@@ -407,22 +427,12 @@ def _wait(running: _Running) -> list[Any]:
 
 def _log_probs(running: _Running) -> dict[int, tuple[float, ...]]:
     """Return the log probabilities of the answers' tokens by the places of the prompts."""
-    heard = {}
-    for batch in running:
-        if batch.heard:
-            batch.heard.is_dropped.wait(_DROPPED)
-            rows = batch.heard.log_probs
-            heard.update((place, tuple(rows.get(i, ()))) for i, place in enumerate(batch.places))
-    return heard
-
-
-def _abandon(under_way: Iterable[tuple[Any, _Running]]) -> None:
-    """End soon what nobody waits for: the engine must not call an interpreter that has ended."""
-    heard = [batch.heard for _, running in under_way for batch in running if batch.heard]
-    for one in heard:
-        one.is_unwanted = True
-    for one in heard:
-        one.is_dropped.wait(_DROPPED)
+    return {
+        place: tuple(batch.heard.log_probs.get(row, ()))
+        for batch in running
+        if batch.heard
+        for row, place in enumerate(batch.places)
+    }
 
 
 def _is_done(running: _Running) -> bool:

@@ -49,7 +49,7 @@ class ExtractOptions:
             `agreement` of the answers say is kept, with its share of them as its score.
         agreement: see `orders`.
         scores: ask the engine for token probabilities, from which every mention and fact gets
-            its `score`; costs a second pass with CTranslate2.
+            its `score`; a large model of CTranslate2 reads prompt and answer again for them.
         min_score: leave out what scores less; implies `scores`.
         calibration: turns scores into probabilities of being right, before `min_score`; None
             is the one that comes with the model, if any.
@@ -87,7 +87,7 @@ class ExtractOptions:
 
     @property
     def wants_scores(self) -> bool:
-        """Whether token probabilities are needed."""
+        """Whether scores are to be returned, or compared with `min_score`."""
         return self.orders == 1 and (self.scores or self.min_score is not None)
 
 
@@ -244,13 +244,16 @@ class Extractor:
 
     def _supported(self, question: _Question, extraction: Extraction) -> Extraction:
         style = self.engine.style
-        if not style.support:
+        is_empty = not (extraction.entities or extraction.relations or extraction.events)
+        if is_empty or not style.support:
             return extraction
         seen = marker(style.hints).seen(question.text, question.task, question.schema)
         least = style.support.get(seen.head) if seen else None
         if not (seen and least):
             return extraction
-        return supported(extraction, question.text, seen.words, seen.known, least)
+        return supported(
+            extraction, question.text, seen.words, seen.known, least, offset=question.start
+        )
 
     @cached_property
     def _reads_scores(self) -> bool:

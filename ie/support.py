@@ -20,14 +20,19 @@ Least = Sequence[float | None]
 
 
 def supported(
-    extraction: Extraction, text: str, words: Sequence[Word], known: Set[str], least: Least
+    extraction: Extraction,
+    text: str,
+    words: Sequence[Word],
+    known: Set[str],
+    least: Least,
+    offset: int = 0,
 ) -> Extraction:
     """Return the extraction without the facts for which too little speaks.
 
     A name, trigger or argument has 1 point where something is marked from its start to its end. A
     relation has 2 where its object is marked with its predicate, or 1 where it is marked as anything
-    else, and 1 more where its subject is marked. An event stays or goes as its trigger, and stays
-    without one. What is left out becomes one issue, `ungrounded` if it names what is not in the text,
+    else, and 1 more where its subject is marked. An event stays or goes with its trigger, and stays
+    without one. All that is left out becomes an issue each, `ungrounded` if it is not in the text,
     otherwise `ambiguous`; other issues about it are dropped.
 
     Args:
@@ -39,6 +44,7 @@ def supported(
         least: the score (geometric mean of token probabilities, not calibrated) that a fact with 0,
             1, … points needs, None if it is left out whatever its score; more points than that
             count as the last. What has no score has enough.
+        offset: where the text starts in its document, for the issues.
     """
     spans = {(start, end) for start, end, _ in words}
     # By string: of a mention that occurs several times another occurrence may be the marked one.
@@ -55,14 +61,13 @@ def supported(
     left_out: list[Issue] = []
 
     def is_wanted(value: Any) -> bool:
-        said = value.trigger if isinstance(value, Event) else value
-        label = value.role if isinstance(value, Argument) else value.type
-        if said is None or label not in known:
+        said = _mention(value)
+        if said is None or _label(value) not in known:
             return True
         needed = least[min(points(said), len(least) - 1)]
         if needed is not None and (said.score is None or said.score >= needed):
             return True
-        left_out.append(_unsure(value))
+        left_out.extend(_unsure(each, offset) for each in (value, *_arguments(value)))
         return False
 
     kept = keep(extraction, is_wanted)
@@ -70,26 +75,40 @@ def supported(
 
 
 def settled(extraction: Extraction) -> Extraction:
-    """Return the extraction of a text read in windows without issues that no longer hold.
+    """Return the extraction of a document without issues that no longer hold.
 
-    A relation left out of one window may be returned from another that overlaps it.
+    What was left out of one window may be returned from another that overlaps it, or what was left
+    out in one order of the types from another.
     """
-    returned = {_unsure(relation) for relation in extraction.relations}
+    facts = [*extraction.entities, *extraction.relations, *extraction.events]
+    facts += [argument for event in extraction.events for argument in event.arguments]
+    returned = {_unsure(fact, 0) for fact in facts if _mention(fact) is not None}
     issues = tuple(issue for issue in extraction.issues if issue not in returned)
     return msgspec.structs.replace(extraction, issues=issues)
 
 
-def _unsure(fact: Any) -> Issue:
-    names = _names(fact)
+def _unsure(fact: Any, offset: int) -> Issue:
+    """Return what is told of a fact, of mentions with their place, of relations without."""
+    is_relation = isinstance(fact, Relation)
+    names = [fact.subject, fact.object] if is_relation else [_mention(fact)]
     first, *others = (excerpt(name.text) for name in names)
-    label = fact.role if isinstance(fact, Argument) else fact.type
-    told = " | ".join([first, label or "", *others]) + ": left out,"
+    start, end = names[0].start, names[0].end
+    has_place = not is_relation and start is not None
+    place = f" at [{start + offset}, {end + offset})" if has_place else ""
+    told = " | ".join([first, _label(fact) or "", *others]) + place + ": left out,"
     if lost := [name.text for name in names if name.start is None]:
         return Issue("ungrounded", f"{told} {excerpt(lost[0])!r} is not in the text")
     return Issue("ambiguous", f"{told} model and tagger are too unsure of it")
 
 
-def _names(fact: Any) -> list[Any]:
-    if isinstance(fact, Relation):
-        return [fact.subject, fact.object]
-    return [fact.trigger if isinstance(fact, Event) else fact]
+def _mention(fact: Any) -> Any:
+    return fact.trigger if isinstance(fact, Event) else fact
+
+
+def _label(fact: Any) -> str | None:
+    label: str | None = fact.role if isinstance(fact, Argument) else fact.type
+    return label
+
+
+def _arguments(fact: Any) -> Sequence[Argument]:
+    return fact.arguments if isinstance(fact, Event) else ()

@@ -1,3 +1,4 @@
+import gc
 import json
 import os
 import shutil
@@ -106,12 +107,37 @@ def test_scores_are_log_probabilities_of_the_tokens(backend):
 
 
 def test_scores_told_while_writing_are_those_of_reading_again(backend, monkeypatch):
-    heard = list(backend.generate(PROMPTS, max_tokens=16, scores=True))
+    heads = ["找出人名、地名、机构名和时间", "找出所有的事件和它们的论元", "短"]
+    prompts = [Prompt(f"{heads[i % 3]}\n见{i}", "文" * (i % 7) + str(i)) for i in range(50)]
+    monkeypatch.setattr(chinchilla.backend_ct2, "_WINDOW", 16)
+    heard = list(backend.generate(prompts, max_tokens=16, scores=True))
     monkeypatch.setattr(backend, "_is_small", False)
-    read = list(backend.generate(PROMPTS, max_tokens=16, scores=True))
+    read = list(backend.generate(prompts, max_tokens=16, scores=True))
     assert [(a.text, a.token_ends) for a in heard] == [(b.text, b.token_ends) for b in read]
     for a, b in zip(heard, read, strict=True):
         assert a.log_probs == pytest.approx(b.log_probs, abs=1e-3)
+
+
+def test_answers_that_the_engine_itself_gives_up_do_not_hold_it(backend, monkeypatch):
+    # A call of the engine may collect garbage, among it a half-read generator.
+    prompts = [Prompt("找出", "文" * 20 + str(i)) for i in range(300)]
+    cycle = [backend.generate(iter(prompts), max_tokens=200, scores=True)]
+    next(cycle[0])
+    cycle.append(cycle)
+    gc.disable()
+    del cycle
+    collected = []
+
+    def collect(self, step, before=chinchilla.backend_ct2._Heard.hear):
+        if not collected:
+            collected.append(gc.collect())
+        return before(self, step)
+
+    monkeypatch.setattr(chinchilla.backend_ct2._Heard, "hear", collect)
+    gc.enable()
+    [answer] = backend.generate(prompts[:1], max_tokens=4, scores=True)
+    assert collected
+    assert len(answer.log_probs) == 4
 
 
 def test_what_nobody_waits_for_ends_with_the_process(folders):

@@ -11,6 +11,7 @@ A, B, C = (
     Entity("公司", "丙公司", 9, 12),
 )
 # Whatever the score: a point is needed, or three.
+KNOWN = {"公司", "收购", "持股"}
 MARKED, FULLY = (None, 0.0), (None, None, None, 0.0)
 BUYS, OWNS = Relation("收购", A, B), Relation("持股", C, B)
 
@@ -49,7 +50,7 @@ def test_names_need_a_mark_from_start_to_end_whatever_it_says():
     assert found.entities == (A,)
     assert found.issues[0] is said
     assert [issue.kind for issue in found.issues[1:]] == ["ambiguous"] * 2
-    assert "乙公司 | 公司: left out" in found.issues[1].detail
+    assert "乙公司 | 公司 at [5, 8): left out" in found.issues[1].detail
 
 
 def test_what_the_tagger_cannot_know_stays():
@@ -89,14 +90,29 @@ def test_what_is_not_in_the_text_is_told_as_that_once():
     ]
 
 
-def test_a_relation_that_another_window_returns_is_not_told_as_left_out():
-    left_out = supported(Extraction((A,), (BUYS, OWNS)), TEXT, [], {"公司", "收购", "持股"}, MARKED)
+def test_what_another_window_returns_is_not_told_as_left_out():
+    left_out = supported(Extraction((A,), (BUYS, OWNS)), TEXT, [], KNOWN, MARKED, 7)
     other = Issue("truncated", "…")
-    found = settled(Extraction((A,), (BUYS,), issues=(other, *left_out.issues)))
-    # A name may be left out at one place and returned from another.
-    assert [issue.detail.split(":")[0] for issue in found.issues] == [
-        *("…", "甲公司 | 公司", "丙公司 | 持股 | 乙公司")
+    a_there = msgspec.structs.replace(A, start=7, end=10)
+    issues = (other, *left_out.issues)
+    # A relation is the same wherever its ends are found, a name at its place.
+    for entity, told in ((A, ["甲公司 | 公司 at [7, 10)"]), (a_there, [])):
+        found = settled(Extraction((entity,), (BUYS,), issues=issues))
+        details = [issue.detail.split(":")[0] for issue in found.issues]
+        assert details == ["…", *told, "丙公司 | 持股 | 乙公司"]
+
+
+def test_an_event_that_another_window_returns_is_not_told_as_left_out():
+    argument = Argument("收购方", "甲公司", 0, 3, 0.9)
+    unsure = Event("收购", Mention("收购", 3, 5, 0.3), (argument,))
+    left_out = supported(Extraction(events=(unsure,)), TEXT, [], {"收购", "收购方"}, (0.5,))
+    assert [issue.detail.split(":")[0] for issue in left_out.issues] == [
+        "收购 | 收购 at [3, 5)",
+        "甲公司 | 收购方 at [0, 3)",
     ]
+    sure = msgspec.structs.replace(unsure, arguments=())
+    found = settled(Extraction(events=(sure,), issues=left_out.issues))
+    assert found.issues == left_out.issues[1:]
 
 
 @pytest.mark.parametrize(
@@ -132,6 +148,7 @@ def test_an_event_goes_with_its_trigger_and_an_argument_alone():
         ("起诉", 0),
     ]
     assert [issue.detail.split(":")[0] for issue in found.issues] == [
-        "持股 | 减持",
-        "乙公司 | 被收购方",
+        "持股 | 减持 at [12, 14)",
+        "甲公司 | 收购方 at [0, 3)",
+        "乙公司 | 被收购方 at [5, 8)",
     ]
