@@ -21,7 +21,7 @@ from .decoder import decode
 from .encoder import AskedTrigger
 from .engines import Engine, open_engine
 from .errors import ConfigError, SchemaError
-from .hints import Reading, marker
+from .hints import Marker, Reading, marker
 from .lexicon import Lexicon
 from .merge import at_least, merge
 from .prompt import occurrence_of, render_arguments, render_prompt, split_schema
@@ -247,7 +247,7 @@ class Extractor:
         is_empty = not (extraction.entities or extraction.relations or extraction.events)
         if is_empty or not style.support:
             return extraction
-        seen = marker(style.hints).seen(question.text, question.task, question.schema)
+        seen = self._marker and self._marker.seen(question.text, question.task, question.schema)
         least = style.support.get(seen.head) if seen else None
         if not (seen and least):
             return extraction
@@ -260,10 +260,13 @@ class Extractor:
         """Whether scores are asked for, or what is returned hangs on them."""
         style = self.engine.style
         scored = {name for name, least in style.support.items() if any(least)}
-        if self.options.wants_scores or not scored:
-            return self.options.wants_scores
-        heads = marker(style.hints).tagger.heads
-        return any(name in scored and head.task in self.tasks for name, head in heads.items())
+        heads = self._marker.tagger.heads.items() if self._marker and scored else ()
+        is_held = any(name in scored and head.task in self.tasks for name, head in heads)
+        return self.options.wants_scores or is_held
+
+    @cached_property
+    def _marker(self) -> Marker | None:
+        return marker(self.engine.style.hints) if self.engine.style.hints else None
 
     def _questions(self, batch: Sequence[Document]) -> Iterator[_Question]:
         """Yield what is asked of the documents, lazily and in order."""
@@ -272,7 +275,7 @@ class Extractor:
         places: Iterator[tuple[int, str, int, str]] = (
             (i, *place) for i, document in enumerate(batch) for place in self._places(document)
         )
-        found = marker(style.hints) if style.hints else None
+        found = self._marker
         if found:
             places = found.ahead(
                 places,

@@ -80,6 +80,8 @@ def settled(extraction: Extraction) -> Extraction:
     What was left out of one window may be returned from another that overlaps it, or what was left
     out in one order of the types from another.
     """
+    if not extraction.issues:
+        return extraction
     facts = [*extraction.entities, *extraction.relations, *extraction.events]
     facts += [argument for event in extraction.events for argument in event.arguments]
     returned = {_unsure(fact, 0) for fact in facts if _mention(fact) is not None}
