@@ -12,7 +12,7 @@ from chinchilla.errors import ConfigError, ModelError
 from chinchilla.hints import END, JIEBA, KINDS, Marker, Reading, marker
 from chinchilla.instructions.options import BuildOptions
 from chinchilla.instructions.records import build_records
-from chinchilla.pipeline import Extractor
+from chinchilla.pipeline import ExtractOptions, Extractor
 from chinchilla.prompt import PromptStyle, render_arguments, render_prompt
 from chinchilla.schema import EntityType, RelationType, Schema, read_schema
 from chinchilla.tagger import Head, Tagger, Weights, jieba_weights, write_weights
@@ -223,6 +223,28 @@ def test_scores_that_nobody_asked_for_decide_and_are_not_returned(tmp_path):
         found = Extractor(Engine("stub", Backend(), style), "msra").extract(TEXT)
         assert [(e.text, e.score) for e in found.entities] == [(name, None) for name in kept]
     assert asked == [True, False]
+
+
+def test_facts_are_held_to_scores_where_answers_vote(tmp_path):
+    class Backend:
+        def generate(self, given, *, scores, **_):
+            assert scores
+            for number, _ in enumerate(given):
+                # The second order is surer of the second name.
+                probable = [0.0] * 6 + [-3.0 if number == 0 else 0.0] * 6
+                yield Completion(
+                    "北京⟦地名⟧经理⟦人名⟧", "stop", tuple(range(1, 13)), tuple(probable)
+                )
+
+    path = tmp_path / "tagger.weights"
+    write_weights(path, own_weights(names=("ner", ["人名", "地名"])))
+    style = replace(STYLE, hints=str(path), support={"names": (0.5, 0.5)})
+    for agreement, kept, told in ((0.5, [1.0, 0.5], 0), (1.0, [1.0], 1)):
+        options = ExtractOptions(orders=2, agreement=agreement)
+        found = Extractor(Engine("stub", Backend(), style), "msra", options=options).extract(TEXT)
+        assert [entity.score for entity in found.entities] == kept
+        assert len(found.issues) >= told
+        assert all("经理" in issue.detail for issue in found.issues)
 
 
 def test_support_takes_no_account_of_what_is_asked_for_or_cannot_be_marked(tmp_path):
