@@ -181,15 +181,10 @@ class CTranslate2Backend:
         return [[names[token] for token in answer] for answer in answers]
 
     def _answers(
-        self,
-        prompts: list[list[str]],
-        max_tokens: int,
-        prefixes: list[list[str]] | None = None,
-        **options: Any,
+        self, prompts: list[list[str]], max_tokens: int, prefixes: list[list[str]]
     ) -> list[list[str]]:
         """Return the tokens of the answers, less the `prefixes` with which they begin."""
-        running = self._begin(prompts, max_tokens, prefixes or [[]] * len(prompts), **options)
-        return self._read(running, prefixes)
+        return self._read(self._begin(prompts, max_tokens, prefixes), prefixes)
 
     def _read(
         self, running: "_Running", prefixes: list[list[str]] | None = None
@@ -246,7 +241,7 @@ class CTranslate2Backend:
         running = []
         for batch in _batches(order, lengths, self._batch_tokens):
             rows = [prompts[i] for i in batch], [prefixes[i] for i in batch]
-            heard = _Heard() if scores else None
+            heard = _Heard(self.model) if scores else None
             told = {"callback": heard.listener(), "return_scores": True} if heard else {}
             started = self._start(rows[0], max_tokens, rows[1], options | told)
             running.append(_Batch(batch, started, heard))
@@ -367,16 +362,19 @@ class _Rows:
 class _Heard:
     """The log probabilities of a batch's answers, which the engine tells token by token.
 
-    The engine calls until it drops what it calls, soon after it gave the results, which takes the
-    interpreter; hence what calls still, and a process waits for that before it ends.
+    After it gave the results the engine has yet to drop its listener, which takes the interpreter's
+    lock. `calling` holds what it did not drop so far; a process waits for that before it ends.
     """
 
     calling: ClassVar[set["_Heard"]] = set()
+    # The engine's own thread must not be the last to hold the model, which it would wait for.
+    dropped: ClassVar[list["_Heard"]] = []
 
-    def __init__(self) -> None:
-        """Hear of a batch that is about to start."""
+    def __init__(self, model: Any) -> None:
+        """Hear of a batch that the model is about to start."""
         self.log_probs: dict[int, list[float]] = {}
         self.is_unwanted = False
+        self._model = model
 
     def listener(self) -> Callable[[Any], bool]:
         """Return what the engine is to call at each token, and nobody else may keep."""
@@ -384,10 +382,15 @@ class _Heard:
         def called(step: Any) -> bool:
             return self.hear(step)
 
+        self.dropped.clear()
         self.calling.add(self)
         # No `finalize`: those are called no more once the process ends.
-        self._place = weakref.ref(called, lambda _: self.calling.discard(self))
+        self._place = weakref.ref(called, self._drop)
         return called
+
+    def _drop(self, _: Any) -> None:
+        self.dropped.append(self)
+        self.calling.discard(self)
 
     def hear(self, step: Any) -> bool:
         """Note a token; return whether its answer is to end here."""
@@ -403,6 +406,7 @@ def _end_calls() -> None:
     until = time.monotonic() + _LAST_CALLS
     while _Heard.calling and time.monotonic() < until:
         time.sleep(0.01)
+    _Heard.dropped.clear()
 
 
 class _Batch(NamedTuple):

@@ -49,7 +49,8 @@ class ExtractOptions:
             `agreement` of the answers say is kept, with its share of them as its score.
         agreement: see `orders`.
         scores: ask the engine for token probabilities, from which every mention and fact gets
-            its `score`; a large model of CTranslate2 reads prompt and answer again for them.
+            its `score`; CTranslate2 reads prompt and answer again for them under `constrain`, or if
+            the model is large.
         min_score: leave out what scores less; implies `scores`.
         calibration: turns scores into probabilities of being right, before `min_score`; None
             is the one that comes with the model, if any.
@@ -185,8 +186,7 @@ class Extractor:
         questions, answers = self._answer(self._questions(batch))
         if self.engine.style.steps == 2:
             questions, answers = self._ask_arguments(questions, answers)
-        found = _gathered(len(batch), questions, answers, self.options.agreement)
-        return [settled(one) for one in found] if self.engine.style.support else found
+        return _gathered(len(batch), questions, answers, self.options.agreement)
 
     def _finished(self, text: str, extraction: Extraction) -> Extraction:
         options = self.options
@@ -196,7 +196,9 @@ class Extractor:
         if options.min_score is not None:
             extraction = at_least(extraction, options.min_score)
         # Last: what the user's lexicon says is not weighed against scores.
-        return options.lexicon.apply(text, extraction) if options.lexicon else extraction
+        if options.lexicon:
+            extraction = options.lexicon.apply(text, extraction)
+        return settled(extraction) if self.engine.style.support else extraction
 
     def _answer(self, made: Iterable[_Question]) -> tuple[list[_Question], list[Extraction]]:
         """Ask questions, made while the engine answers those before; return them with answers."""

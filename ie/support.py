@@ -1,8 +1,8 @@
 """What speaks for an answer: facts for which it is too little are told, not returned.
 
 A small model says much that is wrong, mostly where its tagger saw nothing and where it is unsure
-itself. How sure it must be of a fact hangs on how much of it is marked in the text, and on what the
-tagger's head finds of its corpus; a model's style says it.
+itself. How sure it must be of a fact hangs on how much of it is marked in the text, and on the head
+that marks it; the model's style lists the limits by head.
 """
 
 from collections.abc import Sequence, Set
@@ -58,6 +58,7 @@ def supported(
         ends = 2 if (said, fact.type) in marked else int(said in strings)
         return ends + (fact.subject.text in strings)
 
+    owners = {id(argument): event for event in extraction.events for argument in event.arguments}
     left_out: list[Issue] = []
 
     def is_wanted(value: Any) -> bool:
@@ -67,7 +68,8 @@ def supported(
         needed = least[min(points(said), len(least) - 1)]
         if needed is not None and (said.score is None or said.score >= needed):
             return True
-        left_out.extend(_unsure(each, offset) for each in (value, *_arguments(value)))
+        left_out.append(_unsure(value, owners.get(id(value)), offset))
+        left_out.extend(_unsure(argument, value, offset) for argument in _arguments(value))
         return False
 
     kept = keep(extraction, is_wanted)
@@ -82,25 +84,36 @@ def settled(extraction: Extraction) -> Extraction:
     """
     if not extraction.issues:
         return extraction
-    facts = [*extraction.entities, *extraction.relations, *extraction.events]
-    facts += [argument for event in extraction.events for argument in event.arguments]
-    returned = {_unsure(fact, 0) for fact in facts if _mention(fact) is not None}
+    facts = [(fact, None) for fact in (*extraction.entities, *extraction.relations)]
+    for event in extraction.events:
+        facts += [(event, None)] if event.trigger else []
+        facts += [(argument, event) for argument in event.arguments]
+    returned = {_unsure(fact, event, 0) for fact, event in facts}
     issues = tuple(issue for issue in extraction.issues if issue not in returned)
     return msgspec.structs.replace(extraction, issues=issues)
 
 
-def _unsure(fact: Any, offset: int) -> Issue:
-    """Return what is told of a fact, of mentions with their place, of relations without."""
-    is_relation = isinstance(fact, Relation)
-    names = [fact.subject, fact.object] if is_relation else [_mention(fact)]
-    first, *others = (excerpt(name.text) for name in names)
-    start, end = names[0].start, names[0].end
-    has_place = not is_relation and start is not None
-    place = f" at [{start + offset}, {end + offset})" if has_place else ""
-    told = " | ".join([first, _label(fact) or "", *others]) + place + ": left out,"
+def _unsure(fact: Any, event: Event | None, offset: int) -> Issue:
+    """Return what is told of a fact, or of an argument of an event; mentions have their place."""
+    if isinstance(fact, Relation):
+        names = [fact.subject, fact.object]
+        parts = [excerpt(fact.subject.text), fact.type, excerpt(fact.object.text)]
+    else:
+        names = [_mention(fact)]
+        parts = [_spot(names[0], offset), _label(fact) or ""]
+    if event:
+        parts += [_spot(event.trigger, offset)] if event.trigger else []
+        parts.append(event.type)
+    told = " | ".join(parts) + ": left out,"
     if lost := [name.text for name in names if name.start is None]:
         return Issue("ungrounded", f"{told} {excerpt(lost[0])!r} is not in the text")
     return Issue("ambiguous", f"{told} model and tagger are too unsure of it")
+
+
+def _spot(mention: Any, offset: int) -> str:
+    if mention.start is None:
+        return excerpt(mention.text)
+    return f"{excerpt(mention.text)} at [{mention.start + offset}, {mention.end + offset})"
 
 
 def _mention(fact: Any) -> Any:

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 from constrain_samples import CASES, SCHEMA, TEXTS, byte_fallback_tokenizer, byte_level_tokenizer
@@ -118,26 +119,33 @@ def test_scores_told_while_writing_are_those_of_reading_again(backend, monkeypat
         assert a.log_probs == pytest.approx(b.log_probs, abs=1e-3)
 
 
-def test_answers_that_the_engine_itself_gives_up_do_not_hold_it(backend, monkeypatch):
-    # A call of the engine may collect garbage, among it a half-read generator.
+def test_an_engine_that_collects_its_own_model_as_garbage_goes_on(folders, monkeypatch):
+    # What it calls may collect garbage, among it the backend and a half-read generator.
     prompts = [Prompt("找出", "文" * 20 + str(i)) for i in range(300)]
-    cycle = [backend.generate(iter(prompts), max_tokens=200, scores=True)]
-    next(cycle[0])
-    cycle.append(cycle)
-    gc.disable()
-    del cycle
+    heard = chinchilla.backend_ct2._Heard
     collected = []
 
-    def collect(self, step, before=chinchilla.backend_ct2._Heard.hear):
-        if not collected:
+    def collect(self, step, before=heard.hear):
+        if not collected and not alive:
             collected.append(gc.collect())
         return before(self, step)
 
-    monkeypatch.setattr(chinchilla.backend_ct2._Heard, "hear", collect)
-    gc.enable()
-    [answer] = backend.generate(prompts[:1], max_tokens=4, scores=True)
-    assert collected
-    assert len(answer.log_probs) == 4
+    alive = [CTranslate2Backend(folders[1], threads=1)]
+    gc.disable()
+    try:
+        alive.append(alive[0].generate(iter(prompts), max_tokens=200, scores=True))
+        next(alive[1])
+        cycle = list(alive)
+        cycle.append(cycle)
+        monkeypatch.setattr(heard, "hear", collect)
+        del cycle
+        alive.clear()
+        while heard.calling:
+            time.sleep(0.01)
+        assert collected
+    finally:
+        gc.enable()
+    assert heard.dropped
 
 
 def test_what_nobody_waits_for_ends_with_the_process(folders):

@@ -50,7 +50,7 @@ def test_names_need_a_mark_from_start_to_end_whatever_it_says():
     assert found.entities == (A,)
     assert found.issues[0] is said
     assert [issue.kind for issue in found.issues[1:]] == ["ambiguous"] * 2
-    assert "乙公司 | 公司 at [5, 8): left out" in found.issues[1].detail
+    assert "乙公司 at [5, 8) | 公司: left out" in found.issues[1].detail
 
 
 def test_what_the_tagger_cannot_know_stays():
@@ -96,7 +96,7 @@ def test_what_another_window_returns_is_not_told_as_left_out():
     a_there = msgspec.structs.replace(A, start=7, end=10)
     issues = (other, *left_out.issues)
     # A relation is the same wherever its ends are found, a name at its place.
-    for entity, told in ((A, ["甲公司 | 公司 at [7, 10)"]), (a_there, [])):
+    for entity, told in ((A, ["甲公司 at [7, 10) | 公司"]), (a_there, [])):
         found = settled(Extraction((entity,), (BUYS,), issues=issues))
         details = [issue.detail.split(":")[0] for issue in found.issues]
         assert details == ["…", *told, "丙公司 | 持股 | 乙公司"]
@@ -107,8 +107,8 @@ def test_an_event_that_another_window_returns_is_not_told_as_left_out():
     unsure = Event("收购", Mention("收购", 3, 5, 0.3), (argument,))
     left_out = supported(Extraction(events=(unsure,)), TEXT, [], {"收购", "收购方"}, (0.5,))
     assert [issue.detail.split(":")[0] for issue in left_out.issues] == [
-        "收购 | 收购 at [3, 5)",
-        "甲公司 | 收购方 at [0, 3)",
+        "收购 at [3, 5) | 收购",
+        "甲公司 at [0, 3) | 收购方 | 收购 at [3, 5) | 收购",
     ]
     sure = msgspec.structs.replace(unsure, arguments=())
     found = settled(Extraction(events=(sure,), issues=left_out.issues))
@@ -139,7 +139,7 @@ def test_an_event_goes_with_its_trigger_and_an_argument_alone():
     events = (
         Event("收购", Mention("收购", 3, 5, 0.7), (buyer, bought)),
         Event("减持", Mention("持股", 12, 14, 0.3), (buyer,)),
-        Event("起诉", None, (bought,)),
+        Event("起诉", None, (msgspec.structs.replace(bought),)),
     )
     known = {"收购", "减持", "起诉", "收购方", "被收购方"}
     found = supported(Extraction(events=events), TEXT, [], known, (0.5,))
@@ -148,7 +148,10 @@ def test_an_event_goes_with_its_trigger_and_an_argument_alone():
         ("起诉", 0),
     ]
     assert [issue.detail.split(":")[0] for issue in found.issues] == [
-        "持股 | 减持 at [12, 14)",
-        "甲公司 | 收购方 at [0, 3)",
-        "乙公司 | 被收购方 at [5, 8)",
+        "持股 at [12, 14) | 减持",
+        "甲公司 at [0, 3) | 收购方 | 持股 at [12, 14) | 减持",
+        "乙公司 at [5, 8) | 被收购方 | 收购 at [3, 5) | 收购",
+        "乙公司 at [5, 8) | 被收购方 | 起诉",
     ]
+    # The same argument of another event does not stand for it.
+    assert settled(found).issues == found.issues
