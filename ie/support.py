@@ -84,7 +84,8 @@ def settled(extraction: Extraction) -> Extraction:
     """
     if not extraction.issues:
         return extraction
-    facts = [(fact, None) for fact in (*extraction.entities, *extraction.relations)]
+    facts: list[tuple[Any, Event | None]] = []
+    facts += [(fact, None) for fact in (*extraction.entities, *extraction.relations)]
     for event in extraction.events:
         facts += [(event, None)] if event.trigger else []
         facts += [(argument, event) for argument in event.arguments]
