@@ -79,10 +79,10 @@ class Tuning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     A head has the documents of corpora with one schema, each of them so many times an epoch. A
     body starts from jieba's, or from the one that its first head was tuned with before; a head
-    reads with the last that names it. The first alone may change the embeddings. Once tuned, the heads of a task that is `eager` score so much more for every span: where labels are
-    many and each is unsure, the best path would be no span at all. It reads so many `pairs` of
-    characters, the most frequent of the raw text `read`, with vectors of a `width`, kept in so many
-    `parts`.
+    reads with the last that names it. The first alone may change the embeddings. Once tuned, the
+    heads of a task that is `eager` score so much more for every span: where labels are many and each
+    is unsure, the best path would be no span at all. It reads so many `pairs` of characters, the most
+    frequent of the raw text `read`, with vectors of a `width`, kept in so many `parts`.
     """
 
     heads: dict[str, dict[str, int]]
