@@ -33,6 +33,9 @@ _WINDOW = 256
 _FIRST = 64
 # Windows that may wait for the engine while the next one is made: more than it reads meanwhile.
 _AHEAD = 4
+# An answer ends where its last so many tokens are the same few over and over, looked for at each
+# multiple of `_LOOK`: a name copied in circles would go on to the limit (of DuIE's answers 1 %).
+_CIRCLE, _LONGEST_ROUND, _LOOK = 48, 16, 16
 # Seconds that a process waits at its end for the engine to stop calling it.
 _LAST_CALLS = 60.0
 # The fewest tokens of a prompt's first line that are worth keeping, and the most lines kept.
@@ -362,6 +365,7 @@ class _Rows:
 class _Heard:
     """The log probabilities of a batch's answers, which the engine tells token by token.
 
+    It is told in turn to end an answer that goes round in circles, or that nobody waits for.
     After it gave the results the engine has yet to drop its listener, which takes the interpreter's
     lock. `calling` holds what it did not drop so far; a process waits for that before it ends.
     """
@@ -373,6 +377,7 @@ class _Heard:
     def __init__(self, model: Any) -> None:
         """Hear of a batch that the model is about to start."""
         self.log_probs: dict[int, list[float]] = {}
+        self._written: dict[int, list[int]] = {}
         self.is_unwanted = False
         self._model = model
 
@@ -395,7 +400,17 @@ class _Heard:
     def hear(self, step: Any) -> bool:
         """Note a token; return whether its answer is to end here."""
         self.log_probs.setdefault(step.batch_id, []).append(step.log_prob)
-        return self.is_unwanted
+        written = self._written.setdefault(step.batch_id, [])
+        written.append(step.token_id)
+        return self.is_unwanted or (len(written) % _LOOK == 0 and _goes_round(written))
+
+
+def _goes_round(tokens: Sequence[int]) -> bool:
+    """Return whether the last tokens are three or more rounds of the same few."""
+    last = tokens[-_CIRCLE:]
+    return len(last) == _CIRCLE and any(
+        last[round:] == last[:-round] for round in range(1, _LONGEST_ROUND + 1)
+    )
 
 
 @atexit.register

@@ -5,6 +5,7 @@ thing twice.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import count, islice
 from typing import Any
 
 from .backend import Completion, Constraint, Prompt
@@ -55,9 +56,10 @@ class TransformersBackend:
         Raises:
             ModelError: the model's tokenizer cannot be constrained.
         """
-        prompts = list(prompts)
-        for start in range(0, len(prompts), _WINDOW):
-            chosen = prompts[start : start + _WINDOW]
+        left = iter(prompts)
+        for start in count(step=_WINDOW):
+            if not (chosen := list(islice(left, _WINDOW))):
+                return
             ids = [prompt_ids(self.tokenizer, p, seq2seq=self.is_seq2seq) for p in chosen]
             held = None if constraints is None else constraints[start : start + _WINDOW]
             yield from self._window(ids, max_tokens, held)

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
+from itertools import repeat
 from typing import Any
 
 from .backend import Completion, Constraint, Prompt
@@ -88,18 +89,15 @@ class HttpBackend:
         Raises:
             ModelError: there is no such server or model, it refuses, or stays busy too long.
         """
-        prompts = list(prompts)
-        if not prompts:
-            return
-        if not self.model:
-            self.model = self._only_model()
-        schemas: Sequence[dict[str, Any] | None] = [None] * len(prompts)
+        schemas: Iterable[dict[str, Any] | None] = repeat(None)
         if constraints is not None:
-            schemas = [_schema_of(constraint) for constraint in constraints]
+            schemas = map(_schema_of, constraints)
         with ThreadPoolExecutor(self._parallel, "chinchilla-http") as pool:
             running: deque[Future[Completion]] = deque()
             try:
-                for prompt, schema in zip(prompts, schemas, strict=True):
+                for prompt, schema in zip(prompts, schemas, strict=False):
+                    if not self.model:
+                        self.model = self._only_model()
                     body = self._body(prompt, max_tokens, scores)
                     running.append(pool.submit(self._complete, body, schema))
                     if len(running) >= 2 * self._parallel:

@@ -137,15 +137,25 @@ class Marker:
     def _read_wanted(self, wanted: dict[tuple[str, str], None]) -> None:
         new: dict[str, list[str]] = {}
         for head, text in wanted:
-            if (head, text) not in self._kept:
+            words = self._kept.pop((head, text), None)
+            if words is None:
                 new.setdefault(head, []).append(text)
+            else:
+                self._kept[head, text] = words
         for head, texts in new.items():
-            if sum(len(text) for _, text in self._kept) + sum(map(len, texts)) > _MOST_KEPT:
-                self._kept = {key: self._kept[key] for key in wanted if key in self._kept}
+            self._make_room(sum(map(len, texts)))
             found = self._read(head, texts)
             self._kept.update(
                 ((head, text), words) for text, words in zip(texts, found, strict=True)
             )
+
+    def _make_room(self, size: int) -> None:
+        """Drop what was wanted longest ago."""
+        over = sum(len(text) for _, text in self._kept) + size - _MOST_KEPT
+        while over > 0 and self._kept:
+            key = next(iter(self._kept))
+            del self._kept[key]
+            over -= len(key[1])
 
     def forget(self) -> None:
         """Drop what was read ahead."""

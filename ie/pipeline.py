@@ -2,14 +2,15 @@
 
     for document in Extractor(schema="duie").stream(documents): ...
 
-Everything is lazy and in order; memory is bounded by one batch of documents.
+Everything is lazy and in order; memory is bounded by what the engine has under way.
 """
 
 import random
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from itertools import count
+from itertools import count, groupby
 from pathlib import Path
 from typing import Any, overload
 
@@ -33,7 +34,7 @@ from .vote import vote
 DEFAULT_SCHEMA = "news"
 # Characters in one prompt for models whose style does not say.
 _WINDOW = 2000
-# Documents are gathered until their texts hold this many characters, then asked together.
+# Documents whose texts hold this many characters are asked together, where all must be known first.
 _BATCH_CHARACTERS = 100_000
 _MAX_TOKENS = 1024
 
@@ -110,6 +111,9 @@ class _Question:
     asked: AskedTrigger | None = None
 
 
+_Answered = tuple[_Question, Extraction]
+
+
 class Extractor:
     """A loaded model with a schema; make one and use it for many texts."""
 
@@ -177,18 +181,35 @@ class Extractor:
 
         Annotations that a document already has are replaced; id, text and meta stay.
         """
-        for batch in _gather(documents):
-            parts = self._ask(batch)
-            for document, part in zip(batch, parts, strict=True):
-                yield document.with_extraction(self._finished(document.text, part))
+        # A second step, and constraints, are for whole batches of documents.
+        in_batches = self.engine.style.steps == 2 or self.options.constrain
+        for some in _gather(documents) if in_batches else [documents]:
+            yield from self._ask(some)
 
-    def _ask(self, batch: Sequence[Document]) -> list[Extraction]:
-        questions, answers = self._answer(self._questions(batch))
+    def _ask(self, documents: Iterable[Document]) -> Iterator[Document]:
+        """Yield each document with its answers, while further ones are read and asked."""
+        waiting: deque[Document] = deque()
+
+        def read() -> Iterator[Document]:
+            for document in documents:
+                waiting.append(document)
+                yield document
+
+        answered = self._answer(self._questions(read()))
         if self.engine.style.steps == 2:
-            questions, answers = self._ask_arguments(questions, answers)
-        return _gathered(len(batch), questions, answers, self.options.agreement)
+            answered = self._ask_arguments(answered)
+        done = 0
+        for number, parts in groupby(answered, lambda pair: pair[0].document):
+            found = _gathered(parts, self.options.agreement)
+            # Nothing was asked of the documents between.
+            for _ in range(number - done):
+                yield self._finished(waiting.popleft(), Extraction())
+            yield self._finished(waiting.popleft(), found)
+            done = number + 1
+        for document in waiting:
+            yield self._finished(document, Extraction())
 
-    def _finished(self, text: str, extraction: Extraction) -> Extraction:
+    def _finished(self, document: Document, extraction: Extraction) -> Document:
         options = self.options
         calibration = options.calibration or self.engine.calibration
         if calibration is not None and options.wants_scores:
@@ -197,20 +218,22 @@ class Extractor:
             extraction = at_least(extraction, options.min_score)
         # Last: what the user's lexicon says is not weighed against scores.
         if options.lexicon:
-            extraction = options.lexicon.apply(text, extraction)
-        return settled(extraction) if self.engine.style.support else extraction
+            extraction = options.lexicon.apply(document.text, extraction)
+        if self.engine.style.support:
+            extraction = settled(extraction)
+        return document.with_extraction(extraction)
 
-    def _answer(self, made: Iterable[_Question]) -> tuple[list[_Question], list[Extraction]]:
-        """Ask questions, made while the engine answers those before; return them with answers."""
-        questions: list[_Question] = []
+    def _answer(self, made: Iterable[_Question]) -> Iterator[_Answered]:
+        """Ask questions, made while the engine answers those before; yield them with answers."""
         constraints = None
         if self.options.constrain:
             made = list(made)
             constraints = [self._constraint(question) for question in made]
+        asked: deque[_Question] = deque()
 
         def prompts() -> Iterator[Prompt]:
             for question in made:
-                questions.append(question)
+                asked.append(question)
                 yield question.prompt
 
         completions = self.engine.backend.generate(
@@ -219,8 +242,9 @@ class Extractor:
             scores=self._reads_scores,
             constraints=constraints,
         )
-        answers = [self._decode(questions[i], said) for i, said in enumerate(completions)]
-        return questions, answers
+        for completion in completions:
+            question = asked.popleft()
+            yield question, self._decode(question, completion)
 
     def _constraint(self, question: _Question) -> AnswerConstraint:
         is_first_step = self.engine.style.steps == 2 and question.asked is None
@@ -270,12 +294,12 @@ class Extractor:
     def _marker(self) -> Marker | None:
         return marker(self.engine.style.hints) if self.engine.style.hints else None
 
-    def _questions(self, batch: Sequence[Document]) -> Iterator[_Question]:
+    def _questions(self, documents: Iterable[Document]) -> Iterator[_Question]:
         """Yield what is asked of the documents, lazily and in order."""
         style = self.engine.style
         shards = {task: self._shards(task) for task in self.tasks}
         places: Iterator[tuple[int, str, int, str]] = (
-            (i, *place) for i, document in enumerate(batch) for place in self._places(document)
+            (i, *place) for i, document in enumerate(documents) for place in self._places(document)
         )
         found = self._marker
         if found:
@@ -313,20 +337,18 @@ class Extractor:
             shards += [(order, schema) for schema in split_schema(ordered, task, limit)]
         return shards
 
-    def _ask_arguments(
-        self, questions: Sequence[_Question], answers: Sequence[Extraction]
-    ) -> tuple[list[_Question], list[Extraction]]:
+    def _ask_arguments(self, answered: Iterable[_Answered]) -> Iterator[_Answered]:
         """Replace each event found by the answer to the question for its arguments."""
-        kept: list[tuple[_Question, Extraction]] = []
+        kept: list[_Answered] = []
         further: list[_Question] = []
-        for question, answer in zip(questions, answers, strict=True):
+        for question, answer in answered:
             if question.task != "ee" or not answer.events:
                 kept.append((question, answer))
                 continue
             kept.append((question, Extraction(issues=answer.issues)))
             further += [self._argument_question(question, event) for event in answer.events]
-        kept += zip(*self._answer(further), strict=True)
-        return [question for question, _ in kept], [answer for _, answer in kept]
+        kept += self._answer(further)
+        return iter(sorted(kept, key=lambda pair: pair[0].document))
 
     def _argument_question(self, question: _Question, event: Any) -> _Question:
         schema = question.schema.select("ee", [event.type])
@@ -414,30 +436,21 @@ def _gather(documents: Iterable[Document]) -> Iterator[list[Document]]:
         yield batch
 
 
-def _gathered(
-    documents: int,
-    questions: Sequence[_Question],
-    answers: Sequence[Extraction],
-    agreement: float,
-) -> list[Extraction]:
-    """Bring the answers of each document together: windows and shards merged, orders voted."""
-    grouped: list[_Grouped] = [{} for _ in range(documents)]
-    for question, answer in zip(questions, answers, strict=True):
-        orders = grouped[question.document].setdefault(question.task, {})
+def _gathered(parts: Iterable[_Answered], agreement: float) -> Extraction:
+    """Bring the answers of a document together: windows and shards merged, orders voted."""
+    tasks: dict[str, dict[int, list[_Answered]]] = {}
+    for question, answer in parts:
+        orders = tasks.setdefault(question.task, {})
         orders.setdefault(question.order, []).append((question, answer))
-    return [_united([_voted(orders, agreement) for orders in tasks.values()]) for tasks in grouped]
+    return _united([_voted(orders, agreement) for orders in tasks.values()])
 
 
-_Parts = list[tuple[_Question, Extraction]]
-_Grouped = dict[str, dict[int, _Parts]]
-
-
-def _voted(orders: dict[int, _Parts], agreement: float) -> Extraction:
+def _voted(orders: dict[int, list[_Answered]], agreement: float) -> Extraction:
     answers = [_merged(parts) for parts in orders.values()]
     return answers[0] if len(answers) == 1 else vote(answers, agreement)
 
 
-def _merged(parts: Sequence[tuple[_Question, Extraction]]) -> Extraction:
+def _merged(parts: Sequence[_Answered]) -> Extraction:
     shifted = [shift(answer, question.start) for question, answer in parts]
     return merge(shifted, [(q.start, q.start + len(q.text)) for q, _ in parts])
 

@@ -119,6 +119,22 @@ def test_scores_told_while_writing_are_those_of_reading_again(backend, monkeypat
         assert a.log_probs == pytest.approx(b.log_probs, abs=1e-3)
 
 
+def test_an_answer_that_goes_round_in_circles_ends(backend, monkeypatch):
+    goes_round = chinchilla.backend_ct2._goes_round
+    assert goes_round([7, 7, *[1, 2, 3] * 16])
+    assert not goes_round([*[1, 2, 3] * 15, 1, 2])
+    assert not goes_round([*range(17)] * 3)
+    prompts = [Prompt("找出", "文" * 20 + str(i)) for i in range(9)]
+    whole = list(backend.generate(prompts, max_tokens=90, scores=True))
+    assert max(len(answer.log_probs) for answer in whole) > 16
+    monkeypatch.setattr(chinchilla.backend_ct2, "_goes_round", lambda tokens: True)
+    ended = backend.generate(prompts, max_tokens=90, scores=True)
+    for cut, answer in zip(ended, whole, strict=True):
+        assert answer.text.startswith(cut.text)
+        assert len(cut.log_probs) == min(16, len(answer.log_probs))
+        assert cut.finish_reason == ("length" if len(answer.log_probs) > 16 else "stop")
+
+
 def test_an_engine_that_collects_its_own_model_as_garbage_goes_on(folders, monkeypatch):
     # What it calls may collect garbage, among it the backend and a half-read generator.
     prompts = [Prompt("找出", "文" * 20 + str(i)) for i in range(300)]

@@ -5,6 +5,7 @@ import threading
 import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count, islice
 
 import pytest
 
@@ -108,6 +109,14 @@ def test_answers_keep_the_order_of_the_prompts():
     answers, asked = ask(answer, prompts=30)
     assert [a.text for a in answers] == [f"文本{i}"[-2:] for i in range(30)]
     assert len(asked) == 30
+
+
+def test_prompts_are_taken_as_answers_come():
+    with server(lambda body, number: chat(ANSWER)) as (address, _):
+        endless = (Prompt("找出", str(i)) for i in count())
+        answers = HttpBackend(f"{address}#tiny").generate(endless)
+        assert [answer.text for answer in islice(answers, 20)] == [ANSWER] * 20
+        answers.close()
 
 
 def test_a_server_that_is_busy_is_asked_again_when_it_says_so():

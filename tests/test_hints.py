@@ -102,7 +102,10 @@ def test_what_is_kept_is_bounded_and_holds_what_is_asked_for_next(monkeypatch):
     fresh = Marker(MARKER.tagger)
     fresh.read_ahead(readings(*(f"{n}号" for n in range(8))))
     fresh.read_ahead(readings("7号", "九号", "北" * 20_000))
-    assert [text for _, text in fresh._kept] == ["7号", "九号"]
+    kept = [text for _, text in fresh._kept]
+    assert kept == [*(f"{n}号" for n in range(1, 8)), "九号"]
+    fresh.read_ahead(readings("1号", "十号"))
+    assert [text for _, text in fresh._kept][-3:] == ["九号", "1号", "十号"]
 
 
 def test_a_style_with_hints_asks_alike_in_records_and_at_inference():

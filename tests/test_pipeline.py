@@ -1,6 +1,7 @@
 """From texts to extractions: windows, questions, order, laziness, offsets in the whole text."""
 
 import re
+from itertools import count, islice
 
 import pytest
 from fakes import scripted_engine
@@ -124,6 +125,38 @@ def test_stream_is_lazy_and_keeps_order_ids_and_meta():
     assert (first.id, first.meta, len(first.entities)) == ("0", {"n": 0}, 500)
     assert len(taken) < 1000
     assert [document.id for document in stream] == [str(i) for i in range(1, 1000)]
+
+
+def test_documents_come_while_further_ones_are_read_also_where_nothing_is_asked():
+    def documents():
+        for i in count():
+            yield Document(str(i), " " if i % 3 else f"A{i}")
+
+    extractor = Extractor(scripted_engine(name_every_capital), SCHEMA, ["ner"])
+    found = list(islice(extractor.stream(documents()), 10))
+    assert [document.id for document in found] == [str(i) for i in range(10)]
+    assert [len(document.entities) for document in found] == [1, 0, 0] * 3 + [1]
+    blank = [Document(str(i), " ") for i in range(3)]
+    assert [document.id for document in extractor.stream(blank)] == ["0", "1", "2"]
+
+
+def test_two_steps_keep_the_order_of_the_documents():
+    def answer(prompt):
+        if prompt.instruction.startswith("论元"):
+            return "会见⟦会见⟧甲⟦主体⟧"
+        return "会见⟦会见⟧" if "会见" in prompt.input else "⟦⟧"
+
+    texts = ["甲会见了乙", "乙", "丙会见了甲", " ", "甲"]
+    engine = scripted_engine(answer, template="compact-v2", steps=2)
+    documents = [Document(str(i), text) for i, text in enumerate(texts)]
+    found = list(Extractor(engine, SCHEMA, ["ee"]).stream(documents))
+    assert [(d.id, len(d.events)) for d in found] == [
+        ("0", 1),
+        ("1", 0),
+        ("2", 1),
+        ("3", 0),
+        ("4", 0),
+    ]
 
 
 def test_a_cut_completion_is_an_issue_and_what_it_said_is_kept():
