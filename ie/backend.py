@@ -9,10 +9,11 @@ from typing import Any, Protocol
 class Completion:
     """A model's words.
 
-    `finish_reason` is `stop` (the model ended) or `length` (the token limit cut it). Where the
-    engine gives them, `token_ends[i]` is the end, in code points of `text`, of the i-th token
-    and `log_probs[i]` its natural-log probability; the end-of-sequence token, if the model
-    stopped, is the last `log_probs` entry with `token_ends[i] == len(text)`.
+    `finish_reason` is `stop` (the model ended) or `length` (the token limit cut it, or the engine
+    where it went round in circles). Where the engine gives them, `token_ends[i]` is the end, in
+    code points of `text`, of the i-th token and `log_probs[i]` its natural-log probability; the
+    end-of-sequence token, if the model stopped, is the last `log_probs` entry with
+    `token_ends[i] == len(text)`.
     """
 
     text: str

@@ -95,7 +95,7 @@ class HttpBackend:
         with ThreadPoolExecutor(self._parallel, "chinchilla-http") as pool:
             running: deque[Future[Completion]] = deque()
             try:
-                for prompt, schema in zip(prompts, schemas, strict=False):
+                for prompt, schema in zip(prompts, schemas, strict=constraints is not None):
                     if not self.model:
                         self.model = self._only_model()
                     body = self._body(prompt, max_tokens, scores)

@@ -37,7 +37,7 @@ def decode(
 
     Every mention gets its offsets in `text`. What cannot be read, is not in the schema or not in
     the text becomes an issue; no completion raises. `finish_reason`, `token_ends` and `log_probs`
-    are those of `backend.Completion`: "length" says that the token limit cut the completion, and
+    are those of `backend.Completion`: "length" says that the engine cut the completion, and
     the arrays give every mention and fact its score. With `near_miss`, an undeclared type or role
     is read as the declared one it resembles, if there is one, and an issue says so. `asked` is the
     trigger that the prompt asked about, with its occurrence from 1 (see `encoder`).
@@ -59,7 +59,10 @@ def decode(
     found = align(items, text, schema, scores)
     issues = (*answer.issues, *problems, *found.issues)
     if finish_reason == "length" and all(issue.kind != "truncated" for issue in issues):
-        issues = (Issue("truncated", "the token limit ended the completion"), *issues)
+        issues = (
+            Issue("truncated", "the completion was cut off: token limit, or in circles"),
+            *issues,
+        )
     return Extraction(found.entities, found.relations, found.events, issues)
 
 

@@ -7,7 +7,7 @@ labels that the prompt asks for. What it finds is advice in the prompt, not an a
 learns from the corpora when to follow it.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -143,19 +143,19 @@ class Marker:
             else:
                 self._kept[head, text] = words
         for head, texts in new.items():
-            self._make_room(sum(map(len, texts)))
+            self._make_room(sum(map(len, texts)), wanted)
             found = self._read(head, texts)
             self._kept.update(
                 ((head, text), words) for text, words in zip(texts, found, strict=True)
             )
 
-    def _make_room(self, size: int) -> None:
+    def _make_room(self, size: int, wanted: Container[tuple[str, str]]) -> None:
         """Drop what was wanted longest ago."""
         over = sum(len(text) for _, text in self._kept) + size - _MOST_KEPT
-        while over > 0 and self._kept:
-            key = next(iter(self._kept))
-            del self._kept[key]
-            over -= len(key[1])
+        for key in list(self._kept) if over > 0 else ():
+            if over > 0 and key not in wanted:
+                del self._kept[key]
+                over -= len(key[1])
 
     def forget(self) -> None:
         """Drop what was read ahead."""

@@ -7,7 +7,7 @@ Everything is lazy and in order; memory is bounded by what the engine has under 
 
 import random
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import count, groupby
@@ -21,7 +21,7 @@ from .data import Document, Extraction, shift
 from .decoder import decode
 from .encoder import AskedTrigger
 from .engines import Engine, open_engine
-from .errors import ConfigError, SchemaError
+from .errors import ConfigError, ModelError, SchemaError
 from .hints import Marker, Reading, marker
 from .lexicon import Lexicon
 from .merge import at_least, merge
@@ -36,6 +36,9 @@ DEFAULT_SCHEMA = "news"
 _WINDOW = 2000
 # Documents whose texts hold this many characters are asked together, where all must be known first.
 _BATCH_CHARACTERS = 100_000
+# No more documents are read while those that wait for their turn have so many characters, each counted
+# with some more.
+_MOST_WAITING, _DOCUMENT = 2_000_000, 200
 _MAX_TOKENS = 1024
 
 
@@ -184,16 +187,34 @@ class Extractor:
         # A second step, and constraints, are for whole batches of documents.
         in_batches = self.engine.style.steps == 2 or self.options.constrain
         for some in _gather(documents) if in_batches else [documents]:
-            yield from self._ask(some)
+            left = iter(some)
+            while not (yield from self._ask(left)):
+                pass
 
-    def _ask(self, documents: Iterable[Document]) -> Iterator[Document]:
-        """Yield each document with its answers, while further ones are read and asked."""
+    def _ask(self, documents: Iterator[Document]) -> Generator[Document, None, bool]:
+        """Yield each document with its answers, while further ones are read and asked.
+
+        Returns whether that was the last of them: it ends too where many wait for their turn, as those
+        do of which nothing is asked.
+        """
         waiting: deque[Document] = deque()
+        is_over, held = False, 0
 
         def read() -> Iterator[Document]:
+            nonlocal is_over, held
             for document in documents:
                 waiting.append(document)
+                held += _size(document)
                 yield document
+                if held > _MOST_WAITING:
+                    return
+            is_over = True
+
+        def finished(found: Extraction) -> Document:
+            nonlocal held
+            document = waiting.popleft()
+            held -= _size(document)
+            return self._finished(document, found)
 
         answered = self._answer(self._questions(read()))
         if self.engine.style.steps == 2:
@@ -203,11 +224,12 @@ class Extractor:
             found = _gathered(parts, self.options.agreement)
             # Nothing was asked of the documents between.
             for _ in range(number - done):
-                yield self._finished(waiting.popleft(), Extraction())
-            yield self._finished(waiting.popleft(), found)
+                yield finished(Extraction())
+            yield finished(found)
             done = number + 1
-        for document in waiting:
-            yield self._finished(document, Extraction())
+        while waiting:
+            yield finished(Extraction())
+        return is_over
 
     def _finished(self, document: Document, extraction: Extraction) -> Document:
         options = self.options
@@ -236,8 +258,9 @@ class Extractor:
                 asked.append(question)
                 yield question.prompt
 
+        left = prompts()
         completions = self.engine.backend.generate(
-            prompts(),
+            left,
             max_tokens=_MAX_TOKENS,
             scores=self._reads_scores,
             constraints=constraints,
@@ -245,6 +268,8 @@ class Extractor:
         for completion in completions:
             question = asked.popleft()
             yield question, self._decode(question, completion)
+        if asked or next(left, None) is not None:
+            raise ModelError(f"{self.engine.name}: the engine left prompts without an answer")
 
     def _constraint(self, question: _Question) -> AnswerConstraint:
         is_first_step = self.engine.style.steps == 2 and question.asked is None
@@ -421,6 +446,10 @@ def _chosen_tasks(schema: Schema, tasks: Sequence[str] | None) -> tuple[str, ...
                 f"it declares {', '.join(schema.tasks)}"
             )
     return tuple(task for task in TASKS if task in tasks)
+
+
+def _size(document: Document) -> int:
+    return _DOCUMENT + len(document.text)
 
 
 def _gather(documents: Iterable[Document]) -> Iterator[list[Document]]:

@@ -121,13 +121,16 @@ def test_scores_told_while_writing_are_those_of_reading_again(backend, monkeypat
 
 def test_an_answer_that_goes_round_in_circles_ends(backend, monkeypatch):
     goes_round = chinchilla.backend_ct2._goes_round
-    assert goes_round([7, 7, *[1, 2, 3] * 16])
-    assert not goes_round([*[1, 2, 3] * 15, 1, 2])
-    assert not goes_round([*range(17)] * 3)
+    assert goes_round([*"78", *"一二三" * 16], [*"一二三四" * 2])
+    assert goes_round([*"78", *"啊" * 48], [*"啊" * 47])
+    # A text may name a string as often as that.
+    assert not goes_round([*"一二三" * 16], [*"一二四" * 16])
+    assert not goes_round([*"一二三" * 15, *"一二"], [])
+    assert not goes_round([*map(str, range(17))] * 3, [])
     prompts = [Prompt("找出", "文" * 20 + str(i)) for i in range(9)]
     whole = list(backend.generate(prompts, max_tokens=90, scores=True))
     assert max(len(answer.log_probs) for answer in whole) > 16
-    monkeypatch.setattr(chinchilla.backend_ct2, "_goes_round", lambda tokens: True)
+    monkeypatch.setattr(chinchilla.backend_ct2, "_goes_round", lambda *_: True)
     ended = backend.generate(prompts, max_tokens=90, scores=True)
     for cut, answer in zip(ended, whole, strict=True):
         assert answer.text.startswith(cut.text)

@@ -182,6 +182,7 @@ def test_a_tagger_is_kept_while_nothing_changes(work, monkeypatch):
         ({"follow": {"boson": 9}}, "follow: no corpus 'boson'"),
         ({"raw": {}}, "follow: needs a tagger, and raw text"),
         ({"tagger": None}, "follow: needs a tagger, and raw text"),
+        ({"substitute": {}}, "tagger, body .*: substitutes names in"),
         (
             {"follow": {"facts": 9}, "corpora": {"facts": {"converter": "finre", "train": []}}},
             "follow: facts has no names",

@@ -8,10 +8,10 @@ from fakes import scripted_engine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chinchilla import Document, Extractor
+from chinchilla import Document, Extractor, pipeline
 from chinchilla.backend import Completion
 from chinchilla.data import check_offsets
-from chinchilla.errors import ConfigError, SchemaError
+from chinchilla.errors import ConfigError, ModelError, SchemaError
 from chinchilla.lexicon import read_lexicon
 from chinchilla.pipeline import ExtractOptions
 
@@ -138,6 +138,32 @@ def test_documents_come_while_further_ones_are_read_also_where_nothing_is_asked(
     assert [len(document.entities) for document in found] == [1, 0, 0] * 3 + [1]
     blank = [Document(str(i), " ") for i in range(3)]
     assert [document.id for document in extractor.stream(blank)] == ["0", "1", "2"]
+
+
+def test_documents_of_which_nothing_is_asked_do_not_pile_up(monkeypatch):
+    monkeypatch.setattr(pipeline, "_MOST_WAITING", 2000)
+    taken = []
+
+    def documents():
+        for i in range(100):
+            taken.append(i)
+            yield Document(str(i), " " if i % 10 else "A")
+
+    stream = Extractor(scripted_engine(name_every_capital), SCHEMA, ["ner"]).stream(documents())
+    for i, document in enumerate(stream):
+        assert document.id == str(i)
+        assert len(document.entities) == (i % 10 == 0)
+        assert len(taken) < i + 14
+    assert len(taken) == 100
+
+
+def test_an_engine_that_answers_too_few_prompts_is_an_error():
+    engine = scripted_engine(name_every_capital)
+    generate = engine.backend.generate
+    engine.backend.generate = lambda prompts, **more: islice(generate(prompts, **more), 2)
+    documents = [Document(str(i), "A") for i in range(6)]
+    with pytest.raises(ModelError, match="left prompts without an answer"):
+        list(Extractor(engine, SCHEMA, ["ner"]).stream(documents))
 
 
 def test_two_steps_keep_the_order_of_the_documents():

@@ -36,7 +36,7 @@ class Rates:
 
     @property
     def truncation(self) -> float:
-        """Share of documents with a completion cut at the token limit."""
+        """Share of documents with a completion that was cut off."""
         return _share(self.documents_with["truncated"], self.documents)
 
     @property

@@ -19,46 +19,57 @@ from .mini_names import OtherNames
 from .mini_texts import PAIRS_FILE, Corpora
 from .pairs import Pairs, learn_pairs
 from .recipe import Recipe, schema_of
-from .tagger import Body, Lesson, Tuning, go_on, lesson, made_eager, slim, with_pairs
+from .tagger import Lesson, Tuning, go_on, lesson, made_eager, slim, with_pairs
 
 
 def tune_tagger(recipe: Recipe, tuning: Tuning, trains: Corpora, work: Path) -> None:
     """Tune the tagger, or keep the bodies that were tuned on the same."""
     pairs = _pairs(tuning, trains, work, recipe.seed)
     log = partial(_log, work / "tagger.jsonl")
-    told: tuple[Any, ...] = () if pairs is None else tuple(array.tobytes() for array in pairs)
+    names = OtherNames(recipe, trains)
+    made = _digest([] if pairs is None else [array.tobytes() for array in pairs])
     tuned = with_pairs(jieba_weights(), pairs)
     for body, part in tuning.bodies.items():
         settings = part.train | {"seed": recipe.seed}
-        lessons = _lessons(recipe, tuning, trains, part)
-        told = (*told, body, lessons, settings)
+        rng = random.Random(f"{recipe.seed}/{body}/tagger")
+        lessons = {
+            head: _lesson(recipe, tuning.heads[head], trains, names, part.substitute, rng)
+            for head in part.heads
+        }
+        made = _digest((made, body, lessons, settings))
         grow = partial(go_on, tuned, lessons, body, part.heads, **settings, log=log)
-        tuned = _kept(work / f"tuned-{body}.weights", told, grow)
+        tuned = _kept(work / f"tuned-{body}.weights", made, grow)
     tuned = slim(tuned, None if pairs is None else pairs.seen)
     write_weights(work / TAGGER_FILE, made_eager(tuned, tuning.eager))
 
 
-def _lessons(recipe: Recipe, tuning: Tuning, trains: Corpora, part: Body) -> dict[str, Lesson]:
-    names = OtherNames(recipe, trains)
-    lessons = {}
-    for head in part.heads:
-        times = tuning.heads[head]
-        first = next(iter(times))
-        schema = schema_of(first, trains[first], recipe)
-        rng = random.Random(f"{recipe.seed}/{head}/tagger")
-        documents = [
-            (is_other and names.changed(corpus, document, rng)) or document
-            for corpus in times
-            for document in trains[corpus] * times[corpus]
-            for is_other in [names.has(corpus) and rng.random() < part.substitute]
-        ]
-        lessons[head] = lesson(documents, schema, schema.tasks[0])
-    return lessons
+def _lesson(
+    recipe: Recipe,
+    times: dict[str, int],
+    trains: Corpora,
+    names: OtherNames,
+    share: float,
+    rng: random.Random,
+) -> Lesson:
+    """Return what corpora teach a head, each so many `times`, a share with other names."""
+    first = next(iter(times))
+    schema = schema_of(first, trains[first], recipe)
+    documents = [
+        (is_other and names.changed(corpus, document, rng)) or document
+        for corpus in times
+        for document in trains[corpus] * times[corpus]
+        for is_other in [names.has(corpus) and rng.random() < share]
+    ]
+    return lesson(documents, schema, schema.tasks[0])
 
 
-def _kept(path: Path, told: Any, make: Callable[[], Weights]) -> Weights:
-    """Return what a file holds if it was made of the same, else make it."""
-    made, done = hashlib.sha256(msgspec.json.encode(told)).hexdigest(), path.with_suffix(".sha256")
+def _digest(told: Any) -> str:
+    return hashlib.sha256(msgspec.json.encode(told)).hexdigest()
+
+
+def _kept(path: Path, made: str, make: Callable[[], Weights]) -> Weights:
+    """Return what a file holds if it was made of the same, by its digest, else make it."""
+    done = path.with_suffix(".sha256")
     if not (path.is_file() and done.is_file() and done.read_text("ascii") == made):
         done.unlink(missing_ok=True)
         write_weights(path, make())
