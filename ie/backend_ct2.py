@@ -35,7 +35,7 @@ _FIRST = 64
 _AHEAD = 4
 # Where scores are told, an answer ends that goes round in circles for so many tokens, in rounds of at most
 # so many; looked for at each multiple of `_LOOK`. A name copied over and over would go on to the limit
-# (of DuIE's answers 1 %, for 8 % of the time).
+# (of DuIE's answers 1 %, for a tenth of the time).
 _CIRCLE, _LONGEST_ROUND, _LOOK = 48, 16, 16
 # Seconds that a process waits at its end for the engine to stop calling it.
 _LAST_CALLS = 60.0

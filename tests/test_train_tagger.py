@@ -288,7 +288,6 @@ def test_a_tagger_that_says_nonsense_is_told_so(tmp_path, said):
             "body c: embeddings are for all bodies",
         ),
         ({"bodies": {}}, "no body for the heads a"),
-        ({"bodies": {"own": {"heads": ["a"], "substitute": 1.5}}}, "substitute: 1.5; a share"),
         ({"parts": 3}, "width 128 is no multiple of parts, 3"),
         ({"pairs": 9}, "need raw text to be counted in"),
         ({"head": {}}, "unknown field `head`"),

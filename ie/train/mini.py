@@ -1,25 +1,34 @@
 """The recipe of the embedded model, stage by stage: prepare, train, export.
 
-The tagger that marks names in the text is tuned first.
+The tagger that marks names in the text is tuned first, and marks the texts that it was tuned on too.
+It knows them better than others, though not by heart as the model soon does.
 """
 
 import dataclasses
 import hashlib
 import json
 import shutil
+import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from chinchilla.engines import write_style
+import msgspec
+
+from chinchilla.engines import TAGGER_FILE, write_style
 from chinchilla.errors import ConfigError
 from chinchilla.instructions.records import Record
-from chinchilla.jsonl import read_values
+from chinchilla.jsonl import read_lines, read_values
+from chinchilla.tagger import Weights, jieba_weights, read_weights, write_weights
 
 from .mini_records import write_records
-from .mini_tagger import tune_tagger
-from .mini_texts import RAW_FILE, write_texts
-from .recipe import Recipe, check_recipe, labels_of, style_of
+from .mini_texts import PAIRS_FILE, RAW_FILE, Corpora, write_texts
+from .pairs import Pairs, learn_pairs
+from .recipe import Recipe, check_recipe, labels_of, schema_of, style_of
 from .scratch import ModelShape, Scratch, ScratchConfig, Source
 from .scratch_tokenizer import EOS, build_tokenizer
+from .tagger import Tuning, go_on, lesson, made_eager, slim, with_pairs
 from .warm_start import warm_start
 
 
@@ -36,7 +45,7 @@ def prepare(recipe: Recipe, corpora: Path, work: Path) -> dict[str, int]:
     check_recipe(recipe)
     trains = write_texts(recipe, corpora, work)
     if recipe.tagger:
-        tune_tagger(recipe, recipe.tagger, trains, work)
+        _tune_tagger(recipe, recipe.tagger, trains, work)
     return write_records(recipe, trains, style_of(recipe, work), work)
 
 
@@ -143,6 +152,52 @@ def _name_tokens(path: Path) -> None:
         key: EOS if item is None and key.endswith("_token") else item for key, item in value.items()
     }
     path.write_text(json.dumps(named, indent=1) + "\n", encoding="utf-8")
+
+
+def _tune_tagger(recipe: Recipe, tuning: Tuning, trains: Corpora, work: Path) -> None:
+    """Tune the tagger, or keep the one that was tuned on the same."""
+    lessons = {}
+    for name, times in tuning.heads.items():
+        first = next(iter(times))
+        schema = schema_of(first, trains[first], recipe)
+        documents = [document for corpus in times for document in trains[corpus] * times[corpus]]
+        lessons[name] = lesson(documents, schema, schema.tasks[0])
+    pairs = _pairs(tuning, trains, work, recipe.seed)
+    read = [] if pairs is None else [array.tobytes() for array in pairs]
+    log = partial(_log, work / "tagger.jsonl")
+    told: tuple[Any, ...] = (lessons, read)
+    tuned = with_pairs(jieba_weights(), pairs)
+    for body, part in tuning.bodies.items():
+        settings = part.train | {"seed": recipe.seed}
+        told = (*told, body, part.heads, settings)
+        grow = partial(go_on, tuned, lessons, body, part.heads, **settings, log=log)
+        tuned = _kept(work / f"tuned-{body}.weights", told, grow)
+    tuned = slim(tuned, None if pairs is None else pairs.seen)
+    write_weights(work / TAGGER_FILE, made_eager(tuned, tuning.eager))
+
+
+def _kept(path: Path, told: Any, make: Callable[[], Weights]) -> Weights:
+    """Return what a file holds if it was made of the same, else make it."""
+    made, done = hashlib.sha256(msgspec.json.encode(told)).hexdigest(), path.with_suffix(".sha256")
+    if not (path.is_file() and done.is_file() and done.read_text("ascii") == made):
+        done.unlink(missing_ok=True)
+        write_weights(path, make())
+        done.write_text(made, "ascii")
+    return read_weights(path)
+
+
+def _pairs(tuning: Tuning, trains: Corpora, work: Path, seed: int) -> Pairs | None:
+    """Return the pairs of characters that the tagger reads, of raw text and training texts."""
+    if not tuning.pairs:
+        return None
+    texts = [line.decode("utf-8") for _, line in read_lines(work / PAIRS_FILE)]
+    texts += [document.text for documents in trains.values() for document in documents]
+    return learn_pairs(texts, tuning.pairs, tuning.width, tuning.parts, seed)
+
+
+def _log(path: Path, **values: Any) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"time": time.strftime("%H:%M:%S"), **values}) + "\n")
 
 
 def _trained(work: Path) -> dict[str, list[str]]:

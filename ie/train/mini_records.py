@@ -11,6 +11,7 @@ from chinchilla.data import Document, Entity
 from chinchilla.formats import EMPTY, extraction_items, serialise
 from chinchilla.instructions.options import BuildOptions
 from chinchilla.instructions.records import Record, build_records
+from chinchilla.instructions.substitute import pools, substitute
 from chinchilla.jsonl import write_values
 from chinchilla.prompt import PromptStyle, render_prompt
 from chinchilla.schema import Schema
@@ -18,9 +19,11 @@ from chinchilla.tagger import Word
 from chinchilla.text import windows
 
 from .curriculum import copy_example, copy_instruction
-from .mini_names import OtherNames
 from .mini_texts import RAW_FILE, Corpora
 from .recipe import FOLLOW, Recipe, labels_of, schema_of
+
+# Strings by corpus and kind.
+_Strings = dict[str, dict[str, list[str]]]
 
 
 def write_records(
@@ -28,12 +31,12 @@ def write_records(
 ) -> dict[str, int]:
     """Write the records of each source of the recipe; return how many."""
     (work / "records").mkdir(exist_ok=True)
-    names = OtherNames(recipe, trains)
+    found = {name: pools(documents) for name, documents in trains.items()}
     counts = {}
     for name in recipe.weights:
         made: Iterable[Record]
         if name in trains:
-            made = _all_records(name, trains[name], names, recipe, style)
+            made = _all_records(name, trains[name], found, recipe, style)
         elif name == "copy":
             made = _copy_records(recipe, work)
         else:
@@ -43,7 +46,7 @@ def write_records(
 
 
 def _all_records(
-    name: str, documents: list[Document], names: OtherNames, recipe: Recipe, style: PromptStyle
+    name: str, documents: list[Document], found: _Strings, recipe: Recipe, style: PromptStyle
 ) -> Iterator[Record]:
     """Yield the records of a corpus, and those with other names in its documents."""
     schema = schema_of(name, documents, recipe)
@@ -51,8 +54,8 @@ def _all_records(
         yield from _trigger_records(documents, schema, style)
         return
     yield from _records(documents, schema, recipe, style)
-    if names.has(name):
-        yield from _substituted(name, documents, schema, names, recipe, style)
+    if name in recipe.substitute.get("corpora", ()):
+        yield from _substituted(name, documents, schema, found, recipe, style)
 
 
 def _records(
@@ -73,19 +76,34 @@ def _substituted(
     name: str,
     documents: list[Document],
     schema: Schema,
-    names: OtherNames,
+    found: _Strings,
     recipe: Recipe,
     style: PromptStyle,
 ) -> Iterator[Record]:
     """Records of the documents with other names in them; see `instructions.substitute`."""
     rng = random.Random(f"{recipe.seed}/{name}/substitute")
+    share, alike = recipe.substitute["share"], _alike(found[name], found, recipe)
+    times = recipe.substitute.get("times", {}).get(name, 1)
     changed = (
-        names.changed(name, document, rng)
-        for document in chain.from_iterable([documents] * names.times(name))
+        substitute(document, found[name], alike, share, rng)
+        for document in chain.from_iterable([documents] * times)
     )
     options = BuildOptions(style=style, shuffle=recipe.build["shuffle"][0], seed=recipe.seed)
     built = build_records((document for document in changed if document), lambda _: schema, options)
     return _fewer_empty(built, recipe.build["empty_kept"] / 2, recipe.seed)
+
+
+def _alike(own: dict[str, list[str]], found: _Strings, recipe: Recipe) -> dict[str, list[str]]:
+    """Return for each kind the strings that all corpora have of kinds alike."""
+    alike: dict[str, list[str]] = {}
+    for family in recipe.substitute.get("alike", ()):
+        strings = {
+            text for kinds in found.values() for kind in family for text in kinds.get(kind, ())
+        }
+        # Whole clauses and single characters are of one corpus alone.
+        fit = sorted(text for text in strings if 2 <= len(text) <= 16)
+        alike |= {kind: fit for kind in family if kind in own}
+    return alike
 
 
 def _fewer_empty(records: Iterable[Record], kept: float, seed: int) -> Iterator[Record]:

@@ -81,13 +81,6 @@ def check_recipe(recipe: Recipe) -> None:
         for name in recipe.follow
         if name in corpora and not schema_of(name, [], recipe).entities
     ]
-    wanted = recipe.substitute.get("corpora", ())
-    problems += [
-        f"tagger, body {name}: substitutes names in {', '.join(body.heads)}, but `substitute` in none of "
-        "their corpora"
-        for name, body in (recipe.tagger.bodies if recipe.tagger else {}).items()
-        if body.substitute and not any(corpus in wanted for h in body.heads for corpus in heads[h])
-    ]
     shares = {"start_share": recipe.start_share}
     shares |= {f"{part}, dropout": value.get("dropout", 0.0) for part, value in _settings(recipe)}
     problems += [

@@ -68,14 +68,10 @@ class Lesson(NamedTuple):
 
 
 class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The heads that are tuned together, and the arguments of `tune`.
-
-    Of the documents in which the recipe substitutes names, a share is read with other names.
-    """
+    """The heads that are tuned together, and the arguments of `tune`."""
 
     heads: tuple[str, ...]
     train: dict[str, Any] = {}
-    substitute: float = 0.0
 
 
 class Tuning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -110,9 +106,6 @@ class Tuning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 raise ValueError(f"tagger, head {name}: needs corpora, each once an epoch or more")
         if self.pairs and not self.read:
             raise ValueError("tagger: pairs of characters need raw text to be counted in: read")
-        for part in self.bodies.values():
-            if not 0 <= part.substitute <= 1:
-                raise ValueError(f"tagger, substitute: {part.substitute}; a share is from 0 to 1")
         if self.parts < 1 or self.width % self.parts:
             raise ValueError(f"tagger: width {self.width} is no multiple of parts, {self.parts}")
         for task in self.eager:
