@@ -59,10 +59,8 @@ def decode(
     found = align(items, text, schema, scores)
     issues = (*answer.issues, *problems, *found.issues)
     if finish_reason == "length" and all(issue.kind != "truncated" for issue in issues):
-        issues = (
-            Issue("truncated", "the completion was cut off: token limit, or in circles"),
-            *issues,
-        )
+        cut = "the completion was cut off, at the token limit or where it went round in circles"
+        issues = (Issue("truncated", cut), *issues)
     return Extraction(found.entities, found.relations, found.events, issues)
 
 

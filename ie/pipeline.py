@@ -2,7 +2,7 @@
 
     for document in Extractor(schema="duie").stream(documents): ...
 
-Everything is lazy and in order; memory is bounded by what the engine has under way.
+Everything is lazy and in order; memory is bounded by the documents under way.
 """
 
 import random
