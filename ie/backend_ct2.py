@@ -8,7 +8,7 @@ import atexit
 import os
 import time
 import weakref
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice, takewhile
 from pathlib import Path
@@ -25,7 +25,7 @@ from .prompt import plain_prompt
 # stays in the processor's cache (384: about 1.3 times the rate of 4096 for relations and events with
 # 6.5 M parameters; 640 is as fast); the weights of a large one do not, and are read once a batch. Short
 # prompts have short answers, faster in larger batches (names in windows of 50 characters: 1.08 times).
-_BATCH_TOKENS, _SMALL_BATCH_TOKENS, _SMALL_MODEL = 4096, 640, 64_000_000
+_BATCH_TOKENS, _SMALL_BATCH_TOKENS, _SMALL_MODEL = 4096, 384, 64_000_000
 _SHORT, _SHORT_BATCH_TOKENS = 64, 1536
 # Prompts sorted by length and run together; bounds memory and how late the first answer comes.
 _WINDOW = 256
@@ -39,8 +39,9 @@ _AHEAD = 4
 _CIRCLE, _LONGEST_ROUND, _LOOK = 48, 16, 16
 # Seconds that a process waits at its end for the engine to stop calling it.
 _LAST_CALLS = 60.0
-# The fewest tokens of a prompt's first line that are worth keeping, and the most lines kept.
-_HEAD, _HEADS = 16, 64
+# The fewest tokens of a prompt's first line that are worth keeping, the most lines kept, how many
+# prompts must begin with a line, and for how many lines that is counted.
+_HEAD, _HEADS, _OFTEN, _COUNTED = 16, 64, 8, 4096
 
 _CPU_INFO = Path("/proc/cpuinfo")
 # Flags of processors on which CTranslate2 may be told to use AVX-512.
@@ -69,6 +70,7 @@ class CTranslate2Backend:
         self.encode, self.decode = _text_codec(folder)
         self._folder = folder
         self._heads: dict[str, list[str]] = {}
+        self._met: Counter[str] = Counter()
         self._vocabulary: tuple[dict[int, str], Vocabulary] | None = None
         try:
             self.is_seq2seq = _is_seq2seq(folder)
@@ -204,9 +206,13 @@ class CTranslate2Backend:
         self, prompts: list[Prompt], tokens: list[list[str]], max_tokens: int, scores: bool = False
     ) -> "_Running":
         """Start on prompts, those of one head together: the engine reads a head only once."""
+        lines = [prompt.instruction.partition("\n")[0] for prompt in prompts]
+        if len(self._met) > _COUNTED:
+            self._met.clear()
+        self._met.update(lines)
         groups: dict[tuple[str, ...], list[int]] = {}
-        for i, prompt in enumerate(prompts):
-            groups.setdefault(self._head(prompt, tokens[i]), []).append(i)
+        for i, line in enumerate(lines):
+            groups.setdefault(self._head(line, tokens[i]), []).append(i)
         running: _Running = []
         for head, group in groups.items():
             options = {"static_prompt": list(head)} if head else {}
@@ -215,16 +221,15 @@ class CTranslate2Backend:
                 running.append(batch._replace(places=[group[i] for i in batch.places]))
         return running
 
-    def _head(self, prompt: Prompt, tokens: list[str]) -> tuple[str, ...]:
-        """Return the tokens of the prompt's first line, which names the types, if worth keeping.
+    def _head(self, line: str, tokens: list[str]) -> tuple[str, ...]:
+        """Return the tokens of a prompt's first line, which names the types, if worth keeping.
 
         The engine keeps what it read of every head, so that their number is bounded.
         """
         if self.is_seq2seq:
             return ()
-        line, _, _ = prompt.instruction.partition("\n")
         if line not in self._heads:
-            if len(self._heads) >= _HEADS:
+            if len(self._heads) >= _HEADS or self._met[line] < _OFTEN:
                 return ()
             self._heads[line] = self.encode(Prompt(line, ""))[:-1]
         head = self._heads[line]

@@ -7,7 +7,7 @@ labels that the prompt asks for. What it finds is advice in the prompt, not an a
 learns from the corpora when to follow it.
 """
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeVar
 from .errors import ModelError
 from .formats import label_text
 from .schema import Schema
-from .tagger import Tagger, Word, read_weights
+from .tagger import Read, Tagger, Word, read_weights
 
 # The name of the tagger that comes with jieba.
 JIEBA = "jieba"
@@ -74,26 +74,34 @@ class Marker:
         self.tagger, self.shortest = tagger, shortest
         # A marker is the process's, as its tagger is.
         self._lock = Lock()
-        self._kept: dict[tuple[str, str], list[Word]] = {}
+        self._kept: dict[tuple[str, str], Read] = {}
         self._ways: dict[tuple[str, frozenset[str]], _Way | None] = {}
 
-    def mark(self, text: str, task: str, schema: Schema) -> str:
+    def mark(self, text: str, task: str, schema: Schema, asked: Schema | None = None) -> str:
         """Return the text with every likely mention between marks: `在⟦地名⟧北京⟦/⟧见到`.
 
         A tuned tagger reads it with the head that knows most of the labels that the schema has for
-        the task, and the fewest others; there are no marks where no head knows any.
+        the task, and the fewest others; there are no marks where no head knows any, nor, if only a
+        part of the schema is `asked` for, of what is not.
         Texts beyond 10,000 characters get none.
         """
         pieces, at = [], 0
-        for start, end, kind in self.words(text, task, schema):
+        for start, end, kind in self.words(text, task, schema, asked):
             pieces += [text[at:start], label_text(kind), text[start:end], END]
             at = end
         return "".join([*pieces, text[at:]])
 
-    def words(self, text: str, task: str, schema: Schema) -> list[Word]:
+    def words(
+        self, text: str, task: str, schema: Schema, asked: Schema | None = None
+    ) -> list[Word]:
         """Return the words that `mark` puts between marks."""
         seen = self.seen(text, task, schema)
-        return [word for word in seen.words if word[2] in seen.known] if seen else []
+        if seen is None:
+            return []
+        known = seen.known
+        if asked is not None and seen.head != JIEBA:
+            known &= asked.answer_names(task) | {SUBJECT}
+        return [word for word in seen.words if word[2] in known]
 
     def seen(self, text: str, task: str, schema: Schema) -> Seen | None:
         """Return what is seen in the text by the head that `mark` reads it with.
@@ -103,10 +111,26 @@ class Marker:
         way = self._way(task, schema)
         if way is None or len(text) > _LONGEST:
             return None
-        words = self._kept.get((way.head, text))
-        if words is None:
-            words = self._read(way.head, [text])[0]
-        return Seen(way.head, words, way.kinds.intersection(self.tagger.heads[way.head].kinds))
+        known = way.kinds.intersection(self.tagger.heads[way.head].kinds)
+        return Seen(way.head, self._read_one(way.head, text).words, known)
+
+    def glimpsed(
+        self, text: str, task: str, schema: Schema, margins: Mapping[str, float]
+    ) -> Schema:
+        """Return the schema, of one task with those types alone that the text may hold.
+
+        Left out are types whose tag scores at no character within the margin of the head, in
+        points, from the best tag. The schema stays whole where the head has no margin, no head knows
+        any label, or the text is too long.
+        """
+        way = self._way(task, schema)
+        margin = margins.get(way.head) if way else None
+        if way is None or margin is None or len(text) > _LONGEST:
+            return schema
+        near = self._read_one(way.head, text).near
+        kinds = self.tagger.heads[way.head].kinds
+        far = {kind for kind, less in zip(kinds, near.tolist(), strict=True) if less > margin}
+        return schema.select(task, [t.label for t in schema.types(task) if t.label not in far])
 
     def is_bare(self, text: str, task: str, schema: Schema) -> bool:
         """Return whether a tagger that knows all of what is asked sees nothing in the text."""
@@ -137,17 +161,15 @@ class Marker:
     def _read_wanted(self, wanted: dict[tuple[str, str], None]) -> None:
         new: dict[str, list[str]] = {}
         for head, text in wanted:
-            words = self._kept.pop((head, text), None)
-            if words is None:
+            read = self._kept.pop((head, text), None)
+            if read is None:
                 new.setdefault(head, []).append(text)
             else:
-                self._kept[head, text] = words
+                self._kept[head, text] = read
         for head, texts in new.items():
             self._make_room(sum(map(len, texts)), wanted)
             found = self._read(head, texts)
-            self._kept.update(
-                ((head, text), words) for text, words in zip(texts, found, strict=True)
-            )
+            self._kept.update(((head, text), read) for text, read in zip(texts, found, strict=True))
 
     def _make_room(self, size: int, wanted: Container[tuple[str, str]]) -> None:
         """Drop what was wanted longest ago."""
@@ -187,14 +209,21 @@ class Marker:
         best = max(shared, key=lambda name: (shared[name], -len(heads[name].names)))
         return _Way(best, names | {SUBJECT}, is_whole=shared[best] == len(names))
 
-    def _read(self, head: str, texts: list[str]) -> list[list[Word]]:
-        """Return the words of each text that may be marked."""
+    def _read_one(self, head: str, text: str) -> Read:
+        return self._kept.get((head, text)) or self._read(head, [text])[0]
+
+    def _read(self, head: str, texts: list[str]) -> list[Read]:
+        """Return each text with those of its words that may be marked."""
         known = KINDS if head == JIEBA else self.tagger.heads[head].kinds
         kinds = frozenset(known)
         return [
-            [word for word in words if word[2] in kinds and word[1] - word[0] >= self.shortest]
-            for words in self.tagger.tag(texts, head)
+            Read([word for word in words if self._may_be_marked(word, kinds)], near)
+            for words, near in self.tagger.read(texts, head)
         ]
+
+    def _may_be_marked(self, word: Word, kinds: frozenset[str]) -> bool:
+        start, end, kind = word
+        return kind in kinds and end - start >= self.shortest
 
 
 def marker(name: str) -> Marker:

@@ -338,8 +338,10 @@ class Extractor:
             for order, schema in shards[task]:
                 if found and task in style.only_marked and found.is_bare(text, task, schema):
                     continue
-                prompt = render_prompt(task, schema, text, style)
-                yield _Question(number, order, task, start, text, schema, prompt)
+                asked = found.glimpsed(text, task, schema, style.glimpsed) if found else schema
+                if asked.types(task):
+                    prompt = render_prompt(task, schema, text, style, asked)
+                    yield _Question(number, order, task, start, text, schema, prompt)
 
     def _places(self, document: Document) -> Iterator[tuple[str, int, str]]:
         """Yield the windows to ask each task of: task, start and text."""

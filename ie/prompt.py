@@ -52,9 +52,10 @@ class PromptStyle:
     are gold documents (in their JSON form) shown as worked examples in every prompt; `hints` names
     the tagger that marks likely names in the text: `jieba`, or a file, in the style beside a model
     relative to it (module `hints`); the tasks in `only_marked` are not asked of texts in which a
-    tagger that knows all labels asked for sees nothing; `support` is, by head of the tagger, the score
-    that what is said needs to be returned, by how much of it is marked (module `support`). A model taught
-    before there were `occurrences` does not say them, hence their default.
+    tagger that knows all labels asked for sees nothing; `glimpsed` is, by head of the tagger, the
+    margin outside which a type is not asked for (`hints.Marker.glimpsed`); `support`, by head too, the
+    score that what is said needs to be returned, by how much of it is marked (module `support`). A model
+    taught before there were `occurrences` does not say them, hence their default.
     """
 
     template: str = "zh-v1"
@@ -68,6 +69,7 @@ class PromptStyle:
     demonstrations: list[dict[str, Any]] = field(default_factory=list)
     hints: str = ""
     only_marked: tuple[str, ...] = ()
+    glimpsed: dict[str, float] = field(default_factory=dict)
     support: dict[str, tuple[float | None, ...]] = field(default_factory=dict)
     occurrences: bool = False
 
@@ -104,8 +106,8 @@ def check_style(style: PromptStyle, where: str = STYLE_FILE) -> None:
     """Check that the template exists and words what the style asks for.
 
     Raises:
-        ConfigError: unknown template or task, `only_marked` or `support` without hints, `support` or
-            `steps` out of range, or no wording for two steps.
+        ConfigError: unknown template or task, `only_marked`, `glimpsed` or `support` without hints,
+            one of the latter two or `steps` out of range, or no wording for two steps.
     """
     template = read_template(style.template)
     if style.steps not in (1, 2):
@@ -122,7 +124,12 @@ def check_style(style: PromptStyle, where: str = STYLE_FILE) -> None:
                 f"{where}: support of {name} is {list(least)}; expected for each of 0 to 3 points "
                 "the least score, from 0 to 1, or null"
             )
-    for name in ("only_marked", "support"):
+    for name, margin in style.glimpsed.items():
+        if not margin >= 0:
+            raise ConfigError(
+                f"{where}: glimpsed of {name} is {margin}; expected a margin of 0 or more points"
+            )
+    for name in ("only_marked", "glimpsed", "support"):
         if getattr(style, name) and not style.hints:
             raise ConfigError(f"{where}: {name} needs hints, which mark the texts")
     if style.steps == 2 and TRIGGERS not in template.wordings:
@@ -170,12 +177,15 @@ def read_template(name: str) -> Template:
     return Template(name, value["lang"], value["format"], value["types"], wordings)
 
 
-def render_prompt(task: str, schema: Schema, text: str, style: PromptStyle) -> Prompt:
-    """Ask for all types that the schema declares for one task in one text.
+def render_prompt(
+    task: str, schema: Schema, text: str, style: PromptStyle, asked: Schema | None = None
+) -> Prompt:
+    """Ask for all types that the schema declares for one task in one text, or a part: `asked`.
 
     With two steps, the prompt for `ee` asks for triggers alone; see `render_arguments`.
     """
-    return Prompt(render_instruction(task, schema, style), shown_text(text, task, schema, style))
+    instruction = render_instruction(task, asked or schema, style)
+    return Prompt(instruction, shown_text(text, task, schema, style, asked))
 
 
 def render_arguments(
@@ -194,9 +204,11 @@ def render_arguments(
     return Prompt(instruction, shown_text(text, "ee", schema, style))
 
 
-def shown_text(text: str, task: str, schema: Schema, style: PromptStyle) -> str:
+def shown_text(
+    text: str, task: str, schema: Schema, style: PromptStyle, asked: Schema | None = None
+) -> str:
     """Return the text as a prompt holds it: with hints, if the style wants them."""
-    return marker(style.hints).mark(text, task, schema) if style.hints else text
+    return marker(style.hints).mark(text, task, schema, asked) if style.hints else text
 
 
 def occurrence_of(text: str, mention: str, start: int | None) -> int:

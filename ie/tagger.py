@@ -54,6 +54,17 @@ _MOST_CHARACTERS, _MOST_TEXTS = 16_384, 96
 _ALIKE, _FEWEST_TEXTS = 0.8, 24
 
 
+class Read(NamedTuple):
+    """A text as a head reads it: its words, in order and without gaps, and what it comes near to.
+
+    `near` (kinds of the head,) float32 is how much less than the best tag a tag of each kind scores
+    at the character where it is least: 0 where one is the best at some character.
+    """
+
+    words: list[Word]
+    near: Any
+
+
 class Head(NamedTuple):
     """What reads the tags of one way of annotating, float32.
 
@@ -389,13 +400,18 @@ class Tagger:
 
     def tag(self, texts: Sequence[str], head: str | None = None) -> list[list[Word]]:
         """Return the words of each text, in order and without gaps, as a head (the first) has it."""
+        return [read.words for read in self.read(texts, head)]
+
+    def read(self, texts: Sequence[str], head: str | None = None) -> list[Read]:
+        """Return each text as a head (the first) reads it."""
         reader = self._readers[next(iter(self._readers)) if head is None else head]
         # Products so small gain nothing from a second thread, which waits for its part by spinning.
         with _LOCK, self._libraries.limit(limits=1, user_api="blas"):
-            return self._tag(texts, reader)
+            return self._read(texts, reader)
 
-    def _tag(self, texts: Sequence[str], reader: _Reader) -> list[list[Word]]:
-        found: list[list[Word]] = [[] for _ in texts]
+    def _read(self, texts: Sequence[str], reader: _Reader) -> list[Read]:
+        nothing = numpy.full(reader.first_inner - 1, numpy.inf, numpy.float32)
+        found = [Read([], nothing) for _ in texts]
         order = sorted((i for i in range(len(texts)) if texts[i]), key=lambda i: len(texts[i]))
         while order:
             count = _batch([len(texts[i]) for i in order[: -_MOST_TEXTS - 1 : -1]])
@@ -403,8 +419,9 @@ class Tagger:
             lengths = numpy.array([len(texts[i]) for i in batch])
             scores = self._scores([texts[i] for i in batch], lengths, reader)
             paths = _best_paths(scores, lengths, reader).T.tolist()
-            for i, path in zip(batch, paths, strict=True):
-                found[i] = _words(path[: len(texts[i])], reader)
+            for i, path, near in zip(batch, paths, _near(scores, lengths), strict=True):
+                # A row of its own, or all rows would be kept with it.
+                found[i] = Read(_words(path[: len(texts[i])], reader), near.copy())
         return found
 
     def _scores(self, texts: Sequence[str], lengths: Any, reader: _Reader) -> Any:
@@ -434,6 +451,15 @@ def _batch(lengths: Sequence[int]) -> int:
     most = max(1, min(len(lengths), _MOST_CHARACTERS // lengths[0]))
     alike = sum(length >= _ALIKE * lengths[0] for length in lengths)
     return min(most, max(_FEWEST_TEXTS, alike))
+
+
+def _near(scores: Any, lengths: Any) -> Any:
+    """Return `Read.near` of each text: (texts, kinds)."""
+    kinds = scores.shape[2] // 2
+    own = numpy.maximum(scores[:, :, 1 : kinds + 1], scores[:, :, kinds + 1 :])
+    less = scores.max(2)[:, :, None] - own
+    less[numpy.arange(len(scores))[:, None] >= lengths] = numpy.inf
+    return less.min(0)
 
 
 def _best_paths(scores: Any, lengths: Any, reader: _Reader) -> Any:

@@ -80,6 +80,8 @@ def test_a_head_that_many_prompts_share_changes_no_answer(folders, monkeypatch):
     prompts = [Prompt(f"{heads[i % 3]}\n见{i}", "文" * (i % 5) + str(i)) for i in range(30)]
     backend = CTranslate2Backend(folders[1], threads=1)
     shared = [answer.text for answer in backend.generate(prompts, max_tokens=9)]
+    rare = [Prompt(f"找出从前没有问过的、第{i}种东西", "文") for i in range(7)]
+    list(backend.generate(rare, max_tokens=9))
     kept = [head for head in backend._heads.values() if len(head) >= chinchilla.backend_ct2._HEAD]
     assert len(kept) == 2
     monkeypatch.setattr(chinchilla.backend_ct2, "_HEADS", 0)

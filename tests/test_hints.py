@@ -6,7 +6,7 @@ import pytest
 
 from chinchilla import hints as module
 from chinchilla.backend import Completion
-from chinchilla.data import Document
+from chinchilla.data import Document, Extraction
 from chinchilla.engines import TAGGER_FILE, Engine, read_style, write_style
 from chinchilla.errors import ConfigError, ModelError
 from chinchilla.hints import END, JIEBA, KINDS, Marker, Reading, marker
@@ -177,6 +177,44 @@ def test_texts_without_marks_are_not_asked_of_where_the_style_says_so(
     assert prompts == asked
 
 
+NAMES = ("ner", ["人名", "地名", "时间", "机构名"])
+
+
+def test_types_that_the_text_comes_nowhere_near_to_are_not_glimpsed():
+    own = own_marker(names=NAMES, events=("ee", ["人名"]))
+
+    def labels(text, schema, margins):
+        return [item.label for item in own.glimpsed(text, "ner", schema, margins).entities]
+
+    # There is no 机构名 among the kinds of this head, which cannot speak against it.
+    assert labels("在北京", MSRA, {"names": 0.0}) == ["地名", "机构名"]
+    assert labels(TEXT, MSRA, {"names": 0.0}) == ["人名", "地名", "机构名"]
+    assert labels("在北京", MSRA, {"names": 99.0}) == ["人名", "地名", "机构名"]
+    assert labels("在北京", MSRA, {"events": 0.0}) == ["人名", "地名", "机构名"]
+    assert labels("", MSRA, {"names": 0.0}) == ["机构名"]
+
+
+def test_prompts_ask_for_types_that_are_glimpsed_and_answers_may_hold_any(tmp_path):
+    prompts = []
+
+    class Backend:
+        def generate(self, given, **_):
+            for prompt in given:
+                prompts.append((prompt.instruction, prompt.input))
+                yield Completion("北京⟦地名⟧北⟦人名⟧", "stop")
+
+    path = tmp_path / "tagger.weights"
+    write_weights(path, own_weights(names=NAMES, places=("ner", ["地名"])))
+    style = replace(STYLE, hints=str(path), glimpsed={"names": 0.0, "places": 0.0})
+    extractor = Extractor(Engine("stub", Backend(), style), MSRA.select("ner", ["人名", "地名"]))
+    found = extractor.extract("在北京")
+    # Read by the head that knows both, not by that which knows no more than what is left.
+    assert prompts == [("实体⟦地名⟧", "在⟦地名⟧北京⟦/⟧")]
+    assert [(entity.type, entity.start) for entity in found.entities] == [("地名", 1), ("人名", 1)]
+    assert extractor.extract("在了") == Extraction()
+    assert len(prompts) == 1
+
+
 def test_a_tagger_with_labels_of_its_own_does_not_say_that_a_text_is_bare():
     assert MARKER.words("无人。", "ner", MSRA) == []
     assert not MARKER.is_bare("无人。", "ner", MSRA)
@@ -265,7 +303,16 @@ def test_a_style_asks_for_scores_and_points_that_there_are(least):
         PromptStyle.from_dict({"support": {"msra": least}, "hints": JIEBA})
 
 
-@pytest.mark.parametrize("value", [{"only_marked": ["ner"]}, {"support": {"msra": [None, 0]}}])
+@pytest.mark.parametrize("margin", [-1.0, float("nan")])
+def test_a_style_asks_for_no_margin_below_zero(margin):
+    with pytest.raises(ConfigError, match=f"glimpsed of duee is {margin}; expected a margin"):
+        PromptStyle.from_dict({"glimpsed": {"duee": margin}, "hints": JIEBA})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{"only_marked": ["ner"]}, {"glimpsed": {"msra": 1}}, {"support": {"msra": [None, 0]}}],
+)
 def test_a_style_that_leans_on_marks_needs_them(value):
     with pytest.raises(ConfigError, match=f"{next(iter(value))} needs hints"):
         PromptStyle.from_dict(value)

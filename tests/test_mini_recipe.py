@@ -188,6 +188,7 @@ def test_a_tagger_is_kept_while_nothing_changes(work, monkeypatch):
             {"style": {"support": {"mrsa": [None, 0]}}},
             "style, support: no head 'mrsa'; did you mean 'msra'",
         ),
+        ({"style": {"glimpsed": {"mrsa": 1.0}}}, "style, glimpsed: no head 'mrsa'"),
         ({"start_share": 1.0}, "start_share: 1.0; a share is at least 0"),
         ({"more": {"dropout": -0.1}}, "more, dropout: -0.1; a share"),
     ],

@@ -56,6 +56,21 @@ def test_words_follow_each_other_and_do_not_depend_on_what_is_tagged_beside(text
         assert [start for start, _, _ in words] == ends[:-1]
 
 
+def test_a_text_is_told_to_be_near_to_kinds_that_are_not_its_words():
+    kinds = TAGGER.heads["jieba"].kinds
+    text = "在北京会见了来宾。"
+    words, near = TAGGER.read([text])[0]
+    assert near.shape == (len(kinds),)
+    assert near.min() == 0
+    less = dict(zip(kinds, near.tolist(), strict=True))
+    assert all(less[kind] < 5 for _, _, kind in words)
+    assert less["LOC"] == 0 < less["PER"]
+    beside = TAGGER.read([TEXT, text, ""])
+    numpy.testing.assert_allclose(beside[1].near, near, atol=1e-4)
+    assert beside[2].words == []
+    assert (beside[2].near == numpy.inf).all()
+
+
 def test_more_texts_than_one_batch_come_back_in_order():
     texts = [TEXT[: 1 + i % len(TEXT)] for i in range(150)]
     assert TAGGER.tag(texts) == [TAGGER.tag([text])[0] for text in texts]

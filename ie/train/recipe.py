@@ -70,8 +70,9 @@ def check_recipe(recipe: Recipe) -> None:
         if name not in known
     ]
     problems += [
-        f"style, support: no head {name!r}{near_miss(name, list(heads))}"
-        for name in recipe.style.get("support", {})
+        f"style, {part}: no head {name!r}{near_miss(name, list(heads))}"
+        for part in ("glimpsed", "support")
+        for name in recipe.style.get(part, {})
         if name not in heads
     ]
     if recipe.follow and not (recipe.raw and recipe.tagger):
