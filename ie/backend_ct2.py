@@ -19,6 +19,7 @@ from .constrain.resume import hold_answers
 from .constrain.vocabulary import Vocabulary, read_vocabulary
 from .constrain.walker import Walker
 from .errors import ModelError
+from .processor import processor_flags
 from .prompt import plain_prompt
 
 # Tokens of a batch, prompts padded to the longest. What a small model computes for a small batch
@@ -43,7 +44,6 @@ _LAST_CALLS = 60.0
 # prompts must begin with a line, and for how many lines that is counted.
 _HEAD, _HEADS, _OFTEN, _COUNTED = 16, 64, 8, 4096
 
-_CPU_INFO = Path("/proc/cpuinfo")
 # Flags of processors on which CTranslate2 may be told to use AVX-512.
 _WIDE_VECTORS = {"avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni"}
 
@@ -315,12 +315,7 @@ def _use_wide_vectors() -> None:
 
     On an AMD EPYC it makes the embedded model 1.1 times as fast. What the user sets stays.
     """
-    try:
-        lines = _CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:  # no Linux
-        return
-    flags = next((set(line.split()) for line in lines if line.startswith("flags")), set())
-    if flags >= _WIDE_VECTORS:
+    if (processor_flags() or set()) >= _WIDE_VECTORS:
         os.environ.setdefault("CT2_FORCE_CPU_ISA", "AVX512")
 
 

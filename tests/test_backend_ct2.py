@@ -12,6 +12,7 @@ from test_backend_hf import PROMPTS, save
 from test_constrain import assert_faultless
 
 import chinchilla.backend_ct2
+import chinchilla.processor
 from chinchilla.backend import Prompt
 from chinchilla.backend_ct2 import CTranslate2Backend
 from chinchilla.backend_hf import TransformersBackend
@@ -255,7 +256,7 @@ def test_wide_vectors_are_used_where_the_processor_has_them(
     path = tmp_path / "cpuinfo"
     if flags:
         path.write_text(f"processor\t: 0\nflags\t\t: {flags}\nbogomips\t: 1\n", encoding="utf-8")
-    monkeypatch.setattr(chinchilla.backend_ct2, "_CPU_INFO", path)
+    monkeypatch.setattr(chinchilla.processor, "_CPU_INFO", path)
     name = "CT2_FORCE_CPU_ISA"
     monkeypatch.setenv(name, own) if own else monkeypatch.delenv(name, raising=False)
     chinchilla.backend_ct2._use_wide_vectors()

@@ -18,6 +18,7 @@ from typing import Any
 
 from chinchilla.errors import ConfigError, InputError
 from chinchilla.jsonl import read_values
+from chinchilla.processor import processor_has_bfloat16
 
 from .curriculum import copy_example, copy_instruction
 from .scratch_tokenizer import EOS
@@ -108,6 +109,7 @@ class Scratch:
         torch.manual_seed(config.seed)
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self._together = config.tokens if self.device == "cuda" else config.tokens_together
+        self._is_narrow = self.device == "cuda" or processor_has_bfloat16()
         attention = "sdpa" if self.device == "cuda" else "eager"
         self.model = _new_model(config.shape, tokenizer.get_vocab_size(), attention).to(self.device)
         if config.dropout:
@@ -224,7 +226,7 @@ class Scratch:
         mean: Any = 0.0
         for part in _cut(sorted(batch, key=len), self._together):
             ids, answer_at = (value.to(self.device) for value in _pad(part))
-            with torch.autocast(self.device, dtype=torch.bfloat16):
+            with torch.autocast(self.device, torch.bfloat16, enabled=self._is_narrow):
                 hidden = self._forward(input_ids=ids, use_cache=False).last_hidden_state
                 # Logits of the whole prompt would cost as much as several layers.
                 logits = self.model.lm_head(hidden[:, :-1][answer_at])

@@ -24,6 +24,7 @@ from chinchilla.data import Document, Entity, Located, Relation
 from chinchilla.errors import ConfigError
 from chinchilla.formats import annotated_items
 from chinchilla.hints import JIEBA, SUBJECT
+from chinchilla.processor import processor_has_bfloat16
 from chinchilla.schema import TASKS, Schema
 from chinchilla.tagger import (
     OUTSIDE,
@@ -353,6 +354,7 @@ class Network(nn.Module):
             own = _grown_head(known) if known else _new_head(start, 2 * len(lesson.kinds) + 1)
             self.heads[_module(name)] = nn.ParameterDict(own)
         self.dropout = dropout
+        self.is_narrow = processor_has_bfloat16()
 
     def loss(self, head: str, rows: Any, tags: Any, is_text: Any, generator: Any) -> Any:
         """Return the negative log likelihood of tags, summed over texts; all (length, texts).
@@ -363,7 +365,7 @@ class Network(nn.Module):
         embedded = nn.functional.embedding(rows, self.body["embeddings"])
         states = self._drop(embedded, generator)
         for layer in (0, 1):
-            with torch.autocast("cpu", dtype=torch.bfloat16):
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.is_narrow):
                 inputs = states @ self.body[f"input_{layer}"]
                 if not layer and "pairs.input" in self.learnt:
                     inputs = inputs + self._said_by_pairs(rows, generator)
