@@ -26,7 +26,7 @@ from .prompt import plain_prompt
 # stays in the processor's cache (384: about 1.3 times the rate of 4096 for relations and events with
 # 6.5 M parameters; 640 is as fast); the weights of a large one do not, and are read once a batch. Short
 # prompts have short answers, faster in larger batches (names in windows of 50 characters: 1.08 times).
-_BATCH_TOKENS, _SMALL_BATCH_TOKENS, _SMALL_MODEL = 4096, 384, 64_000_000
+_BATCH_TOKENS, _SMALL_BATCH_TOKENS, _SMALL_MODEL = 4096, 640, 64_000_000
 _SHORT, _SHORT_BATCH_TOKENS = 64, 1536
 # Prompts sorted by length and run together; bounds memory and how late the first answer comes.
 _WINDOW = 256
@@ -40,8 +40,8 @@ _AHEAD = 4
 _CIRCLE, _LONGEST_ROUND, _LOOK = 48, 16, 16
 # Seconds that a process waits at its end for the engine to stop calling it.
 _LAST_CALLS = 60.0
-# The fewest tokens of a prompt's first line that are worth keeping, the most lines kept, how many
-# prompts must begin with a line, and for how many lines that is counted.
+# The fewest tokens of a prompt's first line that are worth keeping, the most lines kept, with how many
+# prompts a line must have been met, and lines for which that is counted.
 _HEAD, _HEADS, _OFTEN, _COUNTED = 16, 64, 8, 4096
 
 # Flags of processors on which CTranslate2 may be told to use AVX-512.
@@ -210,9 +210,12 @@ class CTranslate2Backend:
         if len(self._met) > _COUNTED:
             self._met.clear()
         self._met.update(lines)
+        # Few prompts of a head would be a small batch of their own.
+        together, fewest = Counter(lines), min(_OFTEN, len(lines))
         groups: dict[tuple[str, ...], list[int]] = {}
         for i, line in enumerate(lines):
-            groups.setdefault(self._head(line, tokens[i]), []).append(i)
+            head = self._head(line, tokens[i]) if together[line] >= fewest else ()
+            groups.setdefault(head, []).append(i)
         running: _Running = []
         for head, group in groups.items():
             options = {"static_prompt": list(head)} if head else {}
