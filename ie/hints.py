@@ -29,8 +29,8 @@ SUBJECT = "REL"
 END = label_text("/")
 # A prompt's text is a window, far shorter; longer ones get no hints.
 _LONGEST = 10_000
-# Characters of texts that are kept with their hints.
-_MOST_KEPT = 1_000_000
+# Characters of texts that are kept with their hints, and how near they are to each kind, in numbers.
+_MOST_KEPT = 2_000_000
 # More sets of labels than this are not kept: where they are random nearly each one is new.
 _MOST_WAYS = 4096
 # Items whose texts are read together: a few first, since somebody waits for them, then more.
@@ -167,17 +167,20 @@ class Marker:
             else:
                 self._kept[head, text] = read
         for head, texts in new.items():
-            self._make_room(sum(map(len, texts)), wanted)
+            self._make_room(sum(self._cost(head, text) for text in texts), wanted)
             found = self._read(head, texts)
             self._kept.update(((head, text), read) for text, read in zip(texts, found, strict=True))
 
     def _make_room(self, size: int, wanted: Container[tuple[str, str]]) -> None:
         """Drop what was wanted longest ago."""
-        over = sum(len(text) for _, text in self._kept) + size - _MOST_KEPT
+        over = sum(self._cost(*key) for key in self._kept) + size - _MOST_KEPT
         for key in list(self._kept) if over > 0 else ():
             if over > 0 and key not in wanted:
                 del self._kept[key]
-                over -= len(key[1])
+                over -= self._cost(*key)
+
+    def _cost(self, head: str, text: str) -> int:
+        return len(text) + len(self.tagger.heads[head].kinds)
 
     def forget(self) -> None:
         """Drop what was read ahead."""

@@ -98,8 +98,10 @@ def test_texts_read_ahead_are_tagged_once(monkeypatch):
 
 
 def test_what_is_kept_is_bounded_and_holds_what_is_asked_for_next(monkeypatch):
-    monkeypatch.setattr(module, "_MOST_KEPT", 16)
     fresh = Marker(MARKER.tagger)
+    # How near a text is to each kind counts as much as its characters.
+    each = 2 + len(fresh.tagger.heads[JIEBA].kinds)
+    monkeypatch.setattr(module, "_MOST_KEPT", 8 * each)
     fresh.read_ahead(readings(*(f"{n}号" for n in range(8))))
     fresh.read_ahead(readings("7号", "九号", "北" * 20_000))
     kept = [text for _, text in fresh._kept]
