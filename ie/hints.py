@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeVar
 from .errors import ModelError
 from .formats import label_text
 from .schema import Schema
-from .tagger import Read, Tagger, Word, read_weights
+from .tagger import Tagged, Tagger, Word, read_weights
 
 # The name of the tagger that comes with jieba.
 JIEBA = "jieba"
@@ -74,7 +74,7 @@ class Marker:
         self.tagger, self.shortest = tagger, shortest
         # A marker is the process's, as its tagger is.
         self._lock = Lock()
-        self._kept: dict[tuple[str, str], Read] = {}
+        self._kept: dict[tuple[str, str], Tagged] = {}
         self._ways: dict[tuple[str, frozenset[str]], _Way | None] = {}
 
     def mark(self, text: str, task: str, schema: Schema, asked: Schema | None = None) -> str:
@@ -212,15 +212,15 @@ class Marker:
         best = max(shared, key=lambda name: (shared[name], -len(heads[name].names)))
         return _Way(best, names | {SUBJECT}, is_whole=shared[best] == len(names))
 
-    def _read_one(self, head: str, text: str) -> Read:
+    def _read_one(self, head: str, text: str) -> Tagged:
         return self._kept.get((head, text)) or self._read(head, [text])[0]
 
-    def _read(self, head: str, texts: list[str]) -> list[Read]:
+    def _read(self, head: str, texts: list[str]) -> list[Tagged]:
         """Return each text with those of its words that may be marked."""
         known = KINDS if head == JIEBA else self.tagger.heads[head].kinds
         kinds = frozenset(known)
         return [
-            Read([word for word in words if self._may_be_marked(word, kinds)], near)
+            Tagged([word for word in words if self._may_be_marked(word, kinds)], near)
             for words, near in self.tagger.read(texts, head)
         ]
 

@@ -54,8 +54,9 @@ class PromptStyle:
     relative to it (module `hints`); the tasks in `only_marked` are not asked of texts in which a
     tagger that knows all labels asked for sees nothing; `glimpsed` is, by head of the tagger, the
     margin outside which a type is not asked for (`hints.Marker.glimpsed`); `support`, by head too, the
-    score that what is said needs to be returned, by how much of it is marked (module `support`). A model
-    taught before there were `occurrences` does not say them, hence their default.
+    score that what is said needs to be returned, by how much of it is marked (module `support`); none of
+    the three shapes training records. A model taught before there were `occurrences` does not say them,
+    hence their default.
     """
 
     template: str = "zh-v1"

@@ -54,7 +54,7 @@ _MOST_CHARACTERS, _MOST_TEXTS = 16_384, 96
 _ALIKE, _FEWEST_TEXTS = 0.8, 24
 
 
-class Read(NamedTuple):
+class Tagged(NamedTuple):
     """A text as a head reads it: its words, in order and without gaps, and what it comes near to.
 
     `near` (kinds of the head,) float32 is how much less than the best tag a tag of each kind scores
@@ -402,16 +402,16 @@ class Tagger:
         """Return the words of each text, in order and without gaps, as a head (the first) has it."""
         return [read.words for read in self.read(texts, head)]
 
-    def read(self, texts: Sequence[str], head: str | None = None) -> list[Read]:
+    def read(self, texts: Sequence[str], head: str | None = None) -> list[Tagged]:
         """Return each text as a head (the first) reads it."""
         reader = self._readers[next(iter(self._readers)) if head is None else head]
         # Products so small gain nothing from a second thread, which waits for its part by spinning.
         with _LOCK, self._libraries.limit(limits=1, user_api="blas"):
             return self._read(texts, reader)
 
-    def _read(self, texts: Sequence[str], reader: _Reader) -> list[Read]:
+    def _read(self, texts: Sequence[str], reader: _Reader) -> list[Tagged]:
         nothing = numpy.full(reader.first_inner - 1, numpy.inf, numpy.float32)
-        found = [Read([], nothing) for _ in texts]
+        found = [Tagged([], nothing) for _ in texts]
         order = sorted((i for i in range(len(texts)) if texts[i]), key=lambda i: len(texts[i]))
         while order:
             count = _batch([len(texts[i]) for i in order[: -_MOST_TEXTS - 1 : -1]])
@@ -421,7 +421,7 @@ class Tagger:
             paths = _best_paths(scores, lengths, reader).T.tolist()
             for i, path, near in zip(batch, paths, _near(scores, lengths), strict=True):
                 # A row of its own, or all rows would be kept with it.
-                found[i] = Read(_words(path[: len(texts[i])], reader), near.copy())
+                found[i] = Tagged(_words(path[: len(texts[i])], reader), near.copy())
         return found
 
     def _scores(self, texts: Sequence[str], lengths: Any, reader: _Reader) -> Any:
@@ -454,7 +454,7 @@ def _batch(lengths: Sequence[int]) -> int:
 
 
 def _near(scores: Any, lengths: Any) -> Any:
-    """Return `Read.near` of each text: (texts, kinds)."""
+    """Return `Tagged.near` of each text: (texts, kinds)."""
     kinds = scores.shape[2] // 2
     own = numpy.maximum(scores[:, :, 1 : kinds + 1], scores[:, :, kinds + 1 :])
     less = scores.max(2)[:, :, None] - own
