@@ -31,8 +31,8 @@ def windows(text: str, size: int, overlap: int = 0) -> list[tuple[int, int]]:
     A window ends after a paragraph, else a sentence, else a clause, in its second half; outside
     of 《》, quotes and brackets where it can, and never inside a number or Latin word that a window
     could hold. Consecutive windows share up to `overlap` characters: whole sentences after a
-    sentence end, else exactly so many, so that any mention of at most `overlap` characters lies
-    whole in one window. An empty text has no windows.
+    sentence end, else so many but for the rest of a word, so that any mention of at most `overlap`
+    characters that begins inside no word lies whole in one window. An empty text has no windows.
 
     Raises:
         ValueError: not 0 <= overlap < size.
@@ -60,10 +60,8 @@ def _next_start(levels: list[int], start: int, cut: int, overlap: int) -> int:
     first = max(start + 1, cut - overlap)
     if levels[cut] >= _SENTENCE_LEVEL:
         return next(at for at in range(first, cut + 1) if levels[at] >= _SENTENCE_LEVEL)
-    at = first
-    while at > start + 1 and levels[at] == _INSIDE_WORD:
-        at -= 1
-    return at if levels[at] != _INSIDE_WORD else first
+    # Not inside a word; a mention that begins with that word ends before the cut.
+    return next((at for at in range(first, cut + 1) if levels[at] != _INSIDE_WORD), first)
 
 
 def _cut_levels(text: str) -> list[int]:

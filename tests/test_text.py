@@ -1,7 +1,7 @@
 """Windows lose no character and cut where a reader would; folding leads back."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chinchilla.text import fold, sentence_of, sentence_starts, windows
@@ -14,6 +14,8 @@ def pieces(text: str, size: int, overlap: int = 0) -> list[str]:
 
 
 @given(TEXTS, st.integers(2, 40), st.integers(0, 39))
+@example("." + "1" * 3, 3, 1)
+@example("111.." + "1" * 38 + " 11", 40, 36)
 def test_windows_cover_the_text_in_order_and_size(text: str, size: int, overlap: int) -> None:
     overlap = min(overlap, size - 1)
     spans = windows(text, size, overlap)
