@@ -4,7 +4,6 @@ A record that cannot be read is counted and skipped. A file in which no record c
 the format at all: that raises, naming the first place, what was found and what was expected.
 """
 
-import codecs
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from chinchilla.errors import InputError
-from chinchilla.jsonl import open_bytes, read_batches, read_lines
+from chinchilla.jsonl import is_utf8, open_bytes, read_batches, read_lines
 
 from .report import Place, Report
 
@@ -102,18 +101,6 @@ def is_first_share() -> bool:
 
 def _shared(batches: Iterable[_T]) -> Iterable[_T]:
     return batches if _share is None else _share.own(batches)
-
-
-def is_utf8(encoding: str) -> bool:
-    """Say whether a name of an encoding means UTF-8, so that bytes may go to the JSON parser.
-
-    Raises:
-        InputError: no such encoding.
-    """
-    try:
-        return codecs.lookup(encoding).name == "utf-8"
-    except LookupError:
-        raise InputError(f"unknown encoding {encoding!r}; try utf-8 or gb18030") from None
 
 
 def read_objects(

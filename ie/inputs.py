@@ -1,29 +1,40 @@
 """What `extract` reads: texts from files, folders, globs and standard input, as documents.
 
-    .txt     one document a file, or one a line       .csv      a named column
-    .jsonl   `text`, optional `id`, or documents      .parquet  a named column
+    .txt     one document a file, or one a line       .csv .tsv  a named column
+    .jsonl   `text`, optional `id`, or documents      .parquet   a named column
 
-Each may end in `.gz`. A file with another ending is read as text. Where a row has a title too, the
-document's text is the title, a line end and the text, as in DuEE-fin; offsets count in that, and
-`meta.title_end` is where the title ends.
+Each but Parquet may end in `.gz`, and case is no matter. A file with another ending is read as
+text, but for `.json`. A blank text is a document too; a blank line is none. Where a row has a title
+too, the document's text is the title, a line end and the text, as in DuEE-fin; offsets count in
+that, and `meta.title_end` is where the title ends.
+
+`meta` holds the file and the line (of Parquet the row) of a text, and what else is in its row. The
+`meta` that a row brings along stays without file and line; of two values of a key its own counts.
 """
 
 import csv
 import glob
 import io
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .data import Document
+import msgspec
+
+from .data import Document, Extraction
 from .errors import ChinchillaError, InputError, near_miss
-from .jsonl import decode_line, open_bytes, read_lines, read_values
+from .jsonl import decode_line, is_utf8, open_bytes, read_lines, read_values
 from .text import with_title
 
-_KNOWN = (".txt", ".jsonl", ".csv", ".parquet")
+_KNOWN = (".txt", ".jsonl", ".csv", ".tsv", ".parquet")
 # Keys of the text in JSON Lines that need not be named.
 _TEXT_KEYS = ("sentence", "content")
+# Characters of a cell of CSV; the most that Python takes on every platform.
+_MAX_CELL = (1 << 31) - 1
+# Key of the cells of a row of CSV that its header has no names for.
+_UNNAMED = "unnamed"
 
 
 @dataclass(frozen=True)
@@ -31,6 +42,9 @@ class ReadOptions:
     """How texts are read: `lines` makes each line of a text a document of its own.
 
     `title` is the column of titles, where there is one; "" for none.
+
+    Raises:
+        InputError: no such encoding.
     """
 
     lines: bool = False
@@ -38,14 +52,17 @@ class ReadOptions:
     encoding: str = "utf-8"
     title: str = "title"
 
+    def __post_init__(self) -> None:
+        is_utf8(self.encoding)
 
-def find_inputs(names: Iterable[str]) -> list[str]:
+
+def find_inputs(names: Iterable[str], skipped: Counter[str] | None = None) -> list[str]:
     """Return the files that names, folders, globs and `-` stand for, in the order given.
 
-    A folder stands for the known files below it, sorted.
+    A folder stands for the known files below it, sorted; `skipped` counts the endings of others.
 
     Raises:
-        InputError: a name matches nothing.
+        InputError: a name matches nothing, or ends in `.json`.
     """
     found: list[str] = []
     for name in names:
@@ -53,19 +70,29 @@ def find_inputs(names: Iterable[str]) -> list[str]:
         if name == "-" or path.is_file():
             found.append(name)
         elif path.is_dir():
-            inside = sorted(str(p) for p in path.rglob("*") if p.is_file() and _kind(p) in _KNOWN)
-            if not inside:
-                raise InputError(
-                    f"{name}: no file in it ends in {', '.join(_KNOWN)} or these + .gz"
-                )
-            found += inside
+            found += _known_below(path, Counter() if skipped is None else skipped)
         else:
             matches = sorted(m for m in glob.glob(name, recursive=True) if Path(m).is_file())
             if not matches:
                 beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
                 raise InputError(f"{name}: no such file or folder{near_miss(path.name, beside)}")
             found += matches
+    for name in found:
+        if _kind(Path(name)) == ".json":
+            raise InputError(
+                f"{name}: ends in .json; rows are read from .jsonl, one JSON object a line: rename it "
+                "if it is like that, else convert it, as by jq -c '.[]'"
+            )
     return found
+
+
+def _known_below(folder: Path, skipped: Counter[str]) -> list[str]:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    known = sorted(str(path) for path in files if _kind(path) in _KNOWN)
+    if not known:
+        raise InputError(f"{folder}: no file in it ends in {', '.join(_KNOWN)} or these + .gz")
+    skipped.update(_kind(path) for path in files if _kind(path) not in _KNOWN)
+    return known
 
 
 def read_texts(files: Iterable[str], options: ReadOptions) -> Iterator[Document]:
@@ -75,19 +102,14 @@ def read_texts(files: Iterable[str], options: ReadOptions) -> Iterator[Document]
         InputError: names file and line of what cannot be read.
     """
     for name in files:
-        empty = True
-        for document in _read_file(name, options):
-            empty = False
-            yield document
-        if empty:
-            raise InputError(f"{name}: is empty; expected text")
+        yield from _read_file(name, options)
 
 
 def _read_file(name: str, options: ReadOptions) -> Iterator[Document]:
     kind = _kind(Path(name))
     if kind == ".jsonl":
         yield from _read_jsonl(name, options)
-    elif kind == ".csv":
+    elif kind in (".csv", ".tsv"):
         yield from _read_csv(name, options)
     elif kind == ".parquet":
         yield from _read_parquet(name, options)
@@ -98,22 +120,24 @@ def _read_file(name: str, options: ReadOptions) -> Iterator[Document]:
 
 
 def _kind(path: Path) -> str:
-    suffixes = path.suffixes[-2:]
-    return suffixes[0] if len(suffixes) == 2 and suffixes[1] == ".gz" else path.suffix
+    suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
+    if len(suffixes) == 2 and suffixes[1] == ".gz":
+        return suffixes[0]
+    return path.suffix.lower()
 
 
 def _stem(name: str) -> str:
     if name == "-":
         return "stdin"
-    return Path(name).name.removesuffix(".gz").rsplit(".", 1)[0]
+    path = Path(name)
+    return (path.stem if path.suffix.lower() == ".gz" else path.name).rsplit(".", 1)[0]
 
 
 def _read_text(name: str, options: ReadOptions) -> Iterator[Document]:
     with open_bytes(name) as file:
         content = file.read()
     text = decode_line(content.removeprefix(b"\xef\xbb\xbf"), name, options.encoding)
-    if text.strip():
-        yield Document(_stem(name), text, meta={"file": name})
+    yield Document(_stem(name), text, meta={"file": name})
 
 
 def _read_text_lines(name: str, options: ReadOptions) -> Iterator[Document]:
@@ -124,60 +148,61 @@ def _read_text_lines(name: str, options: ReadOptions) -> Iterator[Document]:
 
 
 def _read_jsonl(name: str, options: ReadOptions) -> Iterator[Document]:
-    for number, value in read_values(name):
-        where = f"{name}:{number}"
+    for number, value in read_values(name, encoding=options.encoding):
         if isinstance(value, str):
-            value = {"text": value}
+            value = {options.column: value}
         if not isinstance(value, dict):
-            raise InputError(f"{where}: expected an object, got {type(value).__name__}")
+            raise InputError(f"{name}:{number}: expected an object, got {type(value).__name__}")
         keys = (options.column, *_TEXT_KEYS)
-        text = next((value[key] for key in keys if key in value), None)
-        if not isinstance(text, str):
+        key = next((key for key in keys if key in value), options.column)
+        if not isinstance(value.get(key), str):
             raise InputError(
-                f"{where}: no text under {options.column!r} (keys are {', '.join(value) or 'none'}); "
-                "name the right one with --column"
+                f"{name}:{number}: no text under {options.column!r} "
+                f"(keys are {', '.join(value) or 'none'}); name the right one with --column"
             )
-        identifier = _identifier(value.get("id"), name, number)
-        title = value.get(options.title)
-        if not isinstance(title, str | None):
-            raise InputError(
-                f"{where}: {options.title!r} is {type(title).__name__}, expected a title as text; "
-                "name another with --title-column, or '' for none"
-            )
-        yield _titled(identifier, title, text, _meta(value))
+        yield _from_row(value, key, {"file": name, "line": number}, options.title)
 
 
-def _titled(identifier: str, title: Any, text: str, meta: dict[str, Any]) -> Document:
-    if not isinstance(title, str) or not title.strip():
+def _from_row(row: dict[str, Any], key: str, place: dict[str, Any], title_key: str) -> Document:
+    """Return the document of a row with its text under `key`; `place` is its file and number."""
+    name, number = place.values()
+    given, text = row.get("id"), row[key]
+    identifier = f"{_stem(name)}-{number}" if given in (None, "") else str(given)
+    title = row.get(title_key) if title_key else None
+    if not isinstance(title, str | None):
+        raise InputError(
+            f"{name}:{number}: {title_key!r} is {type(title).__name__}, expected a title as text; "
+            "name another with --title-column, or '' for none"
+        )
+    meta = _meta(row, {key, "id", title_key, *Extraction.__struct_fields__}, place)
+    if title is None or not title.strip():
         return Document(identifier, text, meta=meta)
     return Document(identifier, with_title(title, text), meta={**meta, "title_end": len(title)})
 
 
-def _meta(value: dict[str, Any]) -> dict[str, Any]:
-    meta = value.get("meta")
-    return meta if isinstance(meta, dict) else {}
-
-
-def _identifier(given: Any, name: str, number: int) -> str:
-    return f"{_stem(name)}-{number}" if given in (None, "") else str(given)
+def _meta(row: dict[str, Any], used: set[str], place: dict[str, Any]) -> dict[str, Any]:
+    rest = {key: item for key, item in row.items() if key not in used}
+    if isinstance(row.get("meta"), dict):
+        own = rest.pop("meta")
+        return {**rest, **own}
+    return {**place, **rest}
 
 
 def _read_csv(name: str, options: ReadOptions) -> Iterator[Document]:
+    csv.field_size_limit(_MAX_CELL)
+    dialect = "excel-tab" if _kind(Path(name)) == ".tsv" else "excel"
+    encoding = "utf-8-sig" if is_utf8(options.encoding) else options.encoding
     with open_bytes(name) as raw:
-        encoding = (
-            "utf-8-sig" if options.encoding.lower() in ("utf-8", "utf8") else options.encoding
-        )
         file = io.TextIOWrapper(raw, encoding=encoding, newline="")
-        rows = csv.DictReader(file)
+        rows = csv.DictReader(file, restkey=_UNNAMED, dialect=dialect)
         try:
-            columns = list(rows.fieldnames or ())
-            _check_column(name, options.column, columns)
+            if rows.fieldnames is None:
+                return
+            _check_column(name, options.column, list(rows.fieldnames))
             for row in rows:
-                text = row[options.column] or ""
-                identifier = _identifier(row.get("id"), name, rows.line_num)
-                document = _titled(identifier, row.get(options.title), text, {})
-                if document.text.strip():
-                    yield document
+                row[options.column] = row[options.column] or ""
+                place = {"file": name, "line": rows.line_num}
+                yield _from_row(row, options.column, place, options.title)
         except UnicodeDecodeError as error:
             raise InputError(
                 f"{name}:{rows.line_num + 1}: not {options.encoding.upper()} ({error.reason}); "
@@ -203,15 +228,19 @@ def _read_parquet(name: str, options: ReadOptions) -> Iterator[Document]:
     _check_column(name, options.column, file.schema_arrow.names)
     number = 0
     for batch in file.iter_batches(batch_size=1024):
-        rows = batch.to_pydict()
-        nothing = [None] * batch.num_rows
-        ids, titles = rows.get("id") or nothing, rows.get(options.title) or nothing
-        for given, title, text in zip(ids, titles, rows[options.column], strict=True):
+        for row in batch.to_pylist():
             number += 1
-            said = text if isinstance(text, str) else ""
-            document = _titled(_identifier(given, name, number), title, said, {})
-            if document.text.strip():
-                yield document
+            text = row[options.column]
+            if not isinstance(text, str | None):
+                raise InputError(
+                    f"{name}:{number}: {options.column!r} is {type(text).__name__}, expected text; "
+                    "name the right one with --column"
+                )
+            row[options.column] = text or ""
+            # Dates, decimals and the like become what they are in JSON.
+            plain = msgspec.to_builtins(row, enc_hook=str)
+            place = {"file": name, "row": number}
+            yield _from_row(plain, options.column, place, options.title)
 
 
 def _check_column(name: str, column: str, columns: list[str]) -> None:

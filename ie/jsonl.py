@@ -3,15 +3,18 @@ r"""JSON Lines in and out: UTF-8, one value a line, `-` for the standard streams
 Lines end at `\n` alone (U+2028 and U+0085 occur inside texts); line numbers are physical.
 """
 
+import codecs
 import gzip
+import io
 import os
 import sys
 import tempfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, TypeVar, cast, overload
+from typing import IO, Any, TypeVar, overload
 
 import msgspec
 
@@ -22,19 +25,49 @@ _T = TypeVar("_T")
 _encoder = msgspec.json.Encoder()
 _documents = msgspec.json.Decoder(Document)
 _BOM = b"\xef\xbb\xbf"
+_UNZIPPED_BYTES = 1 << 16
+
+
+class _Unzipped(io.RawIOBase):
+    """The content of a gzip file; damage is an InputError with the line, however it is read."""
+
+    def __init__(self, file: gzip.GzipFile, path: str | Path) -> None:
+        self._file = file
+        self._path = path
+        self._line = 1
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        try:
+            # Not readinto: that would lose what comes before the damage.
+            data = self._file.read1(len(buffer))
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise InputError(
+                f"{self._path}:{self._line}: damaged gzip file ({error}); get it anew, "
+                "or take .gz off its name if it is not compressed"
+            ) from None
+        buffer[: len(data)] = data
+        self._line += data.count(b"\n")
+        return len(data)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def open_bytes(path: str | Path) -> IO[bytes]:
     """Open a file, a `.gz` file or `-` for reading bytes.
 
     Raises:
-        InputError: the file is missing, a folder, or unreadable.
+        InputError: the file is missing, a folder, or unreadable; on reading, damaged gzip.
     """
     if str(path) == "-":
         return sys.stdin.buffer
     try:
-        if str(path).endswith(".gz"):
-            return cast(IO[bytes], gzip.open(path, "rb"))
+        if str(path).lower().endswith(".gz"):
+            return io.BufferedReader(_Unzipped(gzip.open(path, "rb"), path), _UNZIPPED_BYTES)
         return Path(path).open("rb")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; check the name") from None
@@ -47,27 +80,35 @@ def open_bytes(path: str | Path) -> IO[bytes]:
 def read_lines(path: str | Path) -> Iterator[tuple[int, bytes]]:
     """Yield `(line number from 1, content without the line end)` of every line, blank ones too."""
     with open_bytes(path) as file:
-        try:
-            for number, line in enumerate(file, 1):
-                if number == 1 and line.startswith(_BOM):
-                    line = line[3:]
-                yield number, line.rstrip(b"\r\n")
-        except (EOFError, gzip.BadGzipFile) as error:
-            raise InputError(f"{path}: damaged gzip file ({error})") from None
+        for number, line in enumerate(file, 1):
+            if number == 1 and line.startswith(_BOM):
+                line = line[3:]
+            yield number, line.rstrip(b"\r\n")
 
 
 def read_batches(path: str | Path, size: int = 1 << 16) -> Iterator[tuple[int, list[bytes]]]:
     """Yield `(number of the first line, lines with their ends)`, some `size` bytes at a time."""
     with open_bytes(path) as file:
         number = 1
-        try:
-            while lines := file.readlines(size):
-                if number == 1 and lines[0].startswith(_BOM):
-                    lines[0] = lines[0][3:]
-                yield number, lines
-                number += len(lines)
-        except (EOFError, gzip.BadGzipFile) as error:
-            raise InputError(f"{path}: damaged gzip file ({error})") from None
+        while lines := file.readlines(size):
+            if number == 1 and lines[0].startswith(_BOM):
+                lines[0] = lines[0][3:]
+            yield number, lines
+            number += len(lines)
+
+
+def is_utf8(encoding: str) -> bool:
+    """Say whether a name of an encoding means UTF-8, so that bytes may go to the JSON parser.
+
+    Raises:
+        InputError: no such encoding.
+    """
+    try:
+        # Unlike looking it up, this also refuses codecs that are none of text, such as hex.
+        "".encode(encoding)
+    except LookupError:
+        raise InputError(f"unknown encoding {encoding!r}; try utf-8 or gb18030") from None
+    return codecs.lookup(encoding).name == "utf-8"
 
 
 def decode_line(line: bytes, where: str, encoding: str = "utf-8") -> str:
@@ -79,28 +120,33 @@ def decode_line(line: bytes, where: str, encoding: str = "utf-8") -> str:
             f"{where}: not {encoding.upper()} at byte {error.start}; "
             "if it is an older Chinese file try --encoding gb18030"
         ) from None
-    except LookupError:
-        raise InputError(f"unknown encoding {encoding!r}; try utf-8 or gb18030") from None
 
 
 @overload
-def read_values(path: str | Path) -> Iterator[tuple[int, Any]]: ...
+def read_values(path: str | Path, *, encoding: str = ...) -> Iterator[tuple[int, Any]]: ...
 
 
 @overload
-def read_values(path: str | Path, kind: type[_T]) -> Iterator[tuple[int, _T]]: ...
+def read_values(
+    path: str | Path, kind: type[_T], *, encoding: str = ...
+) -> Iterator[tuple[int, _T]]: ...
 
 
-def read_values(path: str | Path, kind: Any = Any) -> Iterator[tuple[int, Any]]:
+def read_values(
+    path: str | Path, kind: Any = Any, *, encoding: str = "utf-8"
+) -> Iterator[tuple[int, Any]]:
     """Yield `(line number, value)` for each non-blank line, decoded and validated as `kind`.
 
     Raises:
         InputError: names file and line of what is not JSON or not of that kind.
     """
     decoder = msgspec.json.Decoder(kind)
+    is_plain = is_utf8(encoding)
     for number, line in read_lines(path):
         if not line.strip():
             continue
+        if not is_plain:
+            line = decode_line(line, f"{path}:{number}", encoding).encode()
         yield number, _decode(decoder, line, path, number)
 
 
@@ -221,7 +267,7 @@ def write_bytes(path: str | Path, *, force: bool = True) -> Iterator[IO[bytes]]:
         raise InputError(f"{path}: cannot be written ({error.strerror})") from None
     try:
         with open(handle, "wb") as raw:
-            if path.suffix == ".gz":
+            if path.suffix.lower() == ".gz":
                 # mtime 0 and no name: the same content gives the same bytes.
                 with gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as file:
                     yield file  # type: ignore[misc]

@@ -93,11 +93,31 @@ def test_an_existing_output_is_kept_without_force(tmp_path):
     assert run(EXAMPLES / "news.txt", "-o", path, "--force").exit_code == 0
 
 
+def test_a_blank_file_costs_nothing_and_is_told(tmp_path):
+    (tmp_path / "a.txt").write_text("北京", encoding="utf-8")
+    (tmp_path / "b.txt").write_text(" \n\n", encoding="utf-8")
+    result = run(tmp_path)
+    assert result.exit_code == 0
+    documents = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [(d["id"], d["text"]) for d in documents] == [("a", "北京"), ("b", " \n\n")]
+    assert "note: blank documents: 1\n" in result.stderr
+    assert run("-", text="").exit_code == 0
+
+
+def test_files_of_a_folder_that_are_not_read_are_told_with_their_endings(tmp_path):
+    for name in ("a.txt", "b.pdf", "c.PDF", "d.json"):
+        (tmp_path / name).write_text("北京", encoding="utf-8")
+    told = "note: left out 3 files of folders for their endings: .pdf (2), .json (1)\n"
+    assert told in run(tmp_path).stderr
+    assert run(tmp_path, "--quiet").stderr == ""
+
+
 BAD = {
     "missing": (["none.txt"], 1, "none.txt: no such file or folder"),
-    "empty": (["empty.txt"], 1, "empty.txt: is empty"),
     "gb18030": (["gb.txt"], 1, "gb.txt: not UTF-8 at byte 0.*--encoding gb18030"),
     "json": (["broken.jsonl"], 1, "broken.jsonl:2: not valid JSON"),
+    "encoding": (["good.txt", "--encoding", "utf-9"], 1, "unknown encoding 'utf-9'; try utf-8"),
+    "gzip": (["good.csv.gz"], 1, "good.csv.gz:1: damaged gzip file.*take .gz off its name"),
     "schema": (["good.txt", "--schema", "newz"], 1, "'newz' is neither.*did you mean 'news'"),
     "task": (["good.txt", "--tasks", "nre"], 2, "'nre' is none of ner, re, ee"),
     "task of schema": (
@@ -115,7 +135,7 @@ BAD = {
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_gives_a_message_and_no_traceback(case, tmp_path, monkeypatch):
     (tmp_path / "good.txt").write_text("北京", encoding="utf-8")
-    (tmp_path / "empty.txt").write_text("", encoding="utf-8")
+    (tmp_path / "good.csv.gz").write_text("text\n北京\n", encoding="utf-8")
     (tmp_path / "gb.txt").write_bytes("北京".encode("gb18030"))
     (tmp_path / "broken.jsonl").write_text('{"text": "北京"}\n{"text": \n', encoding="utf-8")
     monkeypatch.chdir(tmp_path)

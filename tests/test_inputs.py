@@ -1,10 +1,14 @@
 """What `extract` reads, and how it says that something cannot be read."""
 
+import datetime
+import decimal
 import gzip
 import json
+from collections import Counter
 
 import pytest
 
+from chinchilla import Document
 from chinchilla.errors import InputError
 from chinchilla.inputs import ReadOptions, find_inputs, read_texts
 
@@ -50,7 +54,7 @@ def test_a_title_goes_before_the_text_and_meta_says_where_it_ends(tmp_path, kind
     assert [d.text for d in found] == ["甲公司公告\n今日上市", "甲来了", "乙", "只有题\n"]
     assert [d.meta.get("title_end") for d in found] == [5, 1, None, 3]
     plain = [d.text for d in read_texts([str(path)], ReadOptions(title=""))]
-    assert plain[:3] == ["今日上市", "甲来了", "乙"]
+    assert plain == ["今日上市", "甲来了", "乙", ""]
 
 
 def test_csv_takes_a_named_column(tmp_path):
@@ -66,15 +70,50 @@ def test_parquet_takes_a_named_column(tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
     path = tmp_path / "a.parquet"
     parquet.write_table(pyarrow.table({"id": ["x", "y"], "text": ["甲", None]}), path)
-    assert texts(path) == [("x", "甲")]
+    assert texts(path) == [("x", "甲"), ("y", "")]
+    parquet.write_table(pyarrow.table({"text": [7]}), path)
+    with pytest.raises(InputError, match="a.parquet:1: 'text' is int, expected text"):
+        texts(path)
 
 
-@pytest.mark.parametrize("name", ["a.txt.gz", "a.jsonl.gz"])
-def test_gzip_goes_by_the_ending_before_it(tmp_path, name):
-    path = tmp_path / name
-    content = '{"text": "甲"}' if "jsonl" in name else "甲"
-    path.write_bytes(gzip.compress(content.encode()))
-    assert [text for _, text in texts(path)] == ["甲"]
+CONTENTS = {
+    "txt": "甲",
+    "jsonl": '{"text": "甲"}',
+    "csv": "text,url\n甲,x\n",
+    "tsv": "text\turl\n甲\tx\n",
+}
+
+
+@pytest.mark.parametrize("kind", CONTENTS)
+def test_endings_may_have_any_case_and_gz_after_them(tmp_path, kind):
+    plain, zipped = tmp_path / f"a.{kind.upper()}", tmp_path / f"b.{kind.title()}.GZ"
+    plain.write_text(CONTENTS[kind], encoding="utf-8")
+    zipped.write_bytes(gzip.compress(CONTENTS[kind].encode()))
+    found = list(read_texts(find_inputs([str(tmp_path)]), ReadOptions()))
+    assert [d.text for d in found] == ["甲", "甲"]
+    assert [d.id[0] for d in found] == ["a", "b"]
+
+
+def _cut_short(data):
+    return data[:-10]
+
+
+def _not_compressed(data):
+    return gzip.decompress(data)
+
+
+def _corrupt(data):
+    # The first block of a kind that there is not.
+    return data[:10] + b"\x07" + data[11:]
+
+
+@pytest.mark.parametrize("damage", [_cut_short, _not_compressed, _corrupt])
+@pytest.mark.parametrize("kind", CONTENTS)
+def test_damaged_gzip_is_told_with_file_and_line(tmp_path, kind, damage):
+    path = tmp_path / f"a.{kind}.gz"
+    path.write_bytes(damage(gzip.compress(CONTENTS[kind].encode() * 3)))
+    with pytest.raises(InputError, match=rf"a.{kind}.gz:\d: damaged gzip file .*take .gz off"):
+        texts(path)
 
 
 def test_an_older_encoding_is_read_when_named_and_suggested_when_not(tmp_path):
@@ -85,12 +124,93 @@ def test_an_older_encoding_is_read_when_named_and_suggested_when_not(tmp_path):
     assert texts(path, encoding="gb18030") == [("a", "中文")]
 
 
+@pytest.mark.parametrize("kind", CONTENTS)
+def test_every_kind_is_decoded_as_named(tmp_path, kind):
+    path = tmp_path / f"a.{kind}"
+    path.write_bytes(CONTENTS[kind].encode("gb18030"))
+    with pytest.raises(InputError, match=f"a.{kind}.*not UTF-8.*--encoding gb18030"):
+        texts(path)
+    assert [text for _, text in texts(path, encoding="GB18030")] == ["甲"]
+
+
+@pytest.mark.parametrize("name", ["utf-9", "hex", ""])
+def test_an_encoding_that_is_none_is_refused_before_anything_is_read(name):
+    with pytest.raises(InputError, match=f"unknown encoding '{name}'; try utf-8 or gb18030"):
+        ReadOptions(encoding=name)
+
+
 @pytest.mark.parametrize("content", ["", " \n\n"])
-def test_an_empty_file_is_told(tmp_path, content):
+def test_a_blank_text_file_is_a_document(tmp_path, content):
     path = tmp_path / "a.txt"
     path.write_text(content, encoding="utf-8")
-    with pytest.raises(InputError, match="a.txt: is empty; expected text"):
-        texts(path)
+    assert texts(path) == [("a", content)]
+    assert texts(path, lines=True) == []
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.tsv"])
+def test_an_empty_file_of_rows_holds_no_documents(tmp_path, name):
+    (tmp_path / name).write_text("", encoding="utf-8")
+    assert texts(tmp_path / name) == []
+
+
+def test_rows_with_blank_text_are_documents(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("id,text\nx,甲\ny,\nz\n", encoding="utf-8")
+    assert texts(path) == [("x", "甲"), ("y", ""), ("z", "")]
+
+
+def test_other_columns_and_the_place_are_kept_in_meta(tmp_path):
+    table, objects = tmp_path / "a.csv", tmp_path / "b.jsonl"
+    table.write_text('id,title,text,url\n1,题,"甲\n乙",x\n2,,丙,y,z\n', encoding="utf-8")
+    objects.write_text('{"id": 1, "text": "甲", "tags": ["x"]}\n', encoding="utf-8")
+    found = list(read_texts([str(table), str(objects)], ReadOptions()))
+    # A row's line is its last one; its third cell too many has no name.
+    assert [d.meta for d in found] == [
+        {"file": str(table), "line": 3, "url": "x", "title_end": 1},
+        {"file": str(table), "line": 4, "url": "y", "unnamed": ["z"]},
+        {"file": str(objects), "line": 1, "tags": ["x"]},
+    ]
+
+
+def test_other_columns_of_parquet_are_kept_as_they_are_in_json(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "a.parquet"
+    rows = {"text": ["甲"], "date": [datetime.date(2024, 5, 1)], "price": [decimal.Decimal("1.5")]}
+    parquet.write_table(pyarrow.table(rows), path)
+    (document,) = read_texts([str(path)], ReadOptions())
+    assert document.meta == {"file": str(path), "row": 1, "date": "2024-05-01", "price": "1.5"}
+
+
+def test_a_document_among_rows_keeps_its_meta(tmp_path):
+    path = tmp_path / "a.jsonl"
+    row = {
+        "text": "甲",
+        "entities": [],
+        "lang": "en",
+        "url": "x",
+        "meta": {"lang": "zh", "file": "b"},
+    }
+    path.write_text(json.dumps(row), encoding="utf-8")
+    (document,) = read_texts([str(path)], ReadOptions())
+    assert (
+        document.meta
+        == {"lang": "zh", "file": "b", "url": "x"}
+        == Document.from_dict({"id": "1", **row}).meta
+    )
+
+
+def test_a_cell_may_be_longer_than_csv_allows_unasked(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("text\n" + "甲" * 200_000 + "\n", encoding="utf-8")
+    assert [len(text) for _, text in texts(path)] == [200_000]
+
+
+def test_json_as_a_whole_is_refused_with_what_to_do(tmp_path):
+    path = tmp_path / "a.JSON"
+    path.write_text("[]", encoding="utf-8")
+    with pytest.raises(InputError, match=r"a.JSON: ends in .json; .*\.jsonl.* jq -c"):
+        find_inputs([str(path)])
 
 
 def test_wrong_rows_of_jsonl_are_told_with_line_and_keys(tmp_path):
@@ -108,6 +228,9 @@ def test_folders_and_globs_stand_for_their_files_in_order(tmp_path):
         (tmp_path / name).write_text("x", encoding="utf-8")
     names = [path.rsplit("/", 1)[-1] for path in find_inputs([str(tmp_path)])]
     assert names == ["a.txt", "b.txt", "d.jsonl"]
+    skipped = Counter()
+    find_inputs([str(tmp_path)], skipped)
+    assert skipped == {".md": 1}
     assert len(find_inputs([str(tmp_path / "*.txt"), "-"])) == 3
     (tmp_path / "news.txt").write_text("x", encoding="utf-8")
     with pytest.raises(

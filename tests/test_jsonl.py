@@ -67,6 +67,22 @@ def test_a_missing_file_a_folder_and_damaged_gzip_are_told(tmp_path):
         list(read_lines(tmp_path / "x.gz"))
 
 
+def test_damaged_gzip_is_told_with_its_line_after_what_comes_before(tmp_path):
+    path = tmp_path / "x.gz"
+    # Two members; the second is no gzip from its third byte on.
+    path.write_bytes(gzip.compress(b"a\nb\nc") + b"\x1f\x8b\0\0\0\0\0\0\0\0")
+    found = []
+    with pytest.raises(InputError, match="x.gz:3: damaged gzip file"):
+        found.extend(number for number, _ in read_lines(path))
+    assert found == [1, 2]
+
+
+def test_values_are_decoded_as_named(tmp_path):
+    path = tmp_path / "x.jsonl"
+    path.write_bytes('"中文"\n\n"乙"'.encode("gb18030"))
+    assert list(read_values(path, encoding="gb18030")) == [(1, "中文"), (3, "乙")]
+
+
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "out.jsonl"
     path.write_text("old", encoding="utf-8")

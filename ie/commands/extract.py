@@ -47,7 +47,9 @@ _LARGER = "name a larger model with --model, such as --model Qwen/Qwen2.5-7B-Ins
 @click.option("--trust-remote-code", is_flag=True, help="Run code that comes with the model.")
 @click.option("--scores", is_flag=True, help="Score every mention and fact from 0 to 1.")
 @click.option("--min-score", type=click.FloatRange(0, 1), help="Leave out what scores less.")
-@click.option("--calibration", help="File of evaluate --calibrate.  [default: the model's own]")
+@click.option(
+    "--calibration", help="File of evaluate --calibrate, for scores.  [default: the model's own]"
+)
 @click.option("--lexicon", help="Words and patterns to add, force (!) or forbid (-).")
 @click.option("--types-per-prompt", type=click.IntRange(1), help="Split larger schemas.")
 @click.option(
@@ -86,12 +88,16 @@ def command(
 ) -> None:
     """Extract entities, relations and events from each INPUT.
 
-    An INPUT is a file (.txt, .jsonl, .csv, .parquet, each also .gz), a folder, a glob or -.
+    An INPUT is a file (.txt, .jsonl, .csv, .tsv, each also .gz, .parquet), a folder, a glob or -.
 
     Example: chinchilla extract examples/news.txt --format table
     """
     begin = time.perf_counter()
-    files = find_inputs(inputs)
+    reading = ReadOptions(lines, column, encoding, title_column)
+    skipped: Counter[str] = Counter()
+    files = find_inputs(inputs, skipped)
+    if skipped and not quiet:
+        _tell_skipped(skipped)
     from ..pipeline import Extractor
 
     chosen = _tasks(tasks)
@@ -106,9 +112,8 @@ def command(
     loaded = time.perf_counter()
     if not quiet:
         _warn_untrained(extractor)
-    texts = read_texts(files, ReadOptions(lines, column, encoding, title_column))
     counts: Counter[str] = Counter()
-    documents = _counted(extractor.stream(texts), counts)
+    documents = _counted(extractor.stream(read_texts(files, reading)), counts)
     with _progress(quiet) as advance, write_bytes(output, force=force) as file:
         for document in documents:
             file.write(_rendered(document, form, file))
@@ -145,19 +150,23 @@ def _tasks(tasks: str | None) -> tuple[str, ...] | None:
 
 def _warn_untrained(extractor: Any) -> None:
     """Say which types the model never met, rather than let an empty answer look like a finding."""
-    for task, labels in extractor.untrained().items():
-        asked = len(extractor.schema.types(task))
-        shown = "、".join(labels[:8]) + ("…" if len(labels) > 8 else "")
-        click.echo(
-            f"warning: {extractor.engine.name} was not trained on {len(labels)} of {asked} types "
-            f"asked for ({task}: {shown}); expect little or nothing for them, or {_LARGER}",
-            err=True,
-        )
+    for note in extractor.untrained_notes():
+        click.echo(f"warning: {note}, or {_LARGER}", err=True)
+
+
+def _tell_skipped(skipped: Counter[str]) -> None:
+    shown = [f"{ending or 'none'} ({count:,})" for ending, count in skipped.most_common(8)]
+    endings = ", ".join(shown) + (", …" if len(skipped) > 8 else "")
+    click.echo(
+        f"note: left out {skipped.total():,} files of folders for their endings: {endings}",
+        err=True,
+    )
 
 
 def _counted(documents: Iterable[Document], counts: Counter[str]) -> Iterator[Document]:
     for document in documents:
         counts["documents"] += 1
+        counts["blank"] += not document.text.strip()
         counts["entities"] += len(document.entities)
         counts["relations"] += len(document.relations)
         counts["events"] += len(document.events)
@@ -184,6 +193,8 @@ def _progress(quiet: bool) -> Any:
 
 
 def _print_summary(counts: Counter[str], seconds: float) -> None:
+    if counts["blank"]:
+        click.echo(f"note: blank documents: {counts['blank']:,}", err=True)
     main = ", ".join(
         f"{counts[key]:,} {key}" for key in ("documents", "entities", "relations", "events")
     )
