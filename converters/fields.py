@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from chinchilla.errors import ConfigError, near_miss
+from chinchilla.yaml_file import read_yaml
 
 MISSING: Any = object()
 
@@ -20,12 +19,7 @@ def read_mapping(path: str | Path) -> dict[str, Any]:
     Raises:
         ConfigError: the file is missing, not YAML, or no mapping.
     """
-    try:
-        value = yaml.safe_load(Path(path).read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not a YAML file ({error})") from None
+    value = read_yaml(path)
     if not isinstance(value, dict):
         raise ConfigError(f"{path}: expected options such as 'fields: {{text: content}}'")
     return {str(key).replace("-", "_"): item for key, item in value.items()}

@@ -17,9 +17,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from .errors import SchemaError, near_miss
+from .yaml_file import parse_json, parse_yaml
 
 TASKS = ("ner", "re", "ee")
 
@@ -344,7 +343,7 @@ def read_schema(source: "Schema | str | Path | dict[str, Any]") -> Schema:
     """Return a schema given as an object, a mapping, a built-in name or a path.
 
     Raises:
-        SchemaError: unknown name, missing file, YAML error with its line, or a wrong entry.
+        SchemaError: unknown name, missing file, YAML or JSON error with its line, or a wrong entry.
     """
     if isinstance(source, Schema):
         return source
@@ -363,7 +362,8 @@ def read_schema(source: "Schema | str | Path | dict[str, Any]") -> Schema:
         content = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise SchemaError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
-    return Schema.from_dict(_load_yaml(content, str(path)), str(path))
+    parse = parse_json if path.suffix.lower() == ".json" else parse_yaml
+    return Schema.from_dict(parse(content, str(path), SchemaError), str(path))
 
 
 @cache
@@ -376,16 +376,5 @@ def builtin_schemas() -> tuple[str, ...]:
 @cache
 def _read_builtin(name: str) -> Schema:
     item = resources.files("chinchilla.configs").joinpath("schemas").joinpath(f"{name}.yaml")
-    return Schema.from_dict(_load_yaml(item.read_text(encoding="utf-8"), f"{name}.yaml"), name)
-
-
-def _load_yaml(content: str, where: str) -> Any:
-    # JSON is read as YAML; no-duplicate-key and tag handling are those of the safe loader.
-    try:
-        return yaml.load(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        raise SchemaError(
-            f"{where}{line}: not valid YAML ({getattr(error, 'problem', None) or error})"
-        ) from None
+    content = item.read_text(encoding="utf-8")
+    return Schema.from_dict(parse_yaml(content, f"{name}.yaml", SchemaError), name)

@@ -2,6 +2,7 @@
 
 import ast
 import configparser
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,7 @@ FOLDERS = {
 LEVELS = [
     {"errors"},
     {"data", "backend"},
-    {"schema", "jsonl", "text"},
+    {"schema", "jsonl", "text", "yaml_file"},
     set(),
     {"pipeline", "engines"},
     {"train", "export", "report"},
@@ -103,3 +104,13 @@ def test_public_names_are_sorted_and_resolve():
 
     assert chinchilla.__all__ == sorted(chinchilla.__all__)
     assert all(getattr(chinchilla, name) is not None for name in chinchilla.__all__)
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh.md"])
+def test_the_readme_imports_public_names(name):
+    import chinchilla
+
+    text = (ROOT / name).read_text(encoding="utf-8")
+    names = re.findall(r"^from chinchilla import (.*)$", text, re.MULTILINE)
+    assert "ExtractOptions" in names[0]
+    assert {part for line in names for part in line.split(", ")} <= set(chinchilla.__all__)

@@ -1,5 +1,7 @@
 """Schemas: what they can say, how they are found, and how mistakes are told."""
 
+import json
+
 import pytest
 
 from chinchilla import Schema, read_schema
@@ -34,6 +36,62 @@ def test_json_is_read_too(tmp_path):
     path = tmp_path / "s.json"
     path.write_text('{"name": "s", "entities": ["人名"]}', encoding="utf-8")
     assert read_schema(str(path)).entities[0].name == "人名"
+
+
+def test_json_may_escape_characters_beyond_the_first_plane_and_be_indented_by_tabs(tmp_path):
+    path = tmp_path / "S.JSON"
+    value = {"entities": ["人名", {"name": "地名", "description": "😀𠮷"}]}
+    path.write_text(json.dumps(value, indent="\t"), encoding="utf-8")
+    assert read_schema(path).entity_by_label["地名"].description == "😀𠮷"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("s.json", '{"entities":\n ["人名",]}', ":2: not valid JSON ("),
+        (
+            "s.json",
+            '{"entities": [{"name": "a{\\"", "examples": ["b"]}, {"name": "b"}],\n"entiti\\u0065s": []}',
+            ":2: not valid JSON (the key 'entities' stands twice)",
+        ),
+        (
+            "s.json",
+            '{"entities": ["\\ud83d"]}',
+            r':1: not valid JSON (half of a surrogate pair in "',
+        ),
+        (
+            "s.yaml",
+            "entities: [a]\nname: x\n'entities': [b]\n",
+            ":3: not valid YAML (the key 'entities' stands twice)",
+        ),
+        (
+            "s.yaml",
+            "entities:\n- {name: a,\n   name: b}\n",
+            ":3: not valid YAML (the key 'name' stands twice)",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_read_whole_is_refused_with_its_line(
+    tmp_path, name, content, message
+):
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(SchemaError) as caught:
+        read_schema(path)
+    assert f"{path}{message}" in str(caught.value)
+
+
+def test_yaml_anchors_may_be_overridden(tmp_path):
+    path = tmp_path / "s.yaml"
+    path.write_text(
+        "entities: [&a {name: a, description: x}, {<<: *a, name: b}, {name: c, examples: &e [y]}]\n"
+        "relations: [{name: r, examples: *e}]\n"
+    )
+    assert [(t.name, t.description) for t in read_schema(path).entities] == [
+        ("a", "x"),
+        ("b", "x"),
+        ("c", ""),
+    ]
 
 
 @pytest.mark.parametrize("name", builtin_schemas())

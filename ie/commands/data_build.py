@@ -1,7 +1,6 @@
 """`chinchilla data build`: instruction records from documents."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
@@ -72,16 +71,10 @@ def _config(ctx: click.Context, param: click.Parameter, value: str | None) -> No
     """Take the defaults of the other options from a YAML file."""
     if value is None:
         return
-    import yaml
-
     from ..errors import ConfigError, near_miss
+    from ..yaml_file import read_yaml
 
-    try:
-        content = yaml.safe_load(Path(value).read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise ConfigError(f"{value}: cannot be read ({error.strerror})") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{value}: not YAML in UTF-8 ({error})") from None
+    content = read_yaml(value)
     if not isinstance(content, dict):
         raise ConfigError(f"{value}: expected a mapping from options to values")
     known = [p.name for p in ctx.command.params if p.name and p.name not in ("config", "output")]
