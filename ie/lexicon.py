@@ -1,7 +1,8 @@
 r"""A user's own words and patterns, brought together with what a model found.
 
 A lexicon file is a jieba user dictionary whose last column names an entity type; the frequency
-may be missing, `#` begins a comment, and a mark before the word says what to do with it:
+may be missing, `#` begins a comment (after an entry between blanks), and a mark before the word
+says what to do with it:
 
     雀巢 100 机构名          add: an entity wherever the word stands, unless one overlaps there
     !雀巢中国 机构名         force: an entity wherever it stands; what overlaps it gives way
@@ -24,6 +25,7 @@ from .merge import keep
 STATUS = "lexicon"
 _ACTIONS = {"!": "force", "-": "forbid"}
 _LATIN = re.compile(r"[0-9A-Za-z]")
+_COMMENT = re.compile(r"\s#(?:\s.*)?$")
 Match = tuple[int, int, str]
 
 
@@ -154,7 +156,7 @@ def read_lexicon(path: str | Path, encoding: str = "utf-8") -> Lexicon:
 
 def _entry(line: str, where: str) -> Entry:
     action = _ACTIONS.get(line[0], "add") if len(line) > 1 else "add"
-    rest = line[1:].lstrip() if action != "add" else line
+    rest = _without_comment(line[1:].lstrip() if action != "add" else line)
     if rest.startswith("/") and rest.rfind("/") > 0:
         end = rest.rfind("/")
         word, columns, is_pattern = rest[1:end], rest[end + 1 :].split(), True
@@ -176,6 +178,13 @@ def _entry(line: str, where: str) -> Entry:
     if kind is None and action != "forbid":
         raise InputError(f"{where}: {word!r} has no entity type; write it last: {word} 机构名")
     return Entry(word, kind, action, is_pattern)
+
+
+def _without_comment(entry: str) -> str:
+    """Cut off a comment, which begins after the pattern where the entry is one."""
+    start = max(entry.find("/", 1), 0) if entry.startswith("/") else 0
+    comment = _COMMENT.search(entry, start)
+    return entry[: comment.start()] if comment else entry
 
 
 def _lengths(words: Iterable[str]) -> dict[str, tuple[int, ...]]:

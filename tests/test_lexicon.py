@@ -91,9 +91,29 @@ def test_a_file_is_a_jieba_dictionary_with_marks(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "entry"),
+    [
+        ("!星河科技 100 公司 # 科技", Entry("星河科技", "公司", "force")),
+        ("-中国\t#", Entry("中国", None, "forbid")),
+        ("C# 语言 # C# 与 C", Entry("C#", "语言")),
+        ("房间 #3 地名", Entry("房间 #3", "地名")),
+        (r"/第 # \d+/ 编号", Entry(r"第 # \d+", "编号", "add", True)),
+        (r"/第 # \d+/ 编号 # 如 a/b", Entry(r"第 # \d+", "编号", "add", True)),
+        (r"/\d+/\d+/日期 # 月/日", Entry(r"\d+/\d+", "日期", "add", True)),
+        ("-/A+/ # 注", Entry("A+", None, "forbid", True)),
+    ],
+)
+def test_a_comment_may_follow_an_entry(tmp_path: Path, line: str, entry: Entry) -> None:
+    path = tmp_path / "words.txt"
+    path.write_text(line, encoding="utf-8")
+    assert read_lexicon(path).entries == (entry,)
+
+
+@pytest.mark.parametrize(
     ("line", "message"),
     [
         ("雀巢", "words.txt:1: '雀巢' has no entity type; write it last: 雀巢 机构名"),
+        ("雀巢 # 机构名", "words.txt:1: '雀巢' has no entity type"),
         ("/[/ 机构名", "words.txt:1: not a regular expression"),
     ],
 )
