@@ -115,11 +115,19 @@ class _Gathering:
         origins = set(self.origins[known[0]])
         for k in known[1:]:
             event = self.events[k]
-            if origins & self.origins[k] or _common(_fillers(whole), _fillers(event)) is None:
+            common = _common(_fillers(whole), _fillers(event))
+            if origins & self.origins[k] or common is None:
+                return None
+            # Two triggers in the text, and nothing else in common: rather two stories.
+            if not common and None not in (_place(whole), _place(event)):
                 return None
             whole = join_events(whole, event)
             origins |= self.origins[k]
         return whole
+
+
+def _place(event: Event) -> int | None:
+    return event.trigger.start if event.trigger else None
 
 
 def _fillers(event: Event) -> dict[str, set[str]]:

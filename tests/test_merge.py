@@ -130,16 +130,24 @@ def test_an_event_joins_the_one_that_shares_its_trigger_then_most_arguments() ->
 
 
 def test_events_of_a_type_of_which_no_window_tells_two_are_one_unless_they_contradict() -> None:
-    first, second = event(2, ("裁员方", "雀巢")), event(150, ("人数", "4000"))
+    first, second = event(2, ("裁员方", "雀巢")), event(None, ("人数", "4000"))
     assert len(windowed(first, second).events) == 1
     assert len(windowed(first, second, event(250, ("裁员方", "甲公司"))).events) == 3
     # A trigger alone says nothing of which event it is.
     assert len(windowed(first, event(150)).events) == 2
     twice = Extraction(events=(first, event(9, ("人数", "3"))))
     merged = merge(
-        [twice, Extraction(events=(event(150, ("时间", "昨天")),))], [(0, 99), (99, 200)]
+        [twice, Extraction(events=(event(None, ("时间", "昨天")),))], [(0, 99), (99, 200)]
     )
     assert len(merged.events) == 3
+
+
+def test_two_triggers_in_the_text_and_no_argument_in_common_are_two_events() -> None:
+    first, second = event(2, ("裁员方", "雀巢")), event(150, ("人数", "4000"))
+    assert windowed(first, second).events == (first, second)
+    # What shares an argument with both brings them together.
+    both = event(None, ("裁员方", "雀巢"), ("人数", "4000"))
+    assert len(windowed(first, both, second).events) == 1
 
 
 def test_two_answers_about_one_window_are_kept_apart() -> None:
