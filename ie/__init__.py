@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .decoder import decode
     from .encoder import encode
     from .errors import ChinchillaError
-    from .pipeline import Extractor, extract
+    from .pipeline import ExtractOptions, Extractor, extract
     from .schema import Schema, read_schema
 
 # Name -> module: nothing is imported before it is used, so that `import chinchilla` is light.
@@ -31,6 +31,7 @@ _PLACES = {
     "Document": "data",
     "Entity": "data",
     "Event": "data",
+    "ExtractOptions": "pipeline",
     "Extraction": "data",
     "Extractor": "pipeline",
     "Issue": "data",
@@ -51,6 +52,7 @@ __all__ = [
     "Document",
     "Entity",
     "Event",
+    "ExtractOptions",
     "Extraction",
     "Extractor",
     "Issue",

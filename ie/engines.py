@@ -3,14 +3,15 @@
 import dataclasses
 import json
 import shutil
+import sys
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from .backend import Backend
 from .confidence import Calibration
-from .errors import ModelError, near_miss
+from .errors import ConfigError, ModelError, near_miss
 from .hints import JIEBA, marker
 from .prompt import STYLE_FILE, PromptStyle
 
@@ -47,8 +48,19 @@ def open_engine(
 
     Raises:
         ModelError: there is no such model, or it cannot be loaded.
+        ConfigError: it is to be quantised, and is no transformers model.
     """
     name = model or MINI
+    is_transformers = not (
+        name == MINI
+        or name.startswith(("http://", "https://"))
+        or (Path(name) / "model.bin").is_file()
+    )
+    if quantisation != "none" and not is_transformers:
+        raise ConfigError(
+            f"{name}: quantisation is {quantisation}, but it is no transformers model; "
+            "leave it at none (a converted model is quantised by chinchilla export --ct2)"
+        )
     if name == MINI:
         folder = Path(str(resources.files("chinchilla").joinpath("mini")))
         if not (folder / "model.bin").is_file():
@@ -115,17 +127,30 @@ def read_calibration(path: Path) -> Calibration:
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-        kinds = {name: _one(part) for name, part in value.get("kinds", {}).items()}
+        parts = value.get("kinds", {}).items()
+        kinds = {name: _one(part, f"kinds.{name}.") for name, part in parts}
         whole = _one(value)
         return Calibration(whole.temperature, whole.bias, kinds)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError) as error:
         raise ModelError(
             f"{path}: no calibration ({error}); make one with chinchilla evaluate --calibrate"
         ) from None
 
 
-def _one(value: dict[str, Any]) -> Calibration:
-    return Calibration(float(value["temperature"]), float(value.get("bias", 0.0)))
+def _one(value: dict[str, Any], where: str = "") -> Calibration:
+    """Return one map of the file; `where` is the path to its fields."""
+    temperature, bias = value.get("temperature"), value.get("bias", 0.0)
+    # Below 0 the order of scores would turn round.
+    if not _is_number(temperature) or temperature <= 0:
+        raise ValueError(f"{where}temperature is {temperature!r}; expected a number above 0")
+    if not _is_number(bias):
+        raise ValueError(f"{where}bias is {bias!r}; expected a number")
+    return Calibration(float(temperature), float(bias))
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    # Python's JSON knows NaN, which compares as False with anything, Infinity, and endless integers.
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max
 
 
 def _calibration(folder: Path) -> Calibration | None:

@@ -6,6 +6,7 @@ Everything is lazy and in order; memory is bounded by the documents under way.
 """
 
 import random
+import warnings
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ from .data import Document, Extraction, shift
 from .decoder import decode
 from .encoder import AskedTrigger
 from .engines import Engine, open_engine
-from .errors import ConfigError, ModelError, SchemaError
+from .errors import ConfigError, InputError, ModelError, SchemaError
 from .hints import Marker, Reading, marker
 from .lexicon import Lexicon
 from .merge import at_least, merge
@@ -56,8 +57,8 @@ class ExtractOptions:
             its `score`; CTranslate2 reads prompt and answer again for them under `constrain`, or if
             the model is large.
         min_score: leave out what scores less; implies `scores`.
-        calibration: turns scores into probabilities of being right, before `min_score`; None
-            is the one that comes with the model, if any.
+        calibration: turns scores into probabilities of being right, before `min_score`; implies
+            `scores`. None is the one that comes with the model, if any, for scores asked for.
         near_miss: read an undeclared type or role as the declared one that it resembles.
         lexicon: entities to add, force or forbid; see `lexicon.read_lexicon`.
         constrain: let the model write only answers that parse, with labels of the schema and
@@ -89,11 +90,17 @@ class ExtractOptions:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"{name} is {value}; expected at least 1")
+        if self.orders > 1 and self.calibration is not None:
+            raise ConfigError(
+                f"orders is {self.orders}, whose scores are shares of the answers; expected 1 with a "
+                "calibration, which is for the scores of an engine"
+            )
 
     @property
     def wants_scores(self) -> bool:
-        """Whether scores are to be returned, or compared with `min_score`."""
-        return self.orders == 1 and (self.scores or self.min_score is not None)
+        """Whether scores of the engine are to be returned, or compared with `min_score`."""
+        is_asked = self.scores or self.min_score is not None or self.calibration is not None
+        return self.orders == 1 and is_asked
 
 
 @dataclass(frozen=True)
@@ -124,7 +131,7 @@ class Extractor:
         self,
         model: str | Engine | None = None,
         schema: Schema | str | Path | dict[str, Any] | None = None,
-        tasks: Sequence[str] | None = None,
+        tasks: Sequence[str] | str | None = None,
         *,
         options: ExtractOptions | None = None,
         quantisation: str = "none",
@@ -135,7 +142,7 @@ class Extractor:
         Args:
             model: see `engines.open_engine`; None is the embedded model.
             schema: an object, a built-in name, a path or a mapping; None is `news`.
-            tasks: some of `ner`, `re`, `ee`; None is all that the schema declares.
+            tasks: some of `ner`, `re`, `ee`, or one; None is all that the schema declares.
             options: see `ExtractOptions`; None is its defaults.
             quantisation: `none`, `nf4` or `int8`, for transformers models.
             trust_remote_code: let code that comes with a transformers model run.
@@ -143,7 +150,8 @@ class Extractor:
         Raises:
             SchemaError: the schema is wrong, or declares no type for a task asked for.
             ModelError: the model cannot be loaded.
-            ConfigError: the model reasons before it answers, which cannot be constrained.
+            ConfigError: the model reasons before it answers, which cannot be constrained; or it is
+                to be quantised, and is no transformers model.
         """
         self.schema = read_schema(DEFAULT_SCHEMA if schema is None else schema)
         self.tasks = _chosen_tasks(self.schema, tasks)
@@ -158,6 +166,18 @@ class Extractor:
                 f"{self.engine.name}: was taught to reason before it answers, which a constraint "
                 "would forbid; run without constraint"
             )
+
+    def untrained_notes(self) -> list[str]:
+        """Return `untrained` in words, a sentence a task."""
+        notes = []
+        for task, labels in self.untrained().items():
+            shown = "、".join(labels[:8]) + ("…" if len(labels) > 8 else "")
+            asked = len(self.schema.types(task))
+            notes.append(
+                f"{self.engine.name} was not trained on {len(labels)} of {asked} types asked for "
+                f"({task}: {shown}); expect little or nothing for them"
+            )
+        return notes
 
     def untrained(self) -> dict[str, list[str]]:
         """Return, per task, the labels asked for that the model never saw in training.
@@ -182,7 +202,11 @@ class Extractor:
     def stream(self, documents: Iterable[Document]) -> Iterator[Document]:
         """Yield each document with what the model says of it, in order and lazily.
 
-        Annotations that a document already has are replaced; id, text and meta stay.
+        Annotations that a document already has are replaced; id, text and meta stay. If reading the
+        documents fails, those read before are yielded first.
+
+        Raises:
+            InputError: a text holds half of a surrogate pair, which is no character.
         """
         # A second step, and constraints, are for whole batches of documents.
         in_batches = self.engine.style.steps == 2 or self.options.constrain
@@ -199,10 +223,18 @@ class Extractor:
         """
         waiting: deque[Document] = deque()
         is_over, held = False, 0
+        failure: Exception | None = None
 
         def read() -> Iterator[Document]:
-            nonlocal is_over, held
-            for document in documents:
+            nonlocal is_over, held, failure
+            while True:
+                try:
+                    document = _checked(next(documents))
+                except StopIteration:
+                    break
+                except Exception as error:
+                    failure = error
+                    break
                 waiting.append(document)
                 held += _size(document)
                 yield document
@@ -229,6 +261,8 @@ class Extractor:
             done = number + 1
         while waiting:
             yield finished(Extraction())
+        if failure:
+            raise failure
         return is_over
 
     def _finished(self, document: Document, extraction: Extraction) -> Document:
@@ -345,12 +379,14 @@ class Extractor:
 
     def _places(self, document: Document) -> Iterator[tuple[str, int, str]]:
         """Yield the windows to ask each task of: task, start and text."""
-        for task in self.tasks if document.text.strip() else ():
+        for task in self.tasks:
             size = self.engine.style.window.get(task, _WINDOW)
             # Relations and events reach over sentences; a long text is read with overlap.
             overlap = 0 if task == "ner" else size // 5
             for start, end in windows(document.text, size, overlap):
-                yield task, start, document.text[start:end]
+                text = document.text[start:end]
+                if text.strip():
+                    yield task, start, text
 
     def _shards(self, task: str) -> list[tuple[int, Schema]]:
         """Return the schemas to ask for, each with the number of its type order."""
@@ -391,7 +427,7 @@ class Extractor:
 def extract(  # type: ignore[overload-overlap]
     text: str,
     schema: Schema | str | Path | dict[str, Any] | None = None,
-    tasks: Sequence[str] | None = None,
+    tasks: Sequence[str] | str | None = None,
     model: str | None = None,
 ) -> Extraction: ...
 
@@ -400,7 +436,7 @@ def extract(  # type: ignore[overload-overlap]
 def extract(
     text: Iterable[str],
     schema: Schema | str | Path | dict[str, Any] | None = None,
-    tasks: Sequence[str] | None = None,
+    tasks: Sequence[str] | str | None = None,
     model: str | None = None,
 ) -> list[Extraction]: ...
 
@@ -408,7 +444,7 @@ def extract(
 def extract(
     text: str | Iterable[str],
     schema: Schema | str | Path | dict[str, Any] | None = None,
-    tasks: Sequence[str] | None = None,
+    tasks: Sequence[str] | str | None = None,
     model: str | None = None,
 ) -> Extraction | list[Extraction]:
     """Extract entities, relations and events from a text, or from each of several texts.
@@ -419,11 +455,16 @@ def extract(
     >>> extract("国家主席在北京会见了来宾。", schema="msra").entities[0].type
     '地名'
 
+    Warns (UserWarning) of types that the model never saw in training.
+
     Raises:
         SchemaError: the schema is wrong, or declares no type for a task asked for.
         ModelError: the model cannot be loaded.
+        InputError: a text holds half of a surrogate pair.
     """
     extractor = Extractor(_kept_engine(model), schema, tasks)
+    for note in extractor.untrained_notes():
+        warnings.warn(note, stacklevel=2)
     if isinstance(text, str):
         return extractor.extract(text)
     numbers = count()
@@ -436,9 +477,10 @@ def _kept_engine(model: str | None) -> Engine:
     return open_engine(model)
 
 
-def _chosen_tasks(schema: Schema, tasks: Sequence[str] | None) -> tuple[str, ...]:
+def _chosen_tasks(schema: Schema, tasks: Sequence[str] | str | None) -> tuple[str, ...]:
     if tasks is None:
         return schema.tasks
+    tasks = [tasks] if isinstance(tasks, str) else tasks
     for task in tasks:
         if task not in TASKS:
             raise SchemaError(f"unknown task {task!r}; tasks are {', '.join(TASKS)}")
@@ -450,6 +492,18 @@ def _chosen_tasks(schema: Schema, tasks: Sequence[str] | None) -> tuple[str, ...
     return tuple(task for task in TASKS if task in tasks)
 
 
+def _checked(document: Document) -> Document:
+    """Refuse what no tokenizer takes and no file in UTF-8 can hold."""
+    try:
+        document.text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"document {document.id!r}: half of a surrogate pair ({document.text[error.start]!a}) at "
+            f"{error.start}; expected characters; decode the text again, such as with errors='replace'"
+        ) from None
+    return document
+
+
 def _size(document: Document) -> int:
     return _DOCUMENT + len(document.text)
 
@@ -457,12 +511,18 @@ def _size(document: Document) -> int:
 def _gather(documents: Iterable[Document]) -> Iterator[list[Document]]:
     batch: list[Document] = []
     size = 0
-    for document in documents:
-        batch.append(document)
-        size += len(document.text)
-        if size >= _BATCH_CHARACTERS:
+    try:
+        for document in documents:
+            batch.append(document)
+            size += len(document.text)
+            if size >= _BATCH_CHARACTERS:
+                yield batch
+                batch, size = [], 0
+    except Exception:
+        # What was read before is not lost.
+        if batch:
             yield batch
-            batch, size = [], 0
+        raise
     if batch:
         yield batch
 

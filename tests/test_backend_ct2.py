@@ -141,6 +141,22 @@ def test_an_answer_that_goes_round_in_circles_ends(backend, monkeypatch):
         assert cut.finish_reason == ("length" if len(answer.log_probs) > 16 else "stop")
 
 
+def test_circles_are_listened_for_without_scores_where_a_prompt_has_few_different_tokens(
+    backend, monkeypatch
+):
+    monkeypatch.setattr(chinchilla.backend_ct2, "_goes_round", lambda *_: True)
+    prompts = [Prompt("找出", text) for text in ("＿" * 40, "见甲乙文字人名地机构")]
+    # One prompt a batch: whoever shares a batch is listened to with it.
+    monkeypatch.setattr(backend, "_batch_tokens", 1)
+    monkeypatch.setattr(chinchilla.backend_ct2, "_SHORT_BATCH_TOKENS", 1)
+    blanks, words = backend.generate(prompts, max_tokens=40)
+    assert (blanks.finish_reason, blanks.log_probs) == ("length", ())
+    whole = list(backend.generate(prompts, max_tokens=40, scores=True, constraints=None))
+    assert blanks.text == whole[0].text
+    assert words.text.startswith(whole[1].text)
+    assert len(words.text) > len(whole[1].text)
+
+
 def test_an_engine_that_collects_its_own_model_as_garbage_goes_on(folders, monkeypatch):
     # What it calls may collect garbage, among it the backend and a half-read generator.
     prompts = [Prompt("找出", "文" * 20 + str(i)) for i in range(300)]

@@ -143,3 +143,29 @@ def test_a_calibration_of_kinds_is_read_from_its_file(tmp_path) -> None:
     path.write_text('{"temperature": 2, "kinds": [1]}')
     with pytest.raises(ModelError, match="evaluate --calibrate"):
         read_calibration(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"temperature": 0}', "temperature is 0; expected a number above 0"),
+        ('{"temperature": -2.0}', "temperature is -2.0; expected a number above 0"),
+        ('{"temperature": NaN}', "temperature is nan; expected a number above 0"),
+        ('{"temperature": "2"}', "temperature is '2'; expected a number above 0"),
+        ('{"temperature": true}', "temperature is True; expected a number above 0"),
+        ('{"bias": 1}', "temperature is None; expected a number above 0"),
+        ('{"temperature": 2, "bias": Infinity}', "bias is inf; expected a number"),
+        (f'{{"temperature": 2, "bias": 1{"0" * 400}}}', "expected a number"),
+        (
+            '{"temperature": 2, "kinds": {"arguments": {"temperature": 0}}}',
+            "kinds.arguments.temperature is 0; expected a number above 0",
+        ),
+    ],
+)
+def test_a_calibration_out_of_range_is_refused_by_field(tmp_path, content, message) -> None:
+    path = tmp_path / "calibration.json"
+    path.write_text(content)
+    with pytest.raises(ModelError) as caught:
+        read_calibration(path)
+    assert str(caught.value).startswith(f"{path}: no calibration (")
+    assert message in str(caught.value)

@@ -52,6 +52,13 @@ def test_the_table_is_aligned_with_hanzi_as_two_columns(files):
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize("option", ["--samples", "--seed"])
+def test_numbers_below_zero_are_wrong_usage(files, option):
+    done = run(*files(gold=GOLD, found=FOUND), option, -5)
+    assert done.exit_code == 2
+    assert "-5 is not in the range x>=0" in done.stderr
+
+
 def test_json_has_every_figure_unrounded(files, tmp_path):
     out = tmp_path / "out.json"
     done = run(*files(gold=GOLD, found=FOUND), "--scorer", "all", "--json", out, "--quiet")

@@ -8,10 +8,12 @@ from fakes import scripted_engine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chinchilla import Document, Extractor, pipeline
+from chinchilla import Document, Extractor, extract, pipeline
 from chinchilla.backend import Completion
+from chinchilla.confidence import Calibration
 from chinchilla.data import check_offsets
-from chinchilla.errors import ConfigError, ModelError, SchemaError
+from chinchilla.engines import open_engine
+from chinchilla.errors import ConfigError, InputError, ModelError, SchemaError
 from chinchilla.lexicon import read_lexicon
 from chinchilla.pipeline import ExtractOptions
 
@@ -157,6 +159,26 @@ def test_documents_of_which_nothing_is_asked_do_not_pile_up(monkeypatch):
     assert len(taken) == 100
 
 
+@pytest.mark.parametrize("style", [{}, {"template": "compact-v2", "steps": 2}])
+def test_documents_read_before_a_failure_are_answered_before_it_is_told(style):
+    def documents():
+        yield from (Document(str(i), "A会见了B") for i in range(5))
+        raise InputError("rows.jsonl:6: not valid JSON")
+
+    stream = Extractor(scripted_engine(lambda prompt: "⟦⟧", **style), SCHEMA).stream(documents())
+    assert [document.id for document in islice(stream, 5)] == list("01234")
+    with pytest.raises(InputError, match="rows.jsonl:6"):
+        next(stream)
+
+
+def test_half_of_a_surrogate_pair_is_refused_after_the_documents_before_it():
+    documents = [Document("a", "A"), Document("b", "見\ud842")]
+    stream = Extractor(scripted_engine(name_every_capital), SCHEMA, ["ner"]).stream(documents)
+    assert next(stream).id == "a"
+    with pytest.raises(InputError, match=r"document 'b': half of a surrogate pair .* at 1;"):
+        next(stream)
+
+
 def test_an_engine_that_answers_too_few_prompts_is_an_error():
     engine = scripted_engine(name_every_capital)
     generate = engine.backend.generate
@@ -196,11 +218,26 @@ def test_text_of_blanks_asks_nothing():
     engine = scripted_engine(name_every_capital)
     assert Extractor(engine, SCHEMA).extract(" \n\u3000").to_dict() == {}
     assert engine.backend.asked == []
+    engine = scripted_engine(name_every_capital, window={"ner": 10})
+    blanks = " " * 40
+    result = Extractor(engine, SCHEMA, "ner").extract(f"A{blanks}B{blanks}")
+    assert [(entity.start, entity.end) for entity in result.entities] == [(0, 1), (41, 42)]
+    assert all(prompt.input.strip() for prompt in engine.backend.asked)
 
 
 def test_types_the_model_never_met_are_named():
     engine = scripted_engine(name_every_capital, trained={"ner": ["人名"], "re": ["丈夫"]})
-    assert Extractor(engine, SCHEMA).untrained() == {"ner": ["地名"], "ee": ["会见"]}
+    extractor = Extractor(engine, SCHEMA)
+    assert extractor.untrained() == {"ner": ["地名"], "ee": ["会见"]}
+    assert extractor.untrained_notes()[0] == (
+        "scripted was not trained on 1 of 2 types asked for (ner: 地名); "
+        "expect little or nothing for them"
+    )
+
+
+def test_python_is_warned_of_types_the_embedded_model_never_met():
+    with pytest.warns(UserWarning, match=r"mini was not trained on 1 of 1 types .*菜名"):
+        extract("今天吃鱼香肉丝", {"name": "dishes", "entities": ["菜名"]})
 
 
 def test_a_task_the_schema_does_not_declare_is_refused():
@@ -261,3 +298,15 @@ def test_a_lexicon_adds_to_what_the_model_says(tmp_path):
 def test_numbers_that_would_leave_out_everything_are_refused(options):
     with pytest.raises(ConfigError, match=f"{next(iter(options))} is .*; expected"):
         ExtractOptions(**options)
+
+
+def test_a_calibration_asks_for_scores_of_the_engine_and_none_of_votes():
+    assert ExtractOptions(calibration=Calibration(2.0)).wants_scores
+    with pytest.raises(ConfigError, match="orders is 3, .* expected 1 with a calibration"):
+        ExtractOptions(orders=3, calibration=Calibration(2.0))
+
+
+@pytest.mark.parametrize("model", [None, "http://127.0.0.1:9/v1#m"])
+def test_what_cannot_be_quantised_is_told(model):
+    with pytest.raises(ConfigError, match="quantisation is int8, but it is no transformers model"):
+        open_engine(model, quantisation="int8")

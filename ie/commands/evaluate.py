@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from ..report.evaluation import Evaluation, Options
 
 
+_COUNT = click.IntRange(min=0)
+
+
 @click.command(name="evaluate")
 @click.argument("gold", type=click.Path(path_type=Path))
 @click.argument("predicted", nargs=-1, type=click.Path(path_type=Path))
@@ -19,8 +22,10 @@ if TYPE_CHECKING:
 @click.option("--train", type=click.Path(), help="Training documents, to tell seen from unseen.")
 @click.option("--aliases", type=click.Path(), help="Alias dictionary for the DuIE scorer.")
 @click.option("--seeds", is_flag=True, help="The PRED files are seeds of one system: summarise.")
-@click.option("--samples", default=1000, show_default=True, help="Bootstrap samples; 0 for none.")
-@click.option("--seed", default=0, show_default=True, help="Seed of resampling.")
+@click.option(
+    "--samples", type=_COUNT, default=1000, show_default=True, help="Bootstrap samples; 0 for none."
+)
+@click.option("--seed", type=_COUNT, default=0, show_default=True, help="Seed of resampling.")
 @click.option("--model", help="Extract with this model instead of reading a PRED file.")
 @click.option("--tasks", help="With --model: tasks to ask for, such as ner,re.")
 @click.option("--calibrate", type=click.Path(), help="Write a calibration fitted to the scores.")
