@@ -16,16 +16,16 @@ import csv
 import glob
 import io
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from .data import Document, Extraction
 from .errors import ChinchillaError, InputError, near_miss
-from .jsonl import decode_line, is_utf8, open_bytes, read_lines, read_values
+from .jsonl import decode_line, is_utf8, open_bytes, parse_value, read_lines
 from .text import with_title
 
 _KNOWN = (".txt", ".jsonl", ".csv", ".tsv", ".parquet")
@@ -35,6 +35,9 @@ _TEXT_KEYS = ("sentence", "content")
 _MAX_CELL = (1 << 31) - 1
 # Key of the cells of a row of CSV that its header has no names for.
 _UNNAMED = "unnamed"
+_T = TypeVar("_T")
+# A row's document, or what is wrong with the row.
+_Found = Document | InputError
 
 
 @dataclass(frozen=True)
@@ -95,17 +98,50 @@ def _known_below(folder: Path, skipped: Counter[str]) -> list[str]:
     return known
 
 
-def read_texts(files: Iterable[str], options: ReadOptions) -> Iterator[Document]:
+def read_texts(
+    files: Iterable[str],
+    options: ReadOptions,
+    failed: Callable[[InputError], None] | None = None,
+) -> Iterator[Document]:
     """Yield a document for each text, lazily; ids are those of the data, or file and line.
+
+    With `failed`, a row or file that cannot be read is left out, and what is wrong with it told to
+    that; what a damaged file held before the damage is read.
 
     Raises:
         InputError: names file and line of what cannot be read.
     """
     for name in files:
-        yield from _read_file(name, options)
+        for found in _to_the_end(_read_file(name, options)):
+            if isinstance(found, Document):
+                yield found
+            elif failed is None:
+                raise found
+            else:
+                failed(found)
 
 
-def _read_file(name: str, options: ReadOptions) -> Iterator[Document]:
+def _to_the_end(found: Iterator[_Found]) -> Iterator[_Found]:
+    """Yield what is found, and the error that ends it, if one does."""
+    while True:
+        try:
+            one = next(found)
+        except StopIteration:
+            return
+        except InputError as error:
+            one = error
+        yield one
+
+
+def _made(make: Callable[..., _T], *arguments: Any) -> _T | InputError:
+    """Return what is made, or why it cannot be: after a bad row others may follow."""
+    try:
+        return make(*arguments)
+    except InputError as error:
+        return error
+
+
+def _read_file(name: str, options: ReadOptions) -> Iterator[_Found]:
     kind = _kind(Path(name))
     if kind == ".jsonl":
         yield from _read_jsonl(name, options)
@@ -140,27 +176,38 @@ def _read_text(name: str, options: ReadOptions) -> Iterator[Document]:
     yield Document(_stem(name), text, meta={"file": name})
 
 
-def _read_text_lines(name: str, options: ReadOptions) -> Iterator[Document]:
+def _read_text_lines(name: str, options: ReadOptions) -> Iterator[_Found]:
     for number, line in read_lines(name):
-        text = decode_line(line, f"{name}:{number}", options.encoding)
-        if text.strip():
-            yield Document(f"{_stem(name)}-{number}", text, meta={"file": name, "line": number})
+        if found := _made(_from_line, line, name, number, options.encoding):
+            yield found
 
 
-def _read_jsonl(name: str, options: ReadOptions) -> Iterator[Document]:
-    for number, value in read_values(name, encoding=options.encoding):
-        if isinstance(value, str):
-            value = {options.column: value}
-        if not isinstance(value, dict):
-            raise InputError(f"{name}:{number}: expected an object, got {type(value).__name__}")
-        keys = (options.column, *_TEXT_KEYS)
-        key = next((key for key in keys if key in value), options.column)
-        if not isinstance(value.get(key), str):
-            raise InputError(
-                f"{name}:{number}: no text under {options.column!r} "
-                f"(keys are {', '.join(value) or 'none'}); name the right one with --column"
-            )
-        yield _from_row(value, key, {"file": name, "line": number}, options.title)
+def _from_line(line: bytes, name: str, number: int, encoding: str) -> Document | None:
+    text = decode_line(line, f"{name}:{number}", encoding)
+    meta = {"file": name, "line": number}
+    return Document(f"{_stem(name)}-{number}", text, meta=meta) if text.strip() else None
+
+
+def _read_jsonl(name: str, options: ReadOptions) -> Iterator[_Found]:
+    for number, line in read_lines(name):
+        if line.strip():
+            yield _made(_from_json, line, name, number, options)
+
+
+def _from_json(line: bytes, name: str, number: int, options: ReadOptions) -> Document:
+    value = parse_value(line, name, number, options.encoding)
+    if isinstance(value, str):
+        value = {options.column: value}
+    if not isinstance(value, dict):
+        raise InputError(f"{name}:{number}: expected an object, got {type(value).__name__}")
+    keys = (options.column, *_TEXT_KEYS)
+    key = next((key for key in keys if key in value), options.column)
+    if not isinstance(value.get(key), str):
+        raise InputError(
+            f"{name}:{number}: no text under {options.column!r} "
+            f"(keys are {', '.join(value) or 'none'}); name the right one with --column"
+        )
+    return _from_row(value, key, {"file": name, "line": number}, options.title)
 
 
 def _from_row(row: dict[str, Any], key: str, place: dict[str, Any], title_key: str) -> Document:
@@ -188,7 +235,7 @@ def _meta(row: dict[str, Any], used: set[str], place: dict[str, Any]) -> dict[st
     return {**place, **rest}
 
 
-def _read_csv(name: str, options: ReadOptions) -> Iterator[Document]:
+def _read_csv(name: str, options: ReadOptions) -> Iterator[_Found]:
     csv.field_size_limit(_MAX_CELL)
     dialect = "excel-tab" if _kind(Path(name)) == ".tsv" else "excel"
     encoding = "utf-8-sig" if is_utf8(options.encoding) else options.encoding
@@ -202,7 +249,7 @@ def _read_csv(name: str, options: ReadOptions) -> Iterator[Document]:
             for row in rows:
                 row[options.column] = row[options.column] or ""
                 place = {"file": name, "line": rows.line_num}
-                yield _from_row(row, options.column, place, options.title)
+                yield _made(_from_row, row, options.column, place, options.title)
         except UnicodeDecodeError as error:
             raise InputError(
                 f"{name}:{rows.line_num + 1}: not {options.encoding.upper()} ({error.reason}); "
@@ -212,7 +259,7 @@ def _read_csv(name: str, options: ReadOptions) -> Iterator[Document]:
             raise InputError(f"{name}:{rows.line_num}: not valid CSV ({error})") from None
 
 
-def _read_parquet(name: str, options: ReadOptions) -> Iterator[Document]:
+def _read_parquet(name: str, options: ReadOptions) -> Iterator[_Found]:
     try:
         import pyarrow.parquet as parquet
     except ImportError:
@@ -230,17 +277,22 @@ def _read_parquet(name: str, options: ReadOptions) -> Iterator[Document]:
     for batch in file.iter_batches(batch_size=1024):
         for row in batch.to_pylist():
             number += 1
-            text = row[options.column]
-            if not isinstance(text, str | None):
-                raise InputError(
-                    f"{name}:{number}: {options.column!r} is {type(text).__name__}, expected text; "
-                    "name the right one with --column"
-                )
-            row[options.column] = text or ""
-            # Dates, decimals and the like become what they are in JSON.
-            plain = msgspec.to_builtins(row, enc_hook=str)
             place = {"file": name, "row": number}
-            yield _from_row(plain, options.column, place, options.title)
+            yield _made(_from_parquet, row, options.column, place, options.title)
+
+
+def _from_parquet(
+    row: dict[str, Any], column: str, place: dict[str, Any], title_key: str
+) -> Document:
+    text = row[column]
+    if not isinstance(text, str | None):
+        raise InputError(
+            f"{place['file']}:{place['row']}: {column!r} is {type(text).__name__}, expected text; "
+            "name the right one with --column"
+        )
+    # Dates, decimals and the like become what they are in JSON.
+    plain = msgspec.to_builtins({**row, column: text or ""}, enc_hook=str)
+    return _from_row(plain, column, place, title_key)
 
 
 def _check_column(name: str, column: str, columns: list[str]) -> None:

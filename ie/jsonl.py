@@ -12,6 +12,7 @@ import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, TypeVar, overload
@@ -24,6 +25,7 @@ from .errors import ChinchillaError, InputError
 _T = TypeVar("_T")
 _encoder = msgspec.json.Encoder()
 _documents = msgspec.json.Decoder(Document)
+_anything = msgspec.json.Decoder()
 _BOM = b"\xef\xbb\xbf"
 _UNZIPPED_BYTES = 1 << 16
 
@@ -97,6 +99,7 @@ def read_batches(path: str | Path, size: int = 1 << 16) -> Iterator[tuple[int, l
             number += len(lines)
 
 
+@cache
 def is_utf8(encoding: str) -> bool:
     """Say whether a name of an encoding means UTF-8, so that bytes may go to the JSON parser.
 
@@ -123,31 +126,34 @@ def decode_line(line: bytes, where: str, encoding: str = "utf-8") -> str:
 
 
 @overload
-def read_values(path: str | Path, *, encoding: str = ...) -> Iterator[tuple[int, Any]]: ...
+def read_values(path: str | Path) -> Iterator[tuple[int, Any]]: ...
 
 
 @overload
-def read_values(
-    path: str | Path, kind: type[_T], *, encoding: str = ...
-) -> Iterator[tuple[int, _T]]: ...
+def read_values(path: str | Path, kind: type[_T]) -> Iterator[tuple[int, _T]]: ...
 
 
-def read_values(
-    path: str | Path, kind: Any = Any, *, encoding: str = "utf-8"
-) -> Iterator[tuple[int, Any]]:
+def read_values(path: str | Path, kind: Any = Any) -> Iterator[tuple[int, Any]]:
     """Yield `(line number, value)` for each non-blank line, decoded and validated as `kind`.
 
     Raises:
         InputError: names file and line of what is not JSON or not of that kind.
     """
     decoder = msgspec.json.Decoder(kind)
-    is_plain = is_utf8(encoding)
     for number, line in read_lines(path):
-        if not line.strip():
-            continue
-        if not is_plain:
-            line = decode_line(line, f"{path}:{number}", encoding).encode()
-        yield number, _decode(decoder, line, path, number)
+        if line.strip():
+            yield number, _decode(decoder, line, path, number)
+
+
+def parse_value(line: bytes, path: str | Path, number: int, encoding: str = "utf-8") -> Any:
+    """Return the value on one line.
+
+    Raises:
+        InputError: names file and line of what is not JSON.
+    """
+    if not is_utf8(encoding):
+        line = decode_line(line, f"{path}:{number}", encoding).encode()
+    return _decode(_anything, line, path, number)
 
 
 def _decode(decoder: "msgspec.json.Decoder[_T]", line: bytes, path: str | Path, number: int) -> _T:

@@ -112,6 +112,33 @@ def test_files_of_a_folder_that_are_not_read_are_told_with_their_endings(tmp_pat
     assert run(tmp_path, "--quiet").stderr == ""
 
 
+def test_what_a_failed_run_extracted_stays_and_the_next_goes_on(tmp_path):
+    rows, out = tmp_path / "rows.jsonl", tmp_path / "out.jsonl"
+    good = "".join(f'{{"id": "{i}", "text": "北京"}}\n' for i in range(3))
+    rows.write_text(good + '{"text": \n', encoding="utf-8")
+    asked = [rows, "--tasks", "ner", "-o", out]
+    result = main("extract", *asked)
+    assert result.returncode == 1
+    assert "rows.jsonl:4: not valid JSON" in result.stderr
+    assert "what was extracted is in" in result.stderr
+    assert not out.exists()
+    rows.write_text(good + '{"id": "3", "text": "上海"}\n', encoding="utf-8")
+    assert "note: 3 documents were there" in run(*asked, "--resume").stderr
+    ids = [json.loads(line)["id"] for line in out.read_text(encoding="utf-8").splitlines()]
+    assert ids == ["0", "1", "2", "3"]
+    assert run(*asked, "--resume", "--format", "table").exit_code == 2
+
+
+def test_bad_rows_are_left_out_and_told_with_keep_going(tmp_path):
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"text": "北京"}\n{"text": null}\n{"text": "上海"}\n', encoding="utf-8")
+    result = run(rows, "--tasks", "ner", "--keep-going")
+    assert result.exit_code == 1
+    assert [json.loads(line)["text"] for line in result.stdout.splitlines()] == ["北京", "上海"]
+    assert re.search("left out: .*rows.jsonl:2: no text under 'text'", result.stderr)
+    assert "note: left out as they cannot be read: 1\n" in result.stderr
+
+
 BAD = {
     "missing": (["none.txt"], 1, "none.txt: no such file or folder"),
     "gb18030": (["gb.txt"], 1, "gb.txt: not UTF-8 at byte 0.*--encoding gb18030"),

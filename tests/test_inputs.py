@@ -246,3 +246,34 @@ def test_a_title_that_is_no_text_is_refused_unless_titles_are_turned_off(tmp_pat
         list(read_texts([str(path)], ReadOptions()))
     (document,) = read_texts([str(path)], ReadOptions(title=""))
     assert document.text == "王芳在宁波。"
+
+
+def test_what_cannot_be_read_is_left_out_and_told_if_wanted(tmp_path):
+    (tmp_path / "a.jsonl").write_text(
+        '{"text": "甲"}\n{"text": null}\n{"text": \n{"text": "乙", "title": 3}\n{"text": "丙"}\n',
+        encoding="utf-8",
+    )
+    (tmp_path / "b.csv").write_text("sentence\n甲\n", encoding="utf-8")
+    (tmp_path / "c.jsonl.gz").write_bytes(gzip.compress('{"text": "丁"}\n'.encode() * 3)[:-9])
+    (tmp_path / "d.txt").write_bytes("戊".encode("gb18030"))
+    (tmp_path / "e.txt").write_text("己", encoding="utf-8")
+    files = sorted(map(str, tmp_path.iterdir()))
+    failed = []
+    found = [d.text for d in read_texts(files, ReadOptions(), failed.append)]
+    assert found[:2] == ["甲", "丙"]
+    assert found[-1] == "己"
+    assert set(found[2:-1]) <= {"丁"}
+    told = [str(error).removeprefix(str(tmp_path) + "/") for error in failed]
+    assert [one.split(" ")[0] for one in told[:3]] == ["a.jsonl:2:", "a.jsonl:3:", "a.jsonl:4:"]
+    assert [one.split(":")[0] for one in told[3:]] == ["b.csv", "c.jsonl.gz", "d.txt"]
+    with pytest.raises(InputError, match="a.jsonl:2"):
+        list(read_texts(files, ReadOptions()))
+
+
+def test_a_bad_line_of_a_text_is_left_out(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes("甲\n".encode() + "乙\n".encode("gb18030") + "丙\n".encode())
+    failed = []
+    found = read_texts([str(path)], ReadOptions(lines=True), failed.append)
+    assert [document.id for document in found] == ["a-1", "a-3"]
+    assert "a.txt:2: not UTF-8" in str(failed[0])

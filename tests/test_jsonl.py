@@ -9,6 +9,7 @@ import pytest
 from chinchilla import Document
 from chinchilla.errors import InputError
 from chinchilla.jsonl import (
+    parse_value,
     read_documents,
     read_lines,
     read_values,
@@ -77,10 +78,10 @@ def test_damaged_gzip_is_told_with_its_line_after_what_comes_before(tmp_path):
     assert found == [1, 2]
 
 
-def test_values_are_decoded_as_named(tmp_path):
-    path = tmp_path / "x.jsonl"
-    path.write_bytes('"中文"\n\n"乙"'.encode("gb18030"))
-    assert list(read_values(path, encoding="gb18030")) == [(1, "中文"), (3, "乙")]
+def test_a_value_is_decoded_as_named():
+    assert parse_value('"中文"'.encode("gb18030"), "x.jsonl", 1, "gb18030") == "中文"
+    with pytest.raises(InputError, match=r"x.jsonl:7: not UTF-8 at byte 1"):
+        parse_value('"中文"'.encode("gb18030"), "x.jsonl", 7)
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):

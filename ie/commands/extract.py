@@ -4,15 +4,18 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 import click
 
 from ..data import Document
+from ..errors import InputError
 from ..inputs import ReadOptions, find_inputs, read_texts
-from ..jsonl import dumps, write_bytes
+from ..jsonl import dumps
+from ..partial import after, write_partial
 from ..schema import TASKS
 
 _LARGER = "name a larger model with --model, such as --model Qwen/Qwen2.5-7B-Instruct"
@@ -66,6 +69,10 @@ _LARGER = "name a larger model with --model, such as --model Qwen/Qwen2.5-7B-Ins
     help="Let the model write only what parses, with types of the schema and words of the text.",
 )
 @click.option("--force", is_flag=True, help="Overwrite the output.")
+@click.option("--resume", is_flag=True,
+              help="Go on from OUTPUT.partial, which a run left that did not end.")  # fmt: skip
+@click.option("--keep-going", is_flag=True,
+              help="Leave out rows and files that cannot be read; exit with 1 if there were any.")  # fmt: skip
 @click.option("--quiet", is_flag=True, help="Print errors only.")
 @click.option("--verbose", is_flag=True, help="Print timings too.")
 def command(
@@ -82,6 +89,8 @@ def command(
     quantisation: str,
     trust_remote_code: bool,
     force: bool,
+    resume: bool,
+    keep_going: bool,
     quiet: bool,
     verbose: bool,
     **asking: Any,
@@ -89,10 +98,14 @@ def command(
     """Extract entities, relations and events from each INPUT.
 
     An INPUT is a file (.txt, .jsonl, .csv, .tsv, each also .gz, .parquet), a folder, a glob or -.
+    What is extracted before a run fails or is stopped stays in OUTPUT.partial; go on from it with the
+    same command and --resume.
 
     Example: chinchilla extract examples/news.txt --format table
     """
     begin = time.perf_counter()
+    if resume and form != "jsonl":
+        raise click.UsageError("--resume is for --format jsonl")
     reading = ReadOptions(lines, column, encoding, title_column)
     skipped: Counter[str] = Counter()
     files = find_inputs(inputs, skipped)
@@ -113,15 +126,40 @@ def command(
     if not quiet:
         _warn_untrained(extractor)
     counts: Counter[str] = Counter()
-    documents = _counted(extractor.stream(read_texts(files, reading)), counts)
-    with _progress(quiet) as advance, write_bytes(output, force=force) as file:
-        for document in documents:
+    texts = read_texts(files, reading, partial(_tell_failed, counts) if keep_going else None)
+    with (
+        _telling_what_stays(output),
+        write_partial(output, force=force, resume=resume) as (file, done),
+        _progress(quiet) as advance,
+    ):
+        for document in _counted(extractor.stream(after(texts, done)), counts):
             file.write(_rendered(document, form, file))
             advance()
     if not quiet:
+        if resume:
+            click.echo(f"note: {done.count:,} documents were there, of a run before", err=True)
         _print_summary(counts, time.perf_counter() - begin)
     if verbose and not quiet:
         click.echo(f"model loaded in {loaded - begin:.2f} s", err=True)
+    if counts["failed"]:
+        click.get_current_context().exit(1)
+
+
+@contextmanager
+def _telling_what_stays(output: str) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        if Path(f"{output}.partial").is_file():
+            click.echo(
+                f"what was extracted is in {output}.partial; --resume goes on from there", err=True
+            )
+        raise
+
+
+def _tell_failed(counts: Counter[str], error: InputError) -> None:
+    counts["failed"] += 1
+    click.echo(f"left out: {error}", err=True)
 
 
 def _options(*, lexicon: str | None, calibration: str | None, **rest: Any) -> Any:
@@ -195,6 +233,8 @@ def _progress(quiet: bool) -> Any:
 def _print_summary(counts: Counter[str], seconds: float) -> None:
     if counts["blank"]:
         click.echo(f"note: blank documents: {counts['blank']:,}", err=True)
+    if counts["failed"]:
+        click.echo(f"note: left out as they cannot be read: {counts['failed']:,}", err=True)
     main = ", ".join(
         f"{counts[key]:,} {key}" for key in ("documents", "entities", "relations", "events")
     )
