@@ -49,7 +49,7 @@ def write_partial(
         with write_bytes(path) as stream:
             yield stream, Done()
         return
-    is_there = partial.is_file()
+    is_there = partial.is_file() and partial.stat().st_size > 0
     if target.exists() and not (force or (resume and is_there)):
         raise InputError(f"{path}: exists; pass --force to overwrite it")
     if is_there and not (force or resume):

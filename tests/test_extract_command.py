@@ -1,9 +1,11 @@
 """`chinchilla extract` with the embedded model: output, summary, warnings, errors, exit codes."""
 
+import csv
 import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,8 @@ from click.testing import CliRunner
 
 from chinchilla import Document, extract
 from chinchilla.cli import cli
-from chinchilla.data import check_offsets, iter_mentions
+from chinchilla.data import Entity, Event, Issue, Mention, Relation, check_offsets, iter_mentions
+from chinchilla.report.facts import facts_csv
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -63,6 +66,59 @@ def test_table_shows_mentions_with_their_places(tmp_path):
     assert run(EXAMPLES / "news.txt", "--format", "table", "-o", path).exit_code == 0
     assert re.search(r"entity +mention +place", path.read_text(encoding="utf-8"))
     assert re.search(r"\d+:\d+$", path.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_csv_has_a_row_for_each_entity_object_argument_and_issue(tmp_path):
+    path = tmp_path / "out.csv"
+    examples = [EXAMPLES / "news.txt", EXAMPLES / "record.txt"]
+    assert run(*examples, "--format", "csv", "-o", path).exit_code == 0
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    documents = [json.loads(line) for line in run(*examples).stdout.splitlines()]
+    texts = {d["id"]: d["text"] for d in documents}
+    for row in rows:
+        for name in ("", "argument_"):
+            if row[f"{name}start"]:
+                start, end = int(row[f"{name}start"]), int(row[f"{name}end"])
+                mention = row["argument" if name else "mention"]
+                assert texts[row["document"]][start:end] == mention
+    counts = Counter((row["document"], row["kind"]) for row in rows)
+    for document in documents:
+        relations, events = document.get("relations", []), document.get("events", [])
+        assert counts[document["id"], "entity"] == len(document["entities"])
+        assert counts[document["id"], "issue"] == len(document.get("issues", []))
+        assert counts[document["id"], "relation"] == sum(
+            1 + len(r.get("qualifiers", {})) for r in relations
+        )
+        assert counts[document["id"], "event"] == sum(
+            max(1, len(e.get("arguments", []))) for e in events
+        )
+
+
+def test_facts_without_place_score_or_argument_are_rows_too():
+    document = Document(
+        "d",
+        "甲会见乙",
+        relations=(
+            Relation(
+                "主演",
+                Entity(None, "甲", 0, 1),
+                Entity(None, "丙", None, None),
+                {"剧": Entity(None, "乙", 3, 4)},
+            ),
+        ),
+        events=(Event("会见", None, score=0.5), Event("会见", Mention("会见", 1, 3))),
+        issues=(Issue("ungrounded", "'丙' is not in the text", "relations[0].object"),),
+    )
+    assert facts_csv(document).splitlines() == [
+        "d,relation,0,主演,甲,0,1,,object,丙,,,",
+        "d,relation,0,主演,甲,0,1,,剧,乙,3,4,",
+        "d,event,0,会见,,,,0.5,,,,,",
+        "d,event,1,会见,会见,1,3,,,,,,",
+        "d,issue,0,ungrounded,'丙' is not in the text,,,,relations[0].object,,,,",
+    ]
+    header = facts_csv(document, header=True).splitlines()[0]
+    assert header.count(",") == 12
 
 
 def test_python_and_command_agree():

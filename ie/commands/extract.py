@@ -29,10 +29,10 @@ _LARGER = "name a larger model with --model, such as --model Qwen/Qwen2.5-7B-Ins
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["jsonl", "table"]),
+    type=click.Choice(["jsonl", "table", "csv"]),
     default="jsonl",
     show_default=True,
-    help="Form of the results.",
+    help="Form of the results; csv is a row for each entity, object, argument and issue.",
 )
 @click.option("-o", "--output", default="-", help="File to write; - is standard output.")
 @click.option("--lines", is_flag=True, help="Take each line of a text file as a document.")
@@ -133,7 +133,7 @@ def command(
         _progress(quiet) as advance,
     ):
         for document in _counted(extractor.stream(after(texts, done)), counts):
-            file.write(_rendered(document, form, file))
+            file.write(_rendered(document, form, file, is_first=counts["documents"] == 1))
             advance()
     if not quiet:
         if resume:
@@ -213,11 +213,15 @@ def _counted(documents: Iterable[Document], counts: Counter[str]) -> Iterator[Do
         yield document
 
 
-def _rendered(document: Document, form: str, file: IO[bytes]) -> bytes:
+def _rendered(document: Document, form: str, file: IO[bytes], *, is_first: bool) -> bytes:
     if form == "jsonl":
         return (dumps(document) + "\n").encode()
-    from ..report.facts import facts_table
+    from ..report.facts import facts_csv, facts_table
 
+    if form == "csv":
+        # Spreadsheets take a file without the mark for an older encoding.
+        mark = "\ufeff" if is_first and file is not sys.stdout.buffer else ""
+        return (mark + facts_csv(document, header=is_first)).encode()
     return facts_table(document, color=file is sys.stdout.buffer and sys.stdout.isatty()).encode()
 
 

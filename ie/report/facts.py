@@ -1,9 +1,17 @@
-"""The facts of a document as tables for a person: what, where, and what is wrong."""
+"""The facts of a document as tables: what, where, and what is wrong; for a person, or as CSV."""
 
+import csv
 import io
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..data import Document, Located
+
+# Of the rows that `facts_csv` writes.
+COLUMNS = (
+    *("document", "kind", "number", "type", "mention", "start", "end", "score"),
+    *("role", "argument", "argument_start", "argument_end", "argument_score"),
+)
 
 
 def facts_table(document: Document, *, color: bool = False) -> str:
@@ -29,6 +37,49 @@ def facts_table(document: Document, *, color: bool = False) -> str:
     if not (document.entities or document.relations or document.events):
         console.print("nothing found")
     return "\n".join(line.rstrip() for line in buffer.getvalue().split("\n")) + "\n"
+
+
+def facts_csv(document: Document, *, header: bool = False) -> str:
+    """Return the facts of a document as rows of CSV with these `COLUMNS`, below a header if wanted.
+
+    An entity and an issue have a row each; a relation has one for its object and each qualifier, with
+    its subject as the mention; an event one for each argument, or one without, with its trigger as the
+    mention. `number` tells the facts of a kind in a document apart; of an issue the type is its kind,
+    the mention what it says and the role what it is about. Offsets are end-exclusive, in code points.
+    """
+    buffer = io.StringIO()
+    # Line ends as in the other forms, not those of CSV's own dialect.
+    writer = csv.writer(buffer, lineterminator="\n")
+    if header:
+        writer.writerow(COLUMNS)
+    for row in _rows(document):
+        rest = len(COLUMNS) - 1 - len(row)
+        writer.writerow([document.id, *row, *[None] * rest])
+    return buffer.getvalue()
+
+
+def _rows(document: Document) -> Iterator[Sequence[Any]]:
+    for number, entity in enumerate(document.entities):
+        yield "entity", number, entity.type, *_cells(entity)
+    for number, relation in enumerate(document.relations):
+        said = [("object", relation.object), *relation.qualifiers.items()]
+        subject = [*_cells(relation.subject)[:3], relation.score]
+        for role, mention in said:
+            yield "relation", number, relation.type, *subject, role, *_cells(mention)
+    for number, event in enumerate(document.events):
+        trigger = [*_cells(event.trigger)[:3], event.score]
+        for argument in event.arguments:
+            yield "event", number, event.type, *trigger, argument.role, *_cells(argument)
+        if not event.arguments:
+            yield "event", number, event.type, *trigger
+    for number, issue in enumerate(document.issues):
+        yield "issue", number, issue.kind, issue.detail, None, None, None, issue.where
+
+
+def _cells(mention: Located | None) -> tuple[Any, ...]:
+    if mention is None:
+        return (None,) * 4
+    return mention.text, mention.start, mention.end, mention.score
 
 
 def _tables(document: Document) -> list[Any]:
