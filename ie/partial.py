@@ -17,7 +17,7 @@ from .jsonl import write_bytes
 class Done(NamedTuple):
     """How many documents an earlier run wrote, and the id of the last of them."""
 
-    count: int = 0
+    documents: int = 0
     last: str = ""
 
 
@@ -112,11 +112,11 @@ def after(documents: Iterable[Document], done: Done) -> Iterator[Document]:
         InputError: there are fewer, or the last of those done is another.
     """
     left, count, last = iter(documents), 0, ""
-    for document in islice(left, done.count):
+    for document in islice(left, done.documents):
         count, last = count + 1, document.id
     if (count, last) != done:
         raise InputError(
-            f"the run to go on from wrote {done.count:,} documents, to {done.last!r}; document "
+            f"the run to go on from wrote {done.documents:,} documents, to {done.last!r}; document "
             f"{count:,} of the inputs is {last!r}: name the same inputs, or begin anew with --force"
         )
     yield from left

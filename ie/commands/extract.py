@@ -137,7 +137,7 @@ def command(
             advance()
     if not quiet:
         if resume:
-            click.echo(f"note: {done.count:,} documents were there, of a run before", err=True)
+            click.echo(f"note: {done.documents:,} documents were there, of a run before", err=True)
         _print_summary(counts, time.perf_counter() - begin)
     if verbose and not quiet:
         click.echo(f"model loaded in {loaded - begin:.2f} s", err=True)
