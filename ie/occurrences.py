@@ -3,10 +3,10 @@
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from functools import cache
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from .segmenter import segmenter
 from .text import Folded, fold
 
 # A mention of fewer characters is never matched nearly: 张三 is not 张四.
@@ -106,7 +106,7 @@ class Occurrences:
     def broken_ends(self, start: int, end: int) -> int:
         """Return how many ends of a range (0 to 2) are no word boundary, as jieba sees words."""
         if self._boundaries is None:
-            words = _segmenter().cut(self.text) if len(self.text) <= _LONGEST_CUT else ()
+            words = segmenter().cut(self.text) if len(self.text) <= _LONGEST_CUT else ()
             self._boundaries = frozenset(accumulate((len(word) for word in words), initial=0))
         if len(self._boundaries) < 2:
             return 0
@@ -197,16 +197,3 @@ def nearest(starts: Sequence[int], anchor: int) -> int:
     if at == len(starts) or anchor - starts[at - 1] <= starts[at] - anchor:
         return at - 1
     return at
-
-
-@cache
-def _segmenter() -> Any:
-    """Return jieba's word segmenter with its own dictionary.
-
-    One for the kit alone: words that a user adds to jieba's must not change where a mention is
-    placed.
-    """
-    import jieba
-
-    jieba.setLogLevel(60)
-    return jieba.Tokenizer()
