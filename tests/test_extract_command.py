@@ -1,6 +1,7 @@
 """`chinchilla extract` with the embedded model: output, summary, warnings, errors, exit codes."""
 
 import csv
+import html
 import json
 import re
 import subprocess
@@ -15,6 +16,7 @@ from chinchilla import Document, extract
 from chinchilla.cli import cli
 from chinchilla.data import Entity, Event, Issue, Mention, Relation, check_offsets, iter_mentions
 from chinchilla.report.facts import facts_csv
+from chinchilla.report.facts_page import PAGE_END, page_article, page_head
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -119,6 +121,30 @@ def test_facts_without_place_score_or_argument_are_rows_too():
     ]
     header = facts_csv(document, header=True).splitlines()[0]
     assert header.count(",") == 12
+
+
+def test_html_marks_the_facts_in_texts_that_it_escapes(tmp_path):
+    text = '<script>alert("1")</script>𠮷田在北京大学'
+    at = text.index("北京大学")
+    found = Document(
+        "<i>d</i>",
+        text,
+        entities=(Entity("机构", "北京大学", at, at + 4), Entity("地名", "北京", at, at + 2)),
+        issues=(Issue("ungrounded", "'<b>' is not in the text"),),
+    )
+    page = page_head("<title>") + page_article(found) + PAGE_END
+    assert "<script" not in page
+    assert "<i>" not in page
+    paragraph = re.search(r"<p>(.*)</p>", page).group(1)
+    assert html.unescape(re.sub(r"<b>.*?</b>|<.*?>", "", paragraph)) == text
+    marks = re.findall(r'<mark class="m( deep)?" title="(.*?)">(.*?)</mark>', paragraph)
+    assert marks == [(" deep", "机构, 地名", "北京"), ("", "机构", "大学")]
+    assert "<td>&#x27;&lt;b&gt;&#x27; is not in the text</td>" in page
+    path = tmp_path / "out.html"
+    assert run(*EXAMPLES.glob("*.txt"), "--format", "html", "-o", path).exit_code == 0
+    page = path.read_text(encoding="utf-8")
+    assert page.count("<article>") == len(list(EXAMPLES.glob("*.txt")))
+    assert page.count("<html") == page.count("</html>") == 1
 
 
 def test_python_and_command_agree():

@@ -29,7 +29,7 @@ _LARGER = "name a larger model with --model, such as --model Qwen/Qwen2.5-7B-Ins
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["jsonl", "table", "csv"]),
+    type=click.Choice(["jsonl", "table", "csv", "html"]),
     default="jsonl",
     show_default=True,
     help="Form of the results; csv is a row for each entity, object, argument and issue.",
@@ -135,6 +135,8 @@ def command(
         for document in _counted(extractor.stream(after(texts, done)), counts):
             file.write(_rendered(document, form, file, is_first=counts["documents"] == 1))
             advance()
+        if form == "html" and counts["documents"]:
+            file.write(_page_end())
     if not quiet:
         if resume:
             click.echo(f"note: {done.documents:,} documents were there, of a run before", err=True)
@@ -216,6 +218,12 @@ def _counted(documents: Iterable[Document], counts: Counter[str]) -> Iterator[Do
 def _rendered(document: Document, form: str, file: IO[bytes], *, is_first: bool) -> bytes:
     if form == "jsonl":
         return (dumps(document) + "\n").encode()
+    if form == "html":
+        from ..report.facts_page import page_article, page_head
+
+        return (
+            (page_head("chinchilla extract") if is_first else "") + page_article(document)
+        ).encode()
     from ..report.facts import facts_csv, facts_table
 
     if form == "csv":
@@ -223,6 +231,12 @@ def _rendered(document: Document, form: str, file: IO[bytes], *, is_first: bool)
         mark = "\ufeff" if is_first and file is not sys.stdout.buffer else ""
         return (mark + facts_csv(document, header=is_first)).encode()
     return facts_table(document, color=file is sys.stdout.buffer and sys.stdout.isatty()).encode()
+
+
+def _page_end() -> bytes:
+    from ..report.facts_page import PAGE_END
+
+    return PAGE_END.encode()
 
 
 def _progress(quiet: bool) -> Any:

@@ -32,8 +32,8 @@ def facts_table(document: Document, *, color: bool = False) -> str:
         emoji=False,
     )
     console.print(document.id)
-    for table in _tables(document):
-        console.print(table)
+    for header, rows in facts_tables(document):
+        console.print(_table(header, rows))
     if not (document.entities or document.relations or document.events):
         console.print("nothing found")
     return "\n".join(line.rstrip() for line in buffer.getvalue().split("\n")) + "\n"
@@ -82,36 +82,40 @@ def _cells(mention: Located | None) -> tuple[Any, ...]:
     return mention.text, mention.start, mention.end, mention.score
 
 
-def _tables(document: Document) -> list[Any]:
-    tables = []
-    if document.entities:
-        rows = [(e.type or "", e.text, _place(e)) for e in document.entities]
-        tables.append(_table(("entity", "mention", "place"), rows))
-    if document.relations:
-        facts = []
-        for relation in document.relations:
-            qualifiers = "；".join(f"{k}: {_said(v)}" for k, v in relation.qualifiers.items())
-            facts.append(
-                (_said(relation.subject), relation.type, _said(relation.object), qualifiers)
-            )
-        header = ["subject", "relation", "object", "qualifiers"]
-        if not any(fact[3] for fact in facts):
-            header, facts = header[:3], [fact[:3] for fact in facts]  # type: ignore[misc]
-        tables.append(_table(header, facts))
-    if document.events:
-        events = [
-            (
-                event.type,
-                _said(event.trigger) if event.trigger else "",
-                "；".join(f"{a.role}: {_said(a)}" for a in event.arguments),
-            )
-            for event in document.events
-        ]
-        tables.append(_table(("event", "trigger", "arguments"), events))
-    if document.issues:
-        issues = [(issue.kind, issue.where, issue.detail) for issue in document.issues]
-        tables.append(_table(("issue", "where", "detail"), issues))
-    return tables
+def facts_tables(document: Document) -> list[tuple[Sequence[str], list[Sequence[str]]]]:
+    """Return the header and the rows of a table of entities, of relations, of events, of issues.
+
+    Those that would be empty are left out. Places are as `facts_table` says.
+    """
+    entities = [(e.type or "", e.text, _place(e)) for e in document.entities]
+    relations = [
+        (
+            *(_said(relation.subject), relation.type, _said(relation.object)),
+            "；".join(f"{k}: {_said(v)}" for k, v in relation.qualifiers.items()),
+        )
+        for relation in document.relations
+    ]
+    # Few corpora have qualifiers.
+    width = 4 if any(row[3] for row in relations) else 3
+    events = [
+        (
+            event.type,
+            _said(event.trigger) if event.trigger else "",
+            "；".join(f"{a.role}: {_said(a)}" for a in event.arguments),
+        )
+        for event in document.events
+    ]
+    issues = [(issue.kind, issue.where, issue.detail) for issue in document.issues]
+    tables: list[tuple[Sequence[str], list[Sequence[str]]]] = [
+        (("entity", "mention", "place"), list(entities)),
+        (
+            ("subject", "relation", "object", "qualifiers")[:width],
+            [row[:width] for row in relations],
+        ),
+        (("event", "trigger", "arguments"), list(events)),
+        (("issue", "where", "detail"), list(issues)),
+    ]
+    return [(header, rows) for header, rows in tables if rows]
 
 
 def _said(mention: Located) -> str:

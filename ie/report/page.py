@@ -56,14 +56,19 @@ def choose_mistakes(mistakes: Sequence[Mistake], most: int) -> list[Mistake]:
 
 
 def _table(table: Table) -> str:
-    head = "".join(f"<th>{escape(name)}</th>" for name in table.header)
-    rows = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in table.rows
-    )
     return (
         f"<details open><summary>{escape(table.title)}</summary>"
-        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></details>\n"
+        f"{table_html(table.header, table.rows)}</details>\n"
     )
+
+
+def table_html(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table as HTML."""
+    head = "".join(f"<th>{escape(name)}</th>" for name in header)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _options(names: Iterable[str]) -> str:
@@ -141,7 +146,7 @@ def _mistake(mistake: Mistake, text: str) -> str:
 
 def _side(name: str, side: Marked | None, text: str, ranges: Sequence[tuple[int, int]]) -> str:
     mentions = side.mentions if side else ()
-    pieces = "".join(_segment(segment) for segment in cut_segments(text, mentions, ranges))
+    pieces = "".join(segment_html(segment) for segment in cut_segments(text, mentions, ranges))
     lost = "".join(
         f"<li>{escape(label)}: {escape(string)}</li>" for label, string in lost_mentions(mentions)
     )
@@ -150,7 +155,8 @@ def _side(name: str, side: Marked | None, text: str, ranges: Sequence[tuple[int,
     return f'<div class="{name}"><h4>{name}: {label}</h4><p>{pieces}</p>{missing}</div>'
 
 
-def _segment(segment: Segment) -> str:
+def segment_html(segment: Segment) -> str:
+    """Return a piece of text as HTML, marked with the labels of what covers it."""
     if not segment.text:
         return '<span class="gap">…</span>'
     text = escape(segment.text)
