@@ -27,13 +27,14 @@ class _Line(msgspec.Struct):
 
 @contextmanager
 def write_partial(
-    path: str | Path, *, force: bool = False, resume: bool = False
+    path: str | Path, *, force: bool = False, resume: bool = False, stays: bool = True
 ) -> Iterator[tuple[IO[bytes], Done]]:
     """Open for writing lines to `PATH.partial`, which takes the name PATH at the end.
 
     Whatever ends the run before, the lines written stay there, and a run with `resume` goes on from
-    them: a last line that was cut off is dropped. Without a line nothing stays. A `.gz` file is
-    compressed at the end; standard output, pipes and devices are written to as they are.
+    them: a last line that was cut off is dropped. Without a line nothing stays, nor without `stays`,
+    for what could not be gone on from. A `.gz` file is compressed at the end; standard output, pipes
+    and devices are written to as they are.
 
     Yields:
         The file, and what of an earlier run it holds.
@@ -49,7 +50,7 @@ def write_partial(
         with write_bytes(path) as stream:
             yield stream, Done()
         return
-    is_there = partial.is_file() and partial.stat().st_size > 0
+    is_there = stays and partial.is_file() and partial.stat().st_size > 0
     if target.exists() and not (force or (resume and is_there)):
         raise InputError(f"{path}: exists; pass --force to overwrite it")
     if is_there and not (force or resume):
@@ -57,7 +58,7 @@ def write_partial(
             f"{partial}: left by a run that did not end; pass --resume to go on from it, or --force "
             "to begin anew"
         )
-    with _opened(partial, "r+b" if resume and is_there else "w+b") as file:
+    with _opened(partial, "r+b" if resume and is_there else "w+b", stays) as file:
         yield file, _done(file, partial)
     if target.suffix.lower() == ".gz":
         with partial.open("rb") as plain, write_bytes(path) as packed:
@@ -68,7 +69,7 @@ def write_partial(
 
 
 @contextmanager
-def _opened(partial: Path, mode: str) -> Iterator[IO[bytes]]:
+def _opened(partial: Path, mode: str, stays: bool) -> Iterator[IO[bytes]]:
     try:
         file = partial.open(mode)
     except FileNotFoundError:
@@ -81,7 +82,7 @@ def _opened(partial: Path, mode: str) -> Iterator[IO[bytes]]:
         with file:
             yield file
     except BaseException:
-        if not partial.stat().st_size:
+        if not (stays and partial.stat().st_size):
             partial.unlink()
         raise
 

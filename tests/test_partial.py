@@ -56,9 +56,11 @@ def test_what_was_left_is_not_overwritten_unasked(tmp_path):
         run(path, resume=True)
 
 
-def test_without_a_line_nothing_is_left(tmp_path):
+def test_without_a_line_or_where_no_run_could_go_on_nothing_is_left(tmp_path):
     with pytest.raises(InputError, match="rows"):
         run(tmp_path / "out.jsonl", fail_after=0)
+    with pytest.raises(InputError, match="rows"):
+        run(tmp_path / "out.csv", fail_after=2, stays=False)
     assert list(tmp_path.iterdir()) == []
 
 

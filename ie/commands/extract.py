@@ -129,7 +129,7 @@ def command(
     texts = read_texts(files, reading, partial(_tell_failed, counts) if keep_going else None)
     with (
         _telling_what_stays(output),
-        write_partial(output, force=force, resume=resume) as (file, done),
+        write_partial(output, force=force, resume=resume, stays=form == "jsonl") as (file, done),
         _progress(quiet) as advance,
     ):
         for document in _counted(extractor.stream(after(texts, done)), counts):
