@@ -20,7 +20,7 @@ class BuildOptions:
 
     Which records are kept: `max_tokens` limits prompt and answer together; the text of longer
     ones is cut into windows, never an answer. At most the share `empty_rate` of the records of a
-    source and task may have an empty answer (None: as they come).
+    source and task may have an empty answer (None: as they come); those above it wait for others.
     """
 
     style: PromptStyle = field(default_factory=PromptStyle)

@@ -6,7 +6,7 @@ A record is `{"instruction", "input", "output", "id", "task", "source", "schema"
 """
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeVar
@@ -116,25 +116,38 @@ def kind_of(record: Any) -> Kind:
     return record.source, record.task, answer in _EMPTY_ANSWERS
 
 
+# Empty answers of a source and task that wait for others; bounds memory.
+_MOST_WAITING = 20_000
 _EMPTY_ANSWERS = frozenset(serialise((), form, (task,)) for form in FORMATS for task in TASKS)
 
 
 def limit_empty(
     items: Iterable[_T], kind: Callable[[_T], Kind], rate: float, counts: Counter[str]
 ) -> Iterator[_T]:
-    """Keep the share of empty answers of each source and task at or below the rate."""
+    """Keep the share of empty answers of each source and task at or below the rate.
+
+    An empty answer above it waits until enough others have come; so many may wait that a corpus that
+    begins with them keeps as many as one that ends with them.
+    """
     kept: Counter[tuple[str, str]] = Counter()
     empty: Counter[tuple[str, str]] = Counter()
+    waiting: dict[tuple[str, str], deque[_T]] = defaultdict(deque)
     for item in items:
         source, task, is_empty = kind(item)
         key = (source, task)
-        if is_empty:
-            if empty[key] + 1 > rate * (kept[key] + 1):
-                counts[TOO_MANY_EMPTY] += 1
-                continue
+        if not is_empty:
+            kept[key] += 1
+            yield item
+        elif len(waiting[key]) < _MOST_WAITING:
+            waiting[key].append(item)
+        else:
+            counts[TOO_MANY_EMPTY] += 1
+        while waiting[key] and empty[key] + 1 <= rate * (kept[key] + 1):
             empty[key] += 1
-        kept[key] += 1
-        yield item
+            kept[key] += 1
+            yield waiting[key].popleft()
+    if left := sum(map(len, waiting.values())):
+        counts[TOO_MANY_EMPTY] += left
 
 
 class _Draft(NamedTuple):

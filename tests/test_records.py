@@ -237,6 +237,14 @@ def test_the_rate_of_empty_answers_is_kept_per_source_and_task():
     assert counts == {"above the rate of empty answers": 11 + 16}
 
 
+def test_the_rate_of_empty_answers_does_not_hang_on_where_they_stand():
+    full, bare = WRITERS[:1] * 8, PLAIN[:1] * 8
+    for documents in ([*full, *bare], [*bare, *full]):
+        records = build(documents, tasks=("ner",), empty_rate=0.2)
+        kinds = Counter(map(kind_of, records))
+        assert (kinds["toy", "ner", False], kinds["toy", "ner", True]) == (8, 2)
+
+
 def test_chance_depends_on_the_seed_and_the_document_alone():
     choices = {"subset": 0.5, "shuffle": 0.5, "hard_negatives": 1, "tasks": ("ner",)}
     alone = build(WRITERS[2:3], **choices)

@@ -333,6 +333,30 @@ def test_resuming_with_other_settings_or_data_is_refused(place, tmp_path):
         train(changed, resume=True)
 
 
+def test_a_finished_run_that_is_resumed_stays_as_it_is(place, tmp_path):
+    config = configuration(place, tmp_path, training={"max_steps": 3, "scheduler": "constant"})
+    before = weights_of(train(config).folder)
+    lines = []
+    result = train(config, resume=True, report=lines.append)
+    assert result.steps == 3
+    assert any("finished before" in line for line in lines)
+    after = weights_of(result.folder)
+    assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
+    # Killed after its last step: the steps since the checkpoint before are done again, no more.
+    (result.folder / "README.md").unlink()
+    again = train(config, resume=True)
+    assert again.steps == 3
+    after = weights_of(again.folder)
+    assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
+
+
+def test_a_start_that_fails_before_its_first_step_leaves_no_run(place, tmp_path):
+    bad = configuration(place, tmp_path, adapter={"targets": ["no_such_layer"]})
+    with pytest.raises(ConfigError):
+        train(bad)
+    assert train(configuration(place, tmp_path), resume=True).steps > 0
+
+
 def test_the_run_folder_says_what_was_done(place, tmp_path):
     config = configuration(
         place,

@@ -6,6 +6,8 @@ from typing import Any
 from .config import TrainConfig
 from .reading import config_to_yaml
 
+CARD_FILE = "README.md"
+
 
 def write_card(
     config: TrainConfig, manifest: dict[str, Any], figures: dict[str, Any], folder: Path
@@ -37,7 +39,7 @@ def write_card(
     lines += ["", "## Figures", ""]
     lines += [f"- {name}: {_shown(value)}" for name, value in figures.items()]
     lines += ["", "## Configuration", "", "```yaml", config_to_yaml(config).rstrip(), "```", ""]
-    (folder / "README.md").write_text("\n".join(lines), encoding="utf-8")
+    (folder / CARD_FILE).write_text("\n".join(lines), encoding="utf-8")
 
 
 def write_plot(metrics: list[dict[str, Any]], path: Path) -> bool:

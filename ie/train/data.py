@@ -70,8 +70,10 @@ def read_data(config: TrainConfig, tokenizer: Tokenizer, *, seq2seq: bool, packe
     sources: Counter[str] = Counter()
     examples = encode_records(_counted(train, labels, sources), encoding)
     if not len(examples):
+        left = ", ".join(f"{count:,} {what}" for what, count in examples.counts.items() if count)
         raise InputError(
-            f"{', '.join(options.train)}: no record to train on; {dict(examples.counts)}"
+            f"{', '.join(options.train)}: no record to train on ({left or 'no records'}); if they are "
+            f"too long, raise data.max_length from {options.max_length:,}"
         )
     dev = None
     if dev_records:

@@ -11,7 +11,7 @@ import yaml
 from ..errors import ConfigError, ModelError
 from ..models import BaseModel, has_bfloat16, load_base, load_config, quiet_libraries
 from ..tokens import load_tokenizer
-from .card import write_card, write_plot
+from .card import CARD_FILE, write_card, write_plot
 from .checks import check_model
 from .config import PROMPT_METHODS, TrainConfig
 from .data import RunData, read_data
@@ -79,6 +79,14 @@ def train(
         manifest = write_manifest(config, counted, resume=resume)
     say(_data_line(data))
     total = total_steps(config, len(data.train), int(os.environ.get("WORLD_SIZE", "1")))
+    # The card is what a run writes last but for a picture; a step more would be another model.
+    card = Path(config.output) / MODEL / CARD_FILE
+    if resume and card.is_file():
+        say("finished before; --force starts over")
+        newest = last_checkpoint(Path(config.output))
+        return TrainResult(card.parent, int(newest.rpartition("-")[2]) if newest else total, {})
+    if main:
+        card.unlink(missing_ok=True)
     # Before the weights: FSDP and DeepSpeed change how they are loaded. From here on every
     # process has waited for the first one.
     arguments = _arguments(config, total, has_dev=data.dev is not None)
@@ -91,7 +99,8 @@ def train(
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     say(_model_line(model, total))
     trainer = _trainer(config, model, tokenizer, data, arguments, say)
-    checkpoint = last_checkpoint(Path(config.output)) if resume else None
+    # From a last step on, another would follow before anybody looked whether all are done.
+    checkpoint = last_checkpoint(Path(config.output), before=total) if resume else None
     if checkpoint:
         say(f"resuming from {checkpoint}")
     trainer.train(resume_from_checkpoint=checkpoint)
