@@ -7,6 +7,7 @@ from click.testing import CliRunner
 from scoring_samples import bare, document, entities, event, mention
 
 from chinchilla.commands.evaluate import command
+from chinchilla.data import Document
 from chinchilla.errors import InputError
 from chinchilla.jsonl import read_documents, write_documents
 
@@ -186,13 +187,65 @@ def test_a_model_sees_the_texts_and_not_the_gold(files, monkeypatch, tmp_path):
     module.Extractor = Extractor
     monkeypatch.setitem(sys.modules, "chinchilla.pipeline", module)
     out = tmp_path / "out.json"
-    (gold,) = files(gold=GOLD)
+    related = document(
+        "d3", entities=[mention("鲁迅", 0, type="人名")], relations=[bare("作者", "呐喊", "鲁迅")]
+    )
+    (gold,) = files(gold=[*GOLD, related])
     options = ("--model", "some/model", "--schema", "msra", "--tasks", "ner")
     monkeypatch.setattr("chinchilla.schema.read_schema", lambda name: None)
     run(gold, *options, "--json", out, "--quiet")
     assert asked == {"model": "some/model", "schema": "msra", "tasks": ["ner"]}
     score = json.loads(out.read_text(encoding="utf-8"))["predictions"][0]["scorers"]["strict"]
-    assert (score["all"]["gold"], score["all"]["correct"]) == (3, 1)
+    # The relation was not asked for, so it is not missing.
+    assert (score["all"]["gold"], score["all"]["correct"]) == (4, 1)
+    assert list(score["sections"]) == ["entities"]
+
+
+def mixed(name, relations=()):
+    """A document with an entity, an event and the relations given."""
+    return document(
+        entities=[mention(name, 0, type="人名")],
+        relations=list(relations),
+        events=[event("出版", ("写", 2), ("作者", "鲁迅", 0))],
+    )
+
+
+@pytest.mark.parametrize(
+    ("tasks", "counts", "mistakes"),
+    [
+        # Gold: an entity, a relation, a trigger and an argument; the relation was not found.
+        ([], (4, 4, 3), {"entities": {"spurious": 1}, "relations": {"missing": 1}}),
+        (["--tasks", "re"], (1, 0, 0), {"relations": {"missing": 1}}),
+        (["--tasks", "ner, ee"], (3, 4, 3), {"entities": {"spurious": 1}}),
+        (["--tasks", "ee"], (2, 2, 2), {}),
+    ],
+)
+def test_only_the_tasks_named_are_scored(files, tmp_path, tasks, counts, mistakes):
+    out, page = tmp_path / "out.json", tmp_path / "page.html"
+    gold = mixed("鲁迅", [bare("作者", "呐喊", "鲁迅")])
+    extra = mention("呐喊", 5, type="作品")
+    found = mixed("鲁迅").to_dict()
+    found["entities"].append(extra)
+    paths = files(gold=[gold], found=[Document.from_dict(found)])
+    run(*paths, *tasks, "--samples", 0, "--json", out, "--html", page, "--quiet")
+    report = json.loads(out.read_text(encoding="utf-8"))["predictions"][0]
+    score = report["scorers"]["strict"]["all"]
+    assert (score["gold"], score["predicted"], score["correct"]) == counts
+    assert report["mistakes"] == mistakes
+    assert ("spurious" in page.read_text(encoding="utf-8")) == ("entities" in mistakes)
+
+
+def test_scorers_of_tasks_not_named_do_not_apply(files):
+    gold = [mixed("鲁迅", [bare("作者", "呐喊", "鲁迅")])]
+    shown = run(*files(gold=gold, found=gold), "--scorer", "all", "--tasks", "ner").stdout
+    assert "cluener" in shown
+    assert "duie" not in shown
+
+
+def test_unknown_tasks_are_wrong_usage(files):
+    done = run(*files(gold=GOLD, found=FOUND), "--tasks", "ner,nre")
+    assert done.exit_code == 2
+    assert "'nre' is none of ner, re, ee" in done.stderr
 
 
 def test_documents_read_back_score_as_those_in_memory(files):

@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 from fakes import scripted_engine
-from scoring_samples import entities
+from scoring_samples import bare, entities
 
+from chinchilla.data import Document
 from chinchilla.errors import ConfigError, ModelError
 from chinchilla.jsonl import read_documents, write_documents
 from chinchilla.prompt import PromptStyle
@@ -192,6 +193,45 @@ def test_a_scorer_that_does_not_apply_gives_no_figure(make):
 def test_macro_scorers_show_macro_f1(make):
     (cell,) = run_grid(make(), "work", GridOptions("cluener", 20), open_model=Models())
     assert (cell.figures["cluener"].name, cell.figures["cluener"].value) == ("macro_f1", 1)
+
+
+def related():
+    """Write gold whose first document has a relation too, which nobody finds."""
+    gold = GOLD[0].to_dict() | {"relations": [bare("同事", "张伟", "李娜")]}
+    write_documents("gold.jsonl", [Document.from_dict(gold), GOLD[1]])
+
+
+@pytest.mark.parametrize(("tasks", "recall"), [([], 2 / 3), (["ner"], 1)])
+def test_gold_of_tasks_not_asked_for_does_not_count(make, tasks, recall):
+    small = {"gold": "gold.jsonl", "schema": "schema.yaml", "tasks": tasks}
+    grid = make(corpora={"small": small})
+    related()
+    (cell,) = run_grid(grid, "work", OPTIONS, open_model=Models())
+    assert cell.figures["strict"].recall == pytest.approx(recall)
+    (cell,) = run_grid(grid, "work", GridOptions("duie", 20), open_model=Models())
+    assert (cell.figures["duie"] is None) == bool(tasks)
+
+
+def test_figures_of_older_rules_are_made_anew_without_a_model(make):
+    grid, again = make(), Models()
+    run_grid(grid, "work", OPTIONS, open_model=Models())
+    path = Path("work/small/one/own.json")
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    stored["figures"]["strict"]["low"] = 0
+    del stored["figures"]["strict"]["revision"]
+    path.write_text(json.dumps(stored), encoding="utf-8")
+    (cell,) = run_grid(grid, "work", OPTIONS, open_model=again)
+    assert (cell.figures["strict"].low, again.opened) == (1, [])
+
+
+def test_gold_without_an_item_to_score_is_an_error(make):
+    grid = make()
+    # An event without trigger and arguments is an annotation, but nothing that strict counts.
+    empty = {"id": "d1", "text": "张伟来了", "events": [{"type": "来", "trigger": None}]}
+    write_documents("gold.jsonl", [Document.from_dict(empty)])
+    silent = Models(lambda prompt: '{"entities": []}')
+    (cell,) = run_grid(grid, "work", OPTIONS, open_model=silent)
+    assert cell.error == "InputError: gold.jsonl: no sample holds an item that strict scores"
 
 
 def test_only_the_cells_named_are_run(make):

@@ -1,7 +1,11 @@
+import math
+
+import numpy as np
 import pytest
-from scoring_samples import document, entities
+from scoring_samples import bare, document, entities
 
 from chinchilla.scoring import score_documents
+from chinchilla.scoring.arrays import figures_of
 from chinchilla.scoring.registry import SCORERS, tally_documents
 from chinchilla.scoring.uncertainty import bootstrap, compare, spread, to_dict
 
@@ -95,3 +99,61 @@ def test_iepile_intervals_are_rounded_as_its_scores_are():
     scorer = SCORERS["iepile"]
     found = bootstrap(tally_documents(pairs, scorer), scorer, samples=5)["all"]["f1"]
     assert found.value == score_documents(pairs, scorer).all.f1 == 0.2501
+
+
+def test_samples_without_an_item_are_left_out():
+    # Without relations a sample says nothing of them: 2 of 300 documents are enough for F1 1.
+    related = document(relations=[bare("作者", "呐喊", "鲁迅")])
+    rows = tally_documents([(d, d) for d in [related] * 2 + [document()] * 298], STRICT)
+    found = bootstrap(rows, STRICT)
+    for figure in ("precision", "recall", "f1", "macro_f1"):
+        interval = found["relations"][figure]
+        assert (interval.value, interval.low, interval.high) == (1, 1, 1)
+
+
+def test_each_ratio_is_undefined_where_it_divides_by_nothing():
+    # Rows are gold, predicted, correct, matched, of two types in each sample.
+    samples = [
+        [[0, 0, 0, 0], [0, 0, 0, 0]],
+        [[2, 0, 0, 0], [0, 0, 0, 0]],
+        [[0, 3, 0, 0], [0, 0, 0, 0]],
+        [[1, 1, 1, 1], [1, 0, 0, 0]],
+        [[1, 1, 1, 1], [0, 1, 0, 0]],
+    ]
+    found = figures_of(np.array(samples, dtype=float), None)
+    nan = math.nan
+    assert found["precision"] == pytest.approx([nan, nan, 0, 1, 0.5], nan_ok=True)
+    assert found["recall"] == pytest.approx([nan, 0, nan, 0.5, 1], nan_ok=True)
+    assert found["f1"] == pytest.approx([nan, 0, 0, 2 / 3, 2 / 3], nan_ok=True)
+    # The mean is over the types that gold holds: none, one, none, two, one.
+    assert found["macro_f1"] == pytest.approx([nan, 0, nan, 0.5, 1], nan_ok=True)
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_no_sample_has_gets_no_interval():
+    nothing = tally_documents([(document(), document())] * 3, STRICT)
+    assert bootstrap(nothing, STRICT, samples=10) == {"all": {}}
+    invented = tally_documents([(document(), entities(*RIGHT))] * 3, STRICT)
+    found = bootstrap(invented, STRICT, samples=10)
+    # There is no gold, so neither recall nor a type to take the mean over.
+    assert sorted(found["entities"]) == ["f1", "precision"]
+    assert to_dict(found["entities"]["f1"]) == {"value": 0, "low": 0, "high": 0}
+
+
+def test_comparisons_leave_out_samples_without_an_item():
+    # The one document that counts is wrong in the first output and right in the second.
+    rest = tally_documents([(document(), document())] * 299, STRICT)
+    found = compare(tallies(WRONG) + rest, tallies(RIGHT) + rest, STRICT, samples=1000)["entities"]
+    assert (found.first, found.second, found.difference) == (0, 1, 1)
+    assert (found.low, found.high) == (1, 1)
+    assert found.p_value == 1  # of the two ways to swap both give a difference as large
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_comparison_without_any_f1_has_no_interval():
+    silent = tally_documents([(document(), document())] * 3, STRICT)
+    invented = tally_documents([(document(), entities(*RIGHT))] * 3, STRICT)
+    found = compare(silent, invented, STRICT, samples=10)["entities"]
+    assert (found.first, found.second, found.p_value) == (0, 0, 1)
+    assert math.isnan(found.low)
+    assert math.isnan(found.high)

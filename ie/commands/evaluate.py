@@ -27,7 +27,7 @@ _COUNT = click.IntRange(min=0)
 )
 @click.option("--seed", type=_COUNT, default=0, show_default=True, help="Seed of resampling.")
 @click.option("--model", help="Extract with this model instead of reading a PRED file.")
-@click.option("--tasks", help="With --model: tasks to ask for, such as ner,re.")
+@click.option("--tasks", help="Tasks to score, and with --model to ask for, such as ner,re.")
 @click.option("--calibrate", type=click.Path(), help="Write a calibration fitted to the scores.")
 @click.option("--json", "json_path", type=click.Path(), help="Write every figure, unrounded.")
 @click.option("--html", "html_path", type=click.Path(), help="Write a page that shows each error.")
@@ -45,6 +45,7 @@ def command(**given: Any) -> None:
 
     if bool(given["predicted"]) == bool(given["model"]):
         raise click.UsageError("name files of predicted documents, or --model, and not both")
+    given["tasks"] = _tasks(given["tasks"])
     wanted = [given[name] for name in ("json_path", "html_path", "calibrate") if given[name]]
     check_writable(wanted, force=given["force"])
     options = _options(given)
@@ -63,6 +64,18 @@ def command(**given: Any) -> None:
         write_calibration(given["calibrate"], evaluations[0])
 
 
+def _tasks(tasks: str | None) -> list[str] | None:
+    from ..schema import TASKS
+
+    names = [name.strip() for name in tasks.split(",")] if tasks else None
+    for name in names or ():
+        if name not in TASKS:
+            raise click.BadParameter(
+                f"{name!r} is none of {', '.join(TASKS)}", param_hint="--tasks"
+            )
+    return names
+
+
 def _options(given: dict[str, Any]) -> "Options":
     from ..jsonl import read_documents
     from ..report.evaluation import Options, read_aliases
@@ -76,6 +89,7 @@ def _options(given: dict[str, Any]) -> "Options":
         read_aliases(given["aliases"]) if given["aliases"] else None,
         given["samples"],
         given["seed"],
+        given["tasks"] or (),
     )
 
 
@@ -86,8 +100,7 @@ def _sides(given: dict[str, Any]) -> Any:
 
     gold = list(read_documents(given["gold"]))
     if given["model"]:
-        tasks = given["tasks"].split(",") if given["tasks"] else None
-        predicted = predict_documents(gold, given["model"], given["schema"], tasks)
+        predicted = predict_documents(gold, given["model"], given["schema"], given["tasks"])
         yield gold, predicted, given["model"]
     for path in given["predicted"]:
         yield gold, read_documents(path), str(path)

@@ -30,10 +30,12 @@ from ..pipeline import Extractor
 from ..schema import read_schema
 from ..scoring.registry import find_scorers
 from ..scoring.uncertainty import SAMPLES
-from .evaluation import Options, evaluate
+from .evaluation import Options, evaluate, only_tasks
 from .fingerprint import hash_file, hash_model, hash_value, package_versions
 from .grid_config import Corpus, Grid, Model
 
+# Of the rules by which a figure is made: raised when they change, so that it is made anew.
+_REVISION = 1
 # Documents asked together, and so the most whose answers a stopped run loses.
 _TOGETHER = 256
 
@@ -64,6 +66,7 @@ class Figure(msgspec.Struct, frozen=True):
     recall: float
     samples: int
     seed: int
+    revision: int = 0
 
 
 class Cell(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -190,13 +193,20 @@ class _Run:
         known = cell.figures.get(name)
         if name in cell.figures and (
             known is None
-            or (known.samples, known.seed) == (self.options.samples, self.options.seed)
+            or (known.samples, known.seed, known.revision)
+            == (self.options.samples, self.options.seed, _REVISION)
         ):
             return cell
         corpus = self.grid.corpora[cell.corpus]
         schema = read_schema(corpus.schema)
-        wanted = Options([name], schema, samples=self.options.samples, seed=self.options.seed)
-        gold = list(_gold(corpus))
+        wanted = Options(
+            [name],
+            schema,
+            samples=self.options.samples,
+            seed=self.options.seed,
+            tasks=corpus.tasks,
+        )
+        gold = [only_tasks(document, corpus.tasks) for document in _gold(corpus)]
         if not find_scorers([name], gold)[0].applies(gold):
             return msgspec.structs.replace(cell, figures={**cell.figures, name: None})
         found = evaluate(
@@ -209,7 +219,9 @@ class _Run:
         key, section = ("f1", "all")
         if found.leader.lead == "macro":
             key, section = ("macro_f1", found.leader.fields[0])
-        interval = found.intervals[section][key]
+        interval = found.intervals.get(section, {}).get(key)
+        if interval is None:
+            raise InputError(f"{corpus.gold}: no sample holds an item that {name} scores")
         score = found.results[0].all
         figure = Figure(
             key,
@@ -220,6 +232,7 @@ class _Run:
             score.recall,
             self.options.samples,
             self.options.seed,
+            _REVISION,
         )
         return msgspec.structs.replace(
             cell, figures={**cell.figures, name: figure}, rates=found.rates.to_dict()

@@ -31,9 +31,9 @@ class TallyArray:
         """Return (names, 4) counts with each document counted `weights[document]` times."""
         weighted = self._values * weights[self._documents][:, None]
         size = len(self.names)
-        return np.stack(
-            [np.bincount(self._columns, weighted[:, k], minlength=size) for k in range(4)], axis=1
-        )
+        sums = [np.bincount(self._columns, weighted[:, k], minlength=size) for k in range(4)]
+        # Without a column numpy counts in integers.
+        return np.stack(sums, axis=1).astype(float)
 
 
 def matrix(tallies: Sequence[Tally], names: set[Name]) -> Floats:
@@ -58,16 +58,37 @@ def names_by_section(names: Sequence[Name]) -> dict[str, list[int]]:
 
 
 def figures_of(counts: Floats, decimals: int | None) -> dict[str, Floats]:
-    """Return micro ratios and macro F1 of (samples, types, 4) counts, one for each sample."""
-    precision, recall, f1 = ratios(counts.sum(axis=1), decimals)
+    """Return micro ratios and macro F1 of (samples, types, 4) counts, one for each sample.
+
+    NaN stands where a sample has nothing to tell: no prediction for precision, no gold item for
+    recall, neither for F1, and no type in gold for macro F1. The latter is a mean over the types
+    in the sample's own gold, as in `Macro`, so no type without an item is in it.
+    """
+    total = counts.sum(axis=1)
+    precision, recall, _ = ratios(total, decimals)
     by_type = ratios(counts, decimals)[2]
     in_gold = counts[:, :, 0] > 0
-    macro = np.where(in_gold, by_type, 0).sum(axis=1) / np.maximum(in_gold.sum(axis=1), 1)
-    return {"precision": precision, "recall": recall, "f1": f1, "macro_f1": macro}
+    types = in_gold.sum(axis=1)
+    macro = np.where(in_gold, by_type, 0).sum(axis=1) / np.maximum(types, 1)
+    return {
+        "precision": np.where(total[:, 1] > 0, precision, np.nan),
+        "recall": np.where(total[:, 0] > 0, recall, np.nan),
+        "f1": defined_f1(total, decimals),
+        "macro_f1": np.where(types > 0, macro, np.nan),
+    }
+
+
+def defined_f1(counts: Floats, decimals: int | None) -> Floats:
+    """Return F1 of (samples, 4) counts, NaN where neither gold nor predictions hold an item."""
+    is_empty = (counts[:, 0] == 0) & (counts[:, 1] == 0)
+    return np.where(is_empty, np.nan, ratios(counts, decimals)[2])
 
 
 def ratios(counts: Floats, decimals: int | None) -> tuple[Floats, Floats, Floats]:
-    """Return precision, recall and F1 of counts whose last axis is that of a tally's row."""
+    """Return precision, recall and F1 of counts whose last axis is that of a tally's row.
+
+    A ratio over nothing is 0.0, as in `Score`.
+    """
     gold, predicted, correct, matched = np.moveaxis(counts, -1, 0)
     precision = _divided(correct, predicted, decimals)
     recall = _divided(matched, gold, decimals)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Floats, TallyArray, figures_of, matrix, names_by_section, ratios
+from .arrays import Floats, TallyArray, defined_f1, figures_of, matrix, names_by_section, ratios
 from .counts import Result, Section, Tally
 from .registry import Scorer
 
@@ -33,7 +33,7 @@ class Comparison:
 
     `p_value` is that of the approximate randomisation test (two-sided): how often swapping the
     two outputs at random, document by document, gives a difference at least as large. `low` and
-    `high` bound the difference by the paired bootstrap.
+    `high` bound the difference by the paired bootstrap; both are NaN if no sample gives one.
     """
 
     first: float
@@ -61,7 +61,10 @@ def bootstrap(
 ) -> dict[str, dict[str, Interval]]:
     """Return percentile intervals of precision, recall, F1 and macro F1 by section and for `all`.
 
-    Each sample draws as many documents as there are, with replacement (Efron 1979).
+    Each sample draws as many documents as there are, with replacement (Efron 1979). Where a
+    section is rare, a sample may hold nothing of it; that is no failure to find it, so the sample
+    is left out (`figures_of` says when), and a figure that no sample has is left out of the
+    result.
     """
     table = TallyArray(tallies)
     rng = np.random.default_rng(seed)
@@ -78,6 +81,7 @@ def bootstrap(
         result[section] = {
             name: Interval(float(exact[name][0]), *_percentiles(figure))
             for name, figure in figures.items()
+            if not np.isnan(figure).all()
         }
     return result
 
@@ -94,6 +98,9 @@ def compare(
 
     The tallies must be of the same documents in the same order. Sources: Noreen (1989) and Yeh
     (2000) for approximate randomisation, Berg-Kirkpatrick et al. (2012) for the paired bootstrap.
+    A bootstrap sample counts only if both outputs have an F1 in it, that is unless gold and one
+    of them hold nothing of the section. Randomisation keeps every document, and so all of gold;
+    there F1 of nothing is 0, as in `Score`.
 
     Raises:
         ValueError: the two differ in length.
@@ -121,11 +128,12 @@ def _compare(
         moved = rng.integers(0, 2, (size, len(step))).astype(float) @ step
         gap = _f1(other - moved, scorer) - _f1(base + moved, scorer)
         extreme += int(np.sum(np.abs(gap) >= abs(second - first) - 1e-12))
-    gaps = []
-    for _ in range(min(samples, SAMPLES)):
+    drawn = np.empty((2, min(samples, SAMPLES), 4))
+    for i in range(drawn.shape[1]):
         weights = _draw(len(one), rng)
-        gaps.append(float(_f1(weights @ two, scorer) - _f1(weights @ one, scorer)))
-    low, high = _percentiles(np.array(gaps))
+        drawn[:, i] = weights @ one, weights @ two
+    gaps = defined_f1(drawn[1], scorer.decimals) - defined_f1(drawn[0], scorer.decimals)
+    low, high = _percentiles(gaps)
     # The observed assignment is one of the possible ones, hence the two ones.
     p_value = (extreme + 1) / (samples + 1)
     return Comparison(first, second, second - first, low, high, p_value, samples)
@@ -195,5 +203,9 @@ def _batches(samples: int, width: int) -> list[int]:
 
 
 def _percentiles(values: Floats) -> tuple[float, float]:
-    low, high = np.percentile(values, [2.5, 97.5])
+    """Return the ends of the interval of the values that are not NaN, or NaN if none is."""
+    known = values[~np.isnan(values)]
+    if not known.size:
+        return math.nan, math.nan
+    low, high = np.percentile(known, [2.5, 97.5])
     return float(low), float(high)
