@@ -251,7 +251,7 @@ def _run(
         said = list(extractor.stream(Document(item.id, item.text) for item in gold))
     finally:
         engine.backend.close()
-    wanted = Options([options.scorer], options.schema, samples=0)
+    wanted = Options([options.scorer], options.schema, samples=0, tasks=options.tasks or ())
     evaluation = evaluate(gold, said, wanted, predicted_name=name)
     return _Observed(name, listening.said, evaluation), asked.style
 
