@@ -9,17 +9,18 @@ from typing import Any, Protocol
 class Completion:
     """A model's words.
 
-    `finish_reason` is `stop` (the model ended) or `length` (the token limit cut it, or the engine
-    where it went round in circles). Where the engine gives them, `token_ends[i]` is the end, in
-    code points of `text`, of the i-th token and `log_probs[i]` its natural-log probability; the
-    end-of-sequence token, if the model stopped, is the last `log_probs` entry with
-    `token_ends[i] == len(text)`.
+    `finish_reason` is `stop` (the model ended), `length` (the token limit cut it, or the engine
+    where it went round in circles) or `refused` (there is no answer; `problem` says why). Where the
+    engine gives them, `token_ends[i]` is the end, in code points of `text`, of the i-th token and
+    `log_probs[i]` its natural-log probability; the end-of-sequence token, if the model stopped, is
+    the last `log_probs` entry with `token_ends[i] == len(text)`.
     """
 
     text: str
     finish_reason: str = "stop"
     token_ends: tuple[int, ...] = ()
     log_probs: tuple[float, ...] = ()
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,12 @@ Ollama or a vendor's.
 
     HttpBackend("http://localhost:8000/v1#Qwen/Qwen2.5-7B-Instruct")
 
-Several prompts are under way at once, as such servers gain from; the answers keep their order.
+Several prompts are under way at once, as such servers gain from; the answers keep their order. A
+prompt that a server refuses, such as a text too long for it, is an answer too once others were taken.
 The key, where one is needed, comes from CHINCHILLA_API_KEY or OPENAI_API_KEY.
 """
 
+import codecs
 import os
 import random
 import re
@@ -29,6 +31,8 @@ _KEYS = ("CHINCHILLA_API_KEY", "OPENAI_API_KEY")
 _ANSWER_TIMEOUT, _CONNECT_TIMEOUT = 300.0, 10.0
 _LONGEST_WAIT = 60.0
 _BUSY = (408, 409, 425, 429, 500, 502, 503, 504, 529)
+# What a server says of one prompt, once it has answered another; too large is never said of all.
+_OF_THE_PROMPT, _TOO_LARGE = (400, 413, 422), 413
 # How servers are told of a JSON Schema, tried in this order until one is not refused.
 _SCHEMA_WAYS = ("json_schema", "guided_json", "json_object")
 _REASONS = {"length": "length", "max_tokens": "length"}
@@ -70,8 +74,11 @@ class HttpBackend:
             follow_redirects=False,
         )
         self._parallel, self._attempts, self._backoff = parallel, attempts, backoff
+        # Fields that the server does not know, and those sent with what it answered.
         self._refused: set[str] = set()
+        self._taken: set[str] = set()
         self._lock = threading.Lock()
+        self._has_answered = False
 
     def generate(
         self,
@@ -84,7 +91,8 @@ class HttpBackend:
         """Complete every prompt greedily, yielding in the order of the prompts.
 
         A constraint is passed on as JSON Schema, which servers hold a model to; that mentions
-        stand in the text is then left to the decoder.
+        stand in the text is then left to the decoder. A prompt refused with status 413, or with 400
+        or 422 after one was answered, gives a completion that says so.
 
         Raises:
             ModelError: there is no such server or model, it refuses, or stays busy too long.
@@ -101,9 +109,9 @@ class HttpBackend:
                     body = self._body(prompt, max_tokens, scores)
                     running.append(pool.submit(self._complete, body, schema))
                     if len(running) >= 2 * self._parallel:
-                        yield running.popleft().result()
+                        yield self._result(running.popleft())
                 while running:
-                    yield running.popleft().result()
+                    yield self._result(running.popleft())
             finally:
                 for future in running:
                     future.cancel()
@@ -128,29 +136,39 @@ class HttpBackend:
             **({"logprobs": True} if scores else {}),
         }
 
+    def _result(self, future: Future[Completion]) -> Completion:
+        """Return a completion, in the order of the prompts: so what is fatal does not hang on time."""
+        try:
+            completion = future.result()
+        except _Refused as refused:
+            status, said = refused.status, _said(refused.text)
+            if status != _TOO_LARGE and not (self._has_answered and status in _OF_THE_PROMPT):
+                raise self._refusal(refused) from None
+            return Completion("", "refused", problem=f"status {status}: {said}")
+        self._has_answered = True
+        return completion
+
     def _complete(self, body: dict[str, Any], schema: dict[str, Any] | None) -> Completion:
+        # Kept apart until an answer shows that the fields, not the prompt, were what was refused.
+        without = set(self._refused)
         while True:
-            way = self._schema_way() if schema else None
+            way = next(way for way in _SCHEMA_WAYS if way not in without) if schema else None
             optional = {} if way is None or schema is None else _schema_fields(way, schema)
-            sent = {key: value for key, value in body.items() if key not in self._refused}
-            if "max_tokens" in self._refused:
+            sent = {key: value for key, value in body.items() if key not in without}
+            if "max_tokens" in without:
                 sent["max_completion_tokens"] = body["max_tokens"]
             status, value, text = self._request("POST", "/chat/completions", {**sent, **optional})
             if status == 200:
+                with self._lock:
+                    self._taken.update(sent, () if way is None else (way,))
+                    self._refused = (self._refused | without) - self._taken
                 return _completion(value, self.address)
             refused = self._unsupported(status, text, way)
-            if refused is None or (refused in self._refused and refused not in (way, *sent)):
-                raise self._refusal(status, text)
-            with self._lock:
-                self._refused.add(refused)
-
-    def _schema_way(self) -> str:
-        for way in _SCHEMA_WAYS:
-            if way not in self._refused:
-                return way
-        raise ModelError(
-            f"{self.address}: takes no JSON Schema for answers; run without constraint"
-        )
+            if refused is None or refused in without:
+                raise _Refused(status, text)
+            without.add(refused)
+            if without.issuperset(_SCHEMA_WAYS):
+                raise _Refused(status, text, takes_no_schema=True)
 
     @staticmethod
     def _unsupported(status: int, text: str, way: str | None) -> str | None:
@@ -193,7 +211,12 @@ class HttpBackend:
                 time.sleep(min(wait, _LONGEST_WAIT))
         raise ModelError(f"{self.address}: gave up after {self._attempts} attempts; {problem}")
 
-    def _refusal(self, status: int, text: str) -> ModelError:
+    def _refusal(self, refused: "_Refused") -> ModelError:
+        status, text = refused.status, refused.text
+        if refused.takes_no_schema:
+            return ModelError(
+                f"{self.address}: takes no JSON Schema for answers; run without constraint"
+            )
         if status in (401, 403):
             return ModelError(
                 f"{self.address}: refuses the key (status {status}: {_said(text)}); set "
@@ -216,12 +239,20 @@ class HttpBackend:
     def _only_model(self) -> str:
         status, _, text = self._request("GET", "/models")
         if status in (401, 403):
-            raise self._refusal(status, text)
+            raise self._refusal(_Refused(status, text))
         names = self._models()
         if len(names) == 1:
             return names[0]
         listed = f"; it has {', '.join(names[:8])}" if names else ""
         raise ModelError(f"{self.address}: name the model after '#'{listed}")
+
+
+class _Refused(Exception):
+    """What a server says to a prompt that it does not take."""
+
+    def __init__(self, status: int, text: str, *, takes_no_schema: bool = False) -> None:
+        super().__init__(status, text)
+        self.status, self.text, self.takes_no_schema = status, text, takes_no_schema
 
 
 def _schema_of(constraint: Constraint) -> dict[str, Any]:
@@ -251,28 +282,41 @@ def _completion(value: Any, address: str) -> Completion:
             f"{address}: answers in no form known ({type(error).__name__}: {error}); "
             "expected an OpenAI chat completion"
         ) from None
+    text = _whole(text)
     reason = _REASONS.get(choice.get("finish_reason") or "stop", "stop")
     return Completion(text, reason, *_log_probs(choice, text))
+
+
+def _whole(text: str) -> str:
+    """Return a text with U+FFFD for halves of surrogate pairs, which JSON can hold."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _log_probs(choice: dict[str, Any], text: str) -> tuple[tuple[int, ...], tuple[float, ...]]:
     """Return token ends and log-probabilities, empty unless the tokens spell the text."""
     content = (choice.get("logprobs") or {}).get("content") or ()
     ends, log_probs = [], []
-    written = b""
+    written = ""
+    # Bytes of a character, and halves of a pair, may come in several tokens.
+    characters = codecs.getincrementaldecoder("utf-8")("surrogatepass")
+    pairs = codecs.getincrementaldecoder("utf-16-le")("replace")
     try:
         for i, token in enumerate(content):
             log_probs.append(float(token["logprob"]))
-            if i == len(content) - 1 and written == text.encode():
+            if i == len(content) - 1 and written == text:
                 # Some servers list the end-of-sequence token, by its name.
                 ends.append(len(text))
                 break
             piece = token.get("bytes")
-            written += token["token"].encode() if piece is None else bytes(piece)
-            ends.append(len(written.decode("utf-8", "ignore")))
+            said = (
+                token["token"].encode("utf-8", "surrogatepass") if piece is None else bytes(piece)
+            )
+            halves = characters.decode(said).encode("utf-16-le", "surrogatepass")
+            written += pairs.decode(halves)
+            ends.append(len(written))
     except (KeyError, TypeError, ValueError, AttributeError):
         return (), ()
-    return (tuple(ends), tuple(log_probs)) if written == text.encode() else ((), ())
+    return (tuple(ends), tuple(log_probs)) if written == text else ((), ())
 
 
 def _json_of(response: Any) -> Any:

@@ -18,7 +18,7 @@ from typing import Any, overload
 from .backend import Completion, Prompt
 from .confidence import Calibration, calibrate, without_scores
 from .constrain import AnswerConstraint, without_roles
-from .data import Document, Extraction, shift
+from .data import Document, Extraction, Issue, shift
 from .decoder import decode
 from .encoder import AskedTrigger
 from .engines import Engine, open_engine
@@ -311,6 +311,8 @@ class Extractor:
         return AnswerConstraint(schema, question.task, question.text, self.engine.style.format)
 
     def _decode(self, question: _Question, completion: Completion) -> Extraction:
+        if completion.finish_reason == "refused":
+            return Extraction(issues=(_refused(question, completion.problem),))
         extraction = decode(
             completion.text,
             question.text,
@@ -502,6 +504,13 @@ def _checked(document: Document) -> Document:
             f"{error.start}; expected characters; decode the text again, such as with errors='replace'"
         ) from None
     return document
+
+
+def _refused(question: _Question, problem: str) -> Issue:
+    end = question.start + len(question.text)
+    trigger = f", trigger {question.asked[0]!r}" if question.asked else ""
+    where = f"{question.task} at [{question.start}, {end}){trigger}"
+    return Issue("unparsable", f"no answer for {where}: the server refused the prompt, {problem}")
 
 
 def _size(document: Document) -> int:

@@ -2,7 +2,8 @@
 
 A template is a YAML file of `chinchilla.instructions` with wordings for each task and the slots
 `{types}` and `{format}`. How a model was taught is its `PromptStyle`, kept in `chinchilla.json`
-beside its weights, so that inference asks just as training did.
+beside its weights, so that inference asks just as training did. Training has it from a file
+beside the records, which says how they were made (`records_style_file`).
 
 With `steps: 2` events are asked twice: `render_prompt("ee", …)` asks for triggers, and
 `render_arguments` for the arguments of one trigger found; both answers have the usual form.
@@ -39,6 +40,11 @@ from .wording import (
 )
 
 STYLE_FILE = "chinchilla.json"
+
+
+def records_style_file(path: str | Path) -> Path:
+    """Return where the style of a file of instruction records is told: beside it, by its name."""
+    return Path(f"{path}.style.json")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import pytest
 from chinchilla.backend import Prompt
 from chinchilla.backend_http import HttpBackend
 from chinchilla.constrain import AnswerConstraint
+from chinchilla.data import Document
 from chinchilla.engines import open_engine
 from chinchilla.errors import ModelError
 from chinchilla.pipeline import ExtractOptions, Extractor
@@ -255,3 +256,62 @@ def test_extraction_over_http_gives_offsets():
         engine.backend.close()
     assert [(e.text, e.start, e.end) for e in found.entities] == [("张伟", 2, 4)]
     assert "人名" in asked[0][2]["messages"][0]["content"]
+
+
+def test_half_of_a_surrogate_pair_becomes_a_mark_with_and_without_probabilities():
+    said = '{"entities":[{"type":"人名","text":"\ud800"}]}\ud842\udfb7'
+    whole = '{"entities":[{"type":"人名","text":"\ufffd"}]}𠮷'
+    tokens = [{"token": character, "logprob": -0.5} for character in said]
+    answers, _ = ask(lambda *_: chat(said))
+    assert (answers[0].text, answers[0].log_probs) == (whole, ())
+    answers, _ = ask(lambda *_: chat(said, logprobs={"content": tokens}), scores=True)
+    assert answers[0].text == whole
+    assert len(answers[0].log_probs) == len(tokens)
+    assert answers[0].token_ends[-1] == len(whole)
+    with server(lambda *_: chat(said)) as (address, _):
+        engine = open_engine(address + "#tiny")
+        assert Extractor(engine, SCHEMA).extract("张伟").issues
+        engine.backend.close()
+
+
+def refusing(text, status=400):
+    """Answer each prompt but that about a text."""
+
+    def answer(body, number):
+        if text in body["messages"][0]["content"]:
+            return status, {"error": {"message": "the context is too long"}}
+        return chat(ANSWER)
+
+    return answer
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_a_prompt_that_a_server_refuses_is_an_answer_once_it_took_another(status):
+    answers, _ = ask(refusing("文本3", status), prompts=6)
+    reasons = [answer.finish_reason for answer in answers]
+    assert reasons == ["stop"] * 3 + ["refused"] + ["stop"] * 2
+    assert answers[3].problem == f"status {status}: the context is too long"
+
+
+def test_what_a_server_refuses_of_all_prompts_ends_the_run():
+    with pytest.raises(ModelError, match="the context is too long"):
+        ask(refusing("文本"), prompts=3)
+    for status in (401, 404):
+        with pytest.raises(ModelError):
+            ask(refusing("文本1", status), prompts=3)
+
+
+@pytest.mark.parametrize("options", [ExtractOptions(), ExtractOptions(scores=True)])
+def test_a_document_that_was_refused_says_so_and_the_others_are_there(options):
+    with server(refusing("李娜")) as (address, _):
+        engine = open_engine(address + "#tiny")
+        extractor = Extractor(engine, SCHEMA, options=options)
+        documents = [
+            Document(str(i), text) for i, text in enumerate(["张伟来", "李娜来", "张伟走"])
+        ]
+        found = list(extractor.stream(documents))
+        engine.backend.close()
+    assert [len(document.entities) for document in found] == [1, 0, 1]
+    (issue,) = found[1].issues
+    assert issue.kind == "unparsable"
+    assert "no answer for ner at [0, 3): the server refused the prompt, status 400" in issue.detail
