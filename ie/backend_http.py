@@ -225,9 +225,11 @@ class HttpBackend:
         if status == 404 or "model" in text.lower():
             names = self._models()
             known = f"; it has {', '.join(names[:8])}" if names else "; is the path /v1?"
-            return ModelError(
-                f"{self.address}: no model {self.model!r} (status {status}: {_said(text)}){known}"
-            )
+            # A text may be too long for "this model's maximum context length".
+            if status == 404 or self.model not in names:
+                return ModelError(
+                    f"{self.address}: no model {self.model!r} (status {status}: {_said(text)}){known}"
+                )
         return ModelError(f"{self.address}: status {status}: {_said(text)}")
 
     def _models(self) -> list[str]:

@@ -26,6 +26,7 @@ from .errors import ConfigError, InputError, ModelError, SchemaError
 from .hints import Marker, Reading, marker
 from .lexicon import Lexicon
 from .merge import at_least, merge
+from .parse_json import excerpt
 from .prompt import occurrence_of, render_arguments, render_prompt, split_schema
 from .schema import TASKS, Schema, read_schema
 from .support import settled, supported
@@ -508,7 +509,7 @@ def _checked(document: Document) -> Document:
 
 def _refused(question: _Question, problem: str) -> Issue:
     end = question.start + len(question.text)
-    trigger = f", trigger {question.asked[0]!r}" if question.asked else ""
+    trigger = f", trigger {excerpt(question.asked[0])!r}" if question.asked else ""
     where = f"{question.task} at [{question.start}, {end}){trigger}"
     return Issue("unparsable", f"no answer for {where}: the server refused the prompt, {problem}")
 

@@ -167,6 +167,36 @@ def test_probabilities_of_another_text_are_left_out():
     assert answer.token_ends == answer.log_probs == ()
 
 
+# The server above writes them as JSON escapes.
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [("甲\ud800乙", "甲\ufffd乙"), ("\ude00\ud83d", "\ufffd\ufffd"), ("\ud83d\ude00", "😀")],
+)
+def test_halves_of_surrogate_pairs_become_characters(said, text):
+    [answer], _ = ask(lambda *_: chat(said))
+    assert answer.text == text
+
+
+def test_probabilities_fit_a_text_with_halves_of_surrogate_pairs():
+    pieces = ["甲", "\ud800", "乙", "\ud83d", "\ude00", "丙", "<|im_end|>"]
+    tokens = [{"token": piece, "logprob": -float(i)} for i, piece in enumerate(pieces)]
+    said = "".join(pieces[:-1])
+    [answer], _ = ask(lambda *_: chat(said, logprobs={"content": tokens}), scores=True)
+    assert answer.text == "甲\ufffd乙😀丙"
+    # A half counts from where it is seen to be one, or with its other half.
+    assert answer.token_ends == (1, 1, 3, 3, 4, 5, 5)
+    assert answer.log_probs == tuple(-float(i) for i in range(7))
+
+
+def test_the_bytes_of_a_half_fit_too():
+    tokens = [
+        {"token": "", "bytes": [0xED, 0xA0], "logprob": -1.0},
+        {"token": "", "bytes": [0x80, 0x61], "logprob": -2.0},
+    ]
+    [answer], _ = ask(lambda *_: chat("\ud800a", logprobs={"content": tokens}), scores=True)
+    assert (answer.text, answer.token_ends) == ("\ufffda", (0, 2))
+
+
 def test_no_server_at_an_address_is_an_error_with_the_address():
     with server(lambda *_: chat("")) as (address, _):
         pass
@@ -213,6 +243,66 @@ def test_a_field_that_a_server_does_not_know_is_left_out():
     answers, asked = ask(answer, prompts=2, max_tokens=9)
     assert [a.text for a in answers] == ["9", "9"]
     assert 3 <= len(asked) <= 4
+
+
+TOO_LONG = "This model's maximum context length is 10 tokens; max_tokens is too large"
+
+
+def refuses(wanted, status=400):
+    """Answer all but the prompts whose text ends as wanted, which are refused at once."""
+
+    def answer(body, _):
+        text = body["messages"][0]["content"]
+        if text.endswith(wanted):
+            return status, {"error": {"message": TOO_LONG}}
+        time.sleep(0.01)
+        return chat(text[-2:])
+
+    return answer
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_a_refused_prompt_is_an_answer_in_its_place(status):
+    answers, asked = ask(refuses(("本3", "本20"), status), prompts=24)
+    said = [f"文本{i}"[-2:] for i in range(24)]
+    said[3] = said[20] = ""
+    assert [a.text for a in answers] == said
+    assert [i for i, a in enumerate(answers) if a.finish_reason == "refused"] == [3, 20]
+    assert answers[3].problem == f"status {status}: {TOO_LONG}"
+    # What was said of one prompt leaves the others as they were.
+    others = [body for _, _, body in asked if not body["messages"][0]["content"].endswith("本3")]
+    assert sum("max_tokens" not in body for body in others) <= 1
+
+
+def test_a_server_that_refuses_all_is_an_error_in_its_own_words():
+    with pytest.raises(ModelError, match="status 400: This model's maximum"):
+        ask(refuses("", 400), prompts=3)
+
+
+def test_a_first_prompt_that_is_too_large_stops_nothing():
+    answers, _ = ask(refuses("本0", 413), prompts=2)
+    assert [a.finish_reason for a in answers] == ["refused", "stop"]
+
+
+@pytest.mark.parametrize(("wanted", "status"), [("本0", 400), ("本0", 422), ("本2", 401)])
+def test_what_is_no_matter_of_one_prompt_stays_an_error(wanted, status):
+    with pytest.raises(ModelError, match=f"status {status}"):
+        ask(refuses(wanted, status), prompts=4)
+
+
+def test_a_schema_that_a_server_refuses_leaves_the_others_theirs():
+    """One schema is refused in every way, after others were taken in the first."""
+    schemas = [AnswerConstraint(SCHEMA, "ner", f"文本{i}") for i in range(12)]
+
+    def answer(body, _):
+        if body["messages"][0]["content"].endswith("本9"):
+            return 400, {"error": {"message": "json_schema is too complex"}}
+        return chat(ANSWER)
+
+    answers, asked = ask(answer, prompts=12, constraints=schemas)
+    assert [i for i, a in enumerate(answers) if a.finish_reason == "refused"] == [9]
+    ways = [body["response_format"]["type"] for _, _, body in asked if "response_format" in body]
+    assert ways.count("json_schema") == 12
 
 
 def test_a_constraint_is_sent_as_json_schema():
@@ -301,11 +391,11 @@ def test_what_a_server_refuses_of_all_prompts_ends_the_run():
             ask(refusing("文本1", status), prompts=3)
 
 
-@pytest.mark.parametrize("options", [ExtractOptions(), ExtractOptions(scores=True)])
+@pytest.mark.parametrize("options", [{}, {"scores": True}, {"constrain": True}])
 def test_a_document_that_was_refused_says_so_and_the_others_are_there(options):
     with server(refusing("李娜")) as (address, _):
         engine = open_engine(address + "#tiny")
-        extractor = Extractor(engine, SCHEMA, options=options)
+        extractor = Extractor(engine, SCHEMA, options=ExtractOptions(**options))
         documents = [
             Document(str(i), text) for i, text in enumerate(["张伟来", "李娜来", "张伟走"])
         ]

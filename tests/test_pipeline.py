@@ -114,6 +114,32 @@ def test_the_second_step_keeps_the_place_of_the_trigger_it_asked_about():
     ]
 
 
+@pytest.mark.parametrize("step", [1, 2])
+def test_a_refused_step_of_two_is_told_in_an_issue(step):
+    def answer(prompt):
+        if (2 if prompt.instruction.startswith("论元") else 1) == step:
+            return Completion("", "refused", problem="too long")
+        return "会见⟦会见⟧"
+
+    engine = scripted_engine(answer, template="compact-v2", steps=2)
+    result = Extractor(engine, SCHEMA, ["ee"]).extract("甲会见了乙")
+    trigger = ", trigger '会见'" if step == 2 else ""
+    detail = f"no answer for ee at [0, 5){trigger}: the server refused the prompt, too long"
+    assert result.to_dict() == {"issues": [{"kind": "unparsable", "detail": detail}]}
+
+
+def test_a_refused_window_leaves_what_the_others_say():
+    def answer(prompt):
+        if "B" in prompt.input:
+            return Completion("", "refused", problem="too long")
+        return name_every_capital(prompt)
+
+    engine = scripted_engine(answer, window={"ner": 4})
+    result = Extractor(engine, SCHEMA, ["ner"]).extract("A甲乙。B甲乙。C甲乙。")
+    assert [entity.text for entity in result.entities] == ["A", "C"]
+    assert [issue.detail[:24] for issue in result.issues] == ["no answer for ner at [4,"]
+
+
 def test_stream_is_lazy_and_keeps_order_ids_and_meta():
     taken = []
 
