@@ -228,7 +228,11 @@ BAD = {
     "encoding": (["good.txt", "--encoding", "utf-9"], 1, "unknown encoding 'utf-9'; try utf-8"),
     "gzip": (["good.csv.gz"], 1, "good.csv.gz:1: damaged gzip file.*take .gz off its name"),
     "schema": (["good.txt", "--schema", "newz"], 1, "'newz' is neither.*did you mean 'news'"),
-    "task": (["good.txt", "--tasks", "nre"], 2, "'nre' is none of ner, re, ee"),
+    "task": (
+        ["good.txt", "--tasks", "nre"],
+        2,
+        "unknown task 'nre'.*; tasks are ner, re, ee",
+    ),
     "task of schema": (
         ["good.txt", "--schema", "msra", "--tasks", "ee"],
         1,

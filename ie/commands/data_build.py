@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from .tasks import read_tasks
+
 # Options of `BuildOptions` and `MixOptions` whose names the command line shares.
 _BUILD = (
     "tasks",
@@ -54,19 +56,6 @@ def _names(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[str,
     return tuple(part.strip() for part in (value or "").split(",") if part.strip())
 
 
-def _tasks(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[str, ...]:
-    from ..errors import near_miss
-    from ..schema import TASKS
-
-    chosen = _names(ctx, param, value) or TASKS
-    for task in chosen:
-        if task not in TASKS:
-            raise click.BadParameter(
-                f"unknown task {task!r}{near_miss(task, TASKS)}; tasks are {', '.join(TASKS)}"
-            )
-    return tuple(task for task in TASKS if task in chosen)
-
-
 def _config(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
     """Take the defaults of the other options from a YAML file."""
     if value is None:
@@ -109,7 +98,7 @@ _COUNT = click.IntRange(min=0)
 @click.option(
     "--tasks",
     type=click.UNPROCESSED,
-    callback=_tasks,
+    callback=read_tasks,
     help="Any of ner,re,ee; default: all of the schema.",
 )
 @click.option("--steps", type=click.IntRange(1, 2), default=1, help="2: triggers, then arguments.")
@@ -210,7 +199,7 @@ def _job(choices: dict[str, Any]) -> Any:
 
     style = _style(choices)
     templates = choices["template"] if len(choices["template"]) > 1 else ()
-    build = {name: choices[name] for name in _BUILD}
+    build = {name: choices[name] for name in _BUILD if choices[name] is not None}
     rest = ("schema", "negatives", "shots_from", "tokenizer", "licences", "workers")
     return BuildJob(
         tuple(choices["inputs"]),

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .tasks import read_tasks
+
 if TYPE_CHECKING:
     from ..report.evaluation import Evaluation, Options
 
@@ -27,7 +29,8 @@ _COUNT = click.IntRange(min=0)
 )
 @click.option("--seed", type=_COUNT, default=0, show_default=True, help="Seed of resampling.")
 @click.option("--model", help="Extract with this model instead of reading a PRED file.")
-@click.option("--tasks", help="Tasks to score, and with --model to ask for, such as ner,re.")
+@click.option("--tasks", callback=read_tasks,
+              help="Tasks to score, and with --model to ask for, such as ner,re.")  # fmt: skip
 @click.option("--calibrate", type=click.Path(), help="Write a calibration fitted to the scores.")
 @click.option("--json", "json_path", type=click.Path(), help="Write every figure, unrounded.")
 @click.option("--html", "html_path", type=click.Path(), help="Write a page that shows each error.")
@@ -45,7 +48,6 @@ def command(**given: Any) -> None:
 
     if bool(given["predicted"]) == bool(given["model"]):
         raise click.UsageError("name files of predicted documents, or --model, and not both")
-    given["tasks"] = _tasks(given["tasks"])
     wanted = [given[name] for name in ("json_path", "html_path", "calibrate") if given[name]]
     check_writable(wanted, force=given["force"])
     options = _options(given)
@@ -62,18 +64,6 @@ def command(**given: Any) -> None:
         write_html(given["html_path"], evaluations[0])
     if given["calibrate"]:
         write_calibration(given["calibrate"], evaluations[0])
-
-
-def _tasks(tasks: str | None) -> list[str] | None:
-    from ..schema import TASKS
-
-    names = [name.strip() for name in tasks.split(",")] if tasks else None
-    for name in names or ():
-        if name not in TASKS:
-            raise click.BadParameter(
-                f"{name!r} is none of {', '.join(TASKS)}", param_hint="--tasks"
-            )
-    return names
 
 
 def _options(given: dict[str, Any]) -> "Options":

@@ -16,7 +16,7 @@ from ..errors import InputError
 from ..inputs import ReadOptions, find_inputs, read_texts
 from ..jsonl import dumps
 from ..partial import after, write_partial
-from ..schema import TASKS
+from .tasks import read_tasks
 
 _LARGER = "name a larger model with --model, such as --model Qwen/Qwen2.5-7B-Instruct"
 
@@ -24,7 +24,8 @@ _LARGER = "name a larger model with --model, such as --model Qwen/Qwen2.5-7B-Ins
 @click.command(name="extract")
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT…")
 @click.option("--schema", help="A built-in schema or a file.  [default: news]")
-@click.option("--tasks", help="Some of ner,re,ee, by commas.  [default: all of the schema]")
+@click.option("--tasks", callback=read_tasks,
+              help="Some of ner,re,ee, by commas.  [default: all of the schema]")  # fmt: skip
 @click.option("--model", help="A folder, hub id or http://host/v1#name.  [default: mini]")
 @click.option(
     "--format",
@@ -78,7 +79,7 @@ _LARGER = "name a larger model with --model, such as --model Qwen/Qwen2.5-7B-Ins
 def command(
     inputs: tuple[str, ...],
     schema: str | None,
-    tasks: str | None,
+    tasks: tuple[str, ...] | None,
     model: str | None,
     form: str,
     output: str,
@@ -113,11 +114,10 @@ def command(
         _tell_skipped(skipped)
     from ..pipeline import Extractor
 
-    chosen = _tasks(tasks)
     extractor = Extractor(
         model,
         schema,
-        chosen,
+        tasks,
         options=_options(**asking),
         quantisation=quantisation,
         trust_remote_code=trust_remote_code,
@@ -128,7 +128,7 @@ def command(
     counts: Counter[str] = Counter()
     texts = read_texts(files, reading, partial(_tell_failed, counts) if keep_going else None)
     with (
-        _telling_what_stays(output),
+        _telling_what_stays(output, counts),
         write_partial(output, force=force, resume=resume, stays=form == "jsonl") as (file, done),
         _progress(quiet) as advance,
     ):
@@ -148,11 +148,11 @@ def command(
 
 
 @contextmanager
-def _telling_what_stays(output: str) -> Iterator[None]:
+def _telling_what_stays(output: str, counts: Counter[str]) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if Path(f"{output}.partial").is_file():
+        if counts["documents"] and Path(f"{output}.partial").is_file():
             click.echo(
                 f"what was extracted is in {output}.partial; --resume goes on from there", err=True
             )
@@ -174,18 +174,6 @@ def _options(*, lexicon: str | None, calibration: str | None, **rest: Any) -> An
         calibration=read_calibration(Path(calibration)) if calibration else None,
         **rest,
     )
-
-
-def _tasks(tasks: str | None) -> tuple[str, ...] | None:
-    if tasks is None:
-        return None
-    names = tuple(name.strip() for name in tasks.split(","))
-    for name in names:
-        if name not in TASKS:
-            raise click.BadParameter(
-                f"{name!r} is none of {', '.join(TASKS)}", param_hint="--tasks"
-            )
-    return names
 
 
 def _warn_untrained(extractor: Any) -> None:
