@@ -14,6 +14,7 @@ from chinchilla.schema import Schema, read_schema
 
 from .duplicates import KINDS, Duplicate, Index, Item
 from .quality import faults
+from .styles import carry_style
 
 REPEATED_ID = "repeated id"
 
@@ -88,7 +89,8 @@ def audit_files(
 ) -> AuditReport:
     """Look for duplicates and faults; write to `clean` the lines of the inputs without any.
 
-    Lines are written as they were read. The texts compared with are held in memory.
+    Lines are written as they were read, and how they ask is told beside them as beside the inputs, if
+    all tell the same. The texts compared with are held in memory.
 
     Raises:
         ConfigError: an unknown kind, or `near` out of range.
@@ -109,6 +111,7 @@ def audit_files(
             for item, line, broken in _items(name, audit):
                 if audit.judge(item, broken):
                     file.write(line + b"\n")
+    carry_style(inputs, clean)
     return audit.report
 
 

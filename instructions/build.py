@@ -4,20 +4,18 @@ import tempfile
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from io import BytesIO
 from itertools import chain
 from operator import itemgetter
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import msgspec
 
 from chinchilla.errors import ConfigError
 from chinchilla.hints import JIEBA
-from chinchilla.jsonl import read_documents, write_bytes
-from chinchilla.prompt import PromptStyle, check_style, records_style_file
+from chinchilla.jsonl import read_documents
+from chinchilla.prompt import PromptStyle, check_style
 from chinchilla.schema import Schema
 
 from .assembly import Built, Line, assemble
@@ -27,6 +25,7 @@ from .mixture import MixOptions, apportion, draw_mix, plan_mix, shuffled
 from .options import BuildOptions
 from .records import Kind, limit_empty
 from .sinks import Sink, open_sink
+from .styles import open_style
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ def build_files(
 ) -> BuildReport:
     """Read documents and write their records, as JSON Lines or Parquet by the output's name.
 
-    Beside a file of records stands how they ask, for training: see `records_style_file`.
+    Beside a file of records stands how they ask, for training: see `styles`.
     The same job gives the same bytes, whatever the number of workers. Memory does not grow with
     the number of documents; with a mixture it grows by some 20 bytes a record, and the records
     pass through a temporary file. `hashed` fills in the report's `sha256`.
@@ -107,7 +106,7 @@ def build_files(
     batches = _counted(assemble(job, joined=not is_chosen), report)
     # The style is renamed last: where the records fail, none is left behind.
     with (
-        _open_style(output, force=force) as told,
+        open_style(output, force=force) as told,
         open_sink(output, force=force, hashed=hashed) as (sink, file),
     ):
         told.write(msgspec.json.format(msgspec.json.encode(_style(job.options)), indent=1) + b"\n")
@@ -120,13 +119,6 @@ def build_files(
                 report.count(built.kinds)
     report.sha256 = file.sha256()
     return report
-
-
-def _open_style(output: str | Path, *, force: bool) -> AbstractContextManager[IO[bytes]]:
-    path = Path(output)
-    if str(output) == "-" or (path.exists() and not path.is_file()):
-        return nullcontext(BytesIO())  # nothing stands beside a stream
-    return write_bytes(records_style_file(output), force=force)
 
 
 def _style(options: BuildOptions) -> PromptStyle:

@@ -29,6 +29,7 @@ from .duplicates import text_key
 from .quality import QualityRules, faults
 from .rouge import RougeIndex
 from .stats import AnyRecord, annotations, labels_said
+from .styles import carry_style
 
 # What a choice is spread over, and how much each counts.
 DIMENSIONS = {"type": 1.0, "task": 0.5, "source": 0.5, "template": 0.25, "length": 0.25}
@@ -113,6 +114,7 @@ def select_files(
 ) -> SelectReport:
     """Write the chosen lines of files of records or documents, as they are and in their order.
 
+    How the records ask is told beside them as it is beside the inputs, if all tell the same.
     The same inputs, options and seed give the same lines. Texts are held in memory.
 
     Raises:
@@ -126,6 +128,7 @@ def select_files(
         for place, (_, _, line) in enumerate(_lines(inputs)):
             if place in chosen:
                 file.write(line + b"\n")
+    carry_style(inputs, output)
     return report
 
 

@@ -7,12 +7,14 @@ import pytest
 from record_samples import LAYOFFS, SCHEMA, WRITERS
 
 from chinchilla.errors import ConfigError
+from chinchilla.instructions.audit import AuditOptions, audit_files
 from chinchilla.instructions.build import BuildJob, build_files
 from chinchilla.instructions.options import BuildOptions
+from chinchilla.instructions.select import SelectOptions, select_files
 from chinchilla.jsonl import dumps, write_values
 from chinchilla.prompt import PromptStyle, records_style_file
 from chinchilla.train.examples import read_records
-from chinchilla.train.run import find_style
+from chinchilla.train.style import find_style
 
 STYLES = [
     PromptStyle("en-v1", "json", window={"ner": 30}, types_per_prompt={"ner": 5}, rationale=True),
@@ -69,3 +71,19 @@ def test_records_from_elsewhere_show_what_they_can(build, caplog, style):
     assert (shown.template, shown.format) == (style.template, style.format)
     assert (shown.steps, shown.rationale) == (style.steps, style.rationale)
     assert "no style file; taken to ask as the first" in caplog.text
+
+
+def test_cleaned_and_chosen_records_ask_as_all_did_if_they_asked_alike(build, tmp_path):
+    same, other = build(STYLES[0], "a.jsonl"), build(STYLES[2], "b.jsonl")
+    chosen = tmp_path / "chosen.jsonl"
+    select_files([same, same], SelectOptions(4, rouge=0), chosen)
+    assert found(str(chosen)) == STYLES[0]
+    # What stood beside the file before must not be taken for what these records ask.
+    select_files([same, other], SelectOptions(4, rouge=0), chosen)
+    assert not records_style_file(chosen).exists()
+    audit_files([other], AuditOptions(), chosen)
+    assert found(str(chosen)) == STYLES[2]
+    before = set(tmp_path.iterdir())
+    select_files([same], SelectOptions(4, rouge=0), "/dev/null")
+    assert set(tmp_path.iterdir()) == before
+    assert not records_style_file("/dev/null").exists()

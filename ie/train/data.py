@@ -12,7 +12,7 @@ from ..tokens import Tokenizer, pad_id
 from .config import DataOptions, TrainConfig
 from .examples import Encoding, Examples, TrainingRecord, encode_records, read_records
 from .packing import PackedCollator, PaddedCollator, PairCollator, Rows, pack
-from .run import find_style
+from .style import find_style
 
 Collator = PackedCollator | PaddedCollator | PairCollator
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -34,6 +35,8 @@ class TrainingRecord(msgspec.Struct, frozen=True):
     task: str = ""
     source: str = ""
     schema: tuple[str, ...] = ()
+    # Those of other tools may name anything so.
+    template: Any = ""
 
     @property
     def prompt(self) -> Prompt:

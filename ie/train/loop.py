@@ -25,8 +25,8 @@ from .run import (
     last_checkpoint,
     open_run,
     write_manifest,
-    write_trained_style,
 )
+from .style import write_trained_style
 from .vocabulary import NewTokens, add_tokens, start_embeddings
 
 Report = Callable[[str], None]
