@@ -99,8 +99,8 @@ def command(
     """Extract entities, relations and events from each INPUT.
 
     An INPUT is a file (.txt, .jsonl, .csv, .tsv, each also .gz, .parquet), a folder, a glob or -.
-    What is extracted before a run fails or is stopped stays in OUTPUT.partial; go on from it with the
-    same command and --resume.
+    What is extracted as JSON Lines before a run fails or is stopped stays in OUTPUT.partial; go on from
+    it with the same command and --resume.
 
     Example: chinchilla extract examples/news.txt --format table
     """
