@@ -3,19 +3,19 @@
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import click
 
 from ..data import Document
 from ..errors import InputError
 from ..inputs import ReadOptions, find_inputs, read_texts
-from ..jsonl import dumps
 from ..partial import after, write_partial
+from ..report.rendering import FORMS, render_documents
 from .tasks import read_tasks
 
 _LARGER = "name a larger model with --model, such as --model Qwen/Qwen2.5-7B-Instruct"
@@ -30,7 +30,7 @@ _LARGER = "name a larger model with --model, such as --model Qwen/Qwen2.5-7B-Ins
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["jsonl", "table", "csv", "html"]),
+    type=click.Choice(FORMS),
     default="jsonl",
     show_default=True,
     help="Form of the results; csv is a row for each entity, object, argument and issue.",
@@ -132,11 +132,12 @@ def command(
         write_partial(output, force=force, resume=resume, stays=form == "jsonl") as (file, done),
         _progress(quiet) as advance,
     ):
-        for document in _counted(extractor.stream(after(texts, done)), counts):
-            file.write(_rendered(document, form, file, is_first=counts["documents"] == 1))
-            advance()
-        if form == "html" and counts["documents"]:
-            file.write(_page_end())
+        documents = _counted(extractor.stream(after(texts, done)), counts, advance)
+        is_shown = file is sys.stdout.buffer
+        for rendered in render_documents(
+            documents, form, color=is_shown and sys.stdout.isatty(), mark=not is_shown
+        ):
+            file.write(rendered)
     if not quiet:
         if resume:
             click.echo(f"note: {done.documents:,} documents were there, of a run before", err=True)
@@ -191,7 +192,9 @@ def _tell_skipped(skipped: Counter[str]) -> None:
     )
 
 
-def _counted(documents: Iterable[Document], counts: Counter[str]) -> Iterator[Document]:
+def _counted(
+    documents: Iterable[Document], counts: Counter[str], advance: Callable[[], None]
+) -> Iterator[Document]:
     for document in documents:
         counts["documents"] += 1
         counts["blank"] += not document.text.strip()
@@ -201,30 +204,8 @@ def _counted(documents: Iterable[Document], counts: Counter[str]) -> Iterator[Do
         for issue in document.issues:
             counts[f"issue {issue.kind}"] += 1
         yield document
-
-
-def _rendered(document: Document, form: str, file: IO[bytes], *, is_first: bool) -> bytes:
-    if form == "jsonl":
-        return (dumps(document) + "\n").encode()
-    if form == "html":
-        from ..report.facts_page import page_article, page_head
-
-        return (
-            (page_head("chinchilla extract") if is_first else "") + page_article(document)
-        ).encode()
-    from ..report.facts import facts_csv, facts_table
-
-    if form == "csv":
-        # Spreadsheets take a file without the mark for an older encoding.
-        mark = "\ufeff" if is_first and file is not sys.stdout.buffer else ""
-        return (mark + facts_csv(document, header=is_first)).encode()
-    return facts_table(document, color=file is sys.stdout.buffer and sys.stdout.isatty()).encode()
-
-
-def _page_end() -> bytes:
-    from ..report.facts_page import PAGE_END
-
-    return PAGE_END.encode()
+        # By now it has been written.
+        advance()
 
 
 def _progress(quiet: bool) -> Any:
