@@ -122,7 +122,10 @@ class _Checker:
         return best[0] if best is not None and best[1] >= _NEAR else None
 
     def _slots(self, item: Item, known: Mapping[str, Any]) -> Item:
-        if all(name in known and not getattr(known[name], "values", ()) for name, _ in item.slots):
+        is_once = item.task != "re" or len({name for name, _ in item.slots}) == len(item.slots)
+        if is_once and all(
+            name in known and not getattr(known[name], "values", ()) for name, _ in item.slots
+        ):
             return item
         keep: list[int] = []
         names: list[str] = []
@@ -138,6 +141,10 @@ class _Checker:
             if isinstance(role, Role) and role.values and text not in role.values:
                 what = f"{excerpt(text)!r} is not a value of {name!r} ({', '.join(role.values)})"
                 self._report("out_of_schema", what, item)
+            if item.task == "re" and declared in names:
+                what = f"{excerpt(text)!r} is a further {excerpt(declared) or 'object'} of one relation"
+                self._report("out_of_schema", f"{what}; left out", item)
+                continue
             keep.append(i)
             names.append(declared)
         at = (*item.at[:2], *(item.at[2 + i] for i in keep)) if item.at else ()

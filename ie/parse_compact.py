@@ -162,6 +162,12 @@ class _Reader:
         return label in known_events and not (event and label in event.role_by_name)
 
     def _item(self, task: str, group: list[Pair]) -> None:
+        objects = [pair for pair in group[1:] if pair[1] == OBJECT_SLOT] if task == "re" else []
+        if len(objects) > 1:
+            # Several objects of one subject are a relation each.
+            for one in objects:
+                self._item(task, [pair for pair in group if pair is one or pair not in objects])
+            return
         head, label, at, label_at, _ = group[0]
         slots = tuple((pair[1], pair[0]) for pair in group[1:])
         marks = tuple(pair[4] for pair in group)

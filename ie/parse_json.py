@@ -32,6 +32,11 @@ _ENTITIES_TAIL = re.compile(r"\]\}\s*$")
 # What a mention has besides its string in our documents.
 _MENTION_FIELDS = frozenset(("type", "start", "end", "score", "status"))
 _NO_NAME = Text(OBJECT_SLOT, -1, -1)
+_LABELS = ("type", "predicate")
+# What an item of each shape says at least, beside its label.
+_WHOLE = {None: ("text",), "re": ("subject", "object"), "ee": ("trigger",)}
+# Fields that may hold lists.
+_LISTED = frozenset(("text", "subject", "object", "trigger", "arguments", "qualifiers"))
 
 
 def read_json(source: str, tasks: Sequence[str], schema: Schema) -> tuple[list[Item], list[Issue]]:
@@ -168,7 +173,7 @@ class _Reader:
         fields = _fields(node)
         label = _label(fields)
         if label is not None and (len(fields) > 1 or task is not None):
-            for one in _run_together(node) if _shape(fields) is None else [fields]:
+            for one in _run_together(node):
                 self._item(_label(one) or label, one, task, node.closed)
             return
         for key, value in node.pairs:
@@ -222,50 +227,90 @@ class _Reader:
         if task == "re":
             self._relation(label, fields, closed)
         elif task == "ee":
-            slots = list(_arguments(fields.get("arguments")))
-            head = _text(fields.get("trigger")) or _text(fields.get("text"))
-            if head and isinstance(fields.get("arguments"), Object) and _is_null(head):
-                head = None
-            if head or slots or closed:
-                mark = _mark(fields.get("trigger"), fields.get("trigger_occurrence"))
-                self._add(task, label, head, slots, mark)
+            self._event(label, fields, closed)
         else:
             values = fields.get("text")
             beside = _mark(values, fields.get(OCCURRENCE))
-            for value in values.values if isinstance(values, Array) else (values,):
+            for value in _values(values):
                 text = _text(value)
                 if text is not None:
                     self._add(task, label, text, [], _mark(value, beside))
                 elif closed:
                     self._lost(label, None)
 
+    def _event(self, label: Text, fields: Fields, closed: bool) -> None:
+        slots = list(self._slots(label, fields, "arguments"))
+        said = fields.get("trigger") if _text(fields.get("trigger")) else fields.get("text")
+        first, *others = _values(said)
+        head = _text(first)
+        for other in filter(None, map(_text, others)):
+            detail = f"{excerpt(other.value)!r} is a further trigger of one event; left out"
+            self.issues.append(Issue("ambiguous", detail))
+        if head and isinstance(fields.get("arguments"), Object) and _is_null(head):
+            head = None
+        if head or slots or closed:
+            mark = _mark(first, fields.get("trigger_occurrence"))
+            self._add("ee", label, head, slots, mark)
+
+    def _slots(self, label: Text, fields: Fields, name: str) -> Iterator[Slot]:
+        """Yield the arguments or qualifiers of an item; report strings without a role."""
+        node = fields.get(name)
+        if isinstance(node, Object):
+            yield from _filled_pairs(node) if name == "arguments" else _pairs(node)
+            return
+        event = self.labels["ee"].get(label.value.strip())
+        known = event.role_by_name if event is not None else {}
+        for value in node.values if isinstance(node, Array) else (node,):
+            if isinstance(value, Object):
+                yield from _argument(value)
+            elif pair := _role_and_text(value, known):
+                yield pair
+            else:
+                for text in filter(None, map(_text, _each(value))):
+                    if not _is_null(text):
+                        said = (
+                            f"{excerpt(text.value)!r} among the {name} of {excerpt(label.value)!r}"
+                        )
+                        self.issues.append(Issue("unparsable", f"{said} has no role"))
+
     def _relation(self, label: Text, fields: Fields, closed: bool) -> None:
-        slots: list[Slot] = []
-        subject, object_ = _text(fields.get("subject")), fields.get("object")
         declared = self.labels["re"].get(label.value.strip())
+        shared = list(self._slots(label, fields, "qualifiers"))
+        subjects = _values(fields.get("subject"))
+        # Beside a list it would be that of each.
+        beside = fields.get("subject_occurrence") if len(subjects) == 1 else None
         for name in ("subject", "object"):
-            self._check_end(label, declared, name, fields.get(name))
-        mark = fields.get("object_occurrence")
-        if isinstance(object_, Object):
-            # DuIE's own form, {"@value": …, "inWork": …}, or a mention as documents have it.
-            beside = _beside_mentions(declared)
-            inner = [slot for slot in _pairs(object_) if slot[0].value != OCCURRENCE]
-            main = [slot for slot in inner if FIELDS.get(slot[0].value.lstrip("@")) == "text"]
-            slots += [slot for slot in inner if slot not in main and slot[0].value not in beside]
-            mark = _mark(object_, mark)
-            object_ = main[0][1] if main else None
-        if isinstance(fields.get("qualifiers"), Object):
-            slots += _pairs(fields["qualifiers"])  # type: ignore[arg-type]
-        head_mark = _mark(fields.get("subject"), fields.get("subject_occurrence"))
-        for value in object_.values if isinstance(object_, Array) else (object_,):
+            for end in _values(fields.get(name)):
+                self._check_end(label, declared, name, end)
+        for value in _values(fields.get("object")):
+            for object_, slots in self._objects(value, declared, fields.get("object_occurrence")):
+                for end in subjects:
+                    subject = _text(end)
+                    mark = _mark(end, beside)
+                    if subject is not None and (object_ or closed):
+                        slot = [object_] if object_ else []
+                        self._add("re", label, subject, [*slot, *slots, *shared], mark)
+                    elif closed:
+                        self._lost(label, object_[1] if object_ else None)
+
+    def _objects(
+        self, value: Node, declared: Any, mark: Node
+    ) -> Iterator[tuple[Slot | None, list[Slot]]]:
+        """Yield each object of a relation with the qualifiers that stand in it."""
+        if not isinstance(value, Object):
             text = _text(value)
-            if subject is not None and text is not None:
-                slot = (_NO_NAME, text, _mark(value, mark))
-                self._add("re", label, subject, [slot, *slots], head_mark)
-            elif subject is not None and closed:
-                self._add("re", label, subject, slots, head_mark)
-            elif closed:
-                self._lost(label, text)
+            yield (_NO_NAME, text, mark) if text is not None else None, []
+            return
+        # DuIE's own form, {"@value": …, "inWork": …}, or a mention as documents have it.
+        beside = _beside_mentions(declared)
+        inner = [slot for slot in _pairs(value) if slot[0].value != OCCURRENCE]
+        main = [slot for slot in inner if FIELDS.get(slot[0].value.lstrip("@")) == "text"]
+        slots = [slot for slot in inner if slot not in main and slot[0].value not in beside]
+        mark = _mark(value, mark)
+        for _, text, own in main:
+            yield (_NO_NAME, text, own or mark), slots
+        if not main:
+            yield None, slots
 
     def _check_end(self, label: Text, declared: Any, slot: str, end: Node) -> None:
         """Report an end of a relation that is said to be of another type than the schema's."""
@@ -333,27 +378,49 @@ def _fields(node: Object) -> Fields:
 
 
 def _run_together(node: Object) -> Iterator[Fields]:
-    """Yield the fields of each entity of an object; a brace may be missing between two.
+    """Yield the fields of each item of an object; a brace may be missing between two.
 
-    A string or type that is repeated begins another one, if the one before it is complete.
+    Another label, or another value of the field that came first, begins another item, if the one
+    before it is complete. Of other fields that are repeated all values count, as in a list.
     """
     fields: Fields = {}
-    own: set[str] = set()
+    own: list[str] = []
     for key, value in node.pairs:
         name = FIELDS.get(key.value.strip().lower()) if key is not None else None
-        if name is None or value is None:
+        if name is None or (value is None and name in fields):
             continue
-        if name in own and {"type", "text"} <= fields.keys() and _differ(fields[name], value):
+        is_other = name in own and _differ(fields[name], value)
+        lead = next((one for one in own if one not in _LABELS), None)
+        if is_other and name in (*_LABELS, lead) and _is_complete(fields):
             yield fields
-            fields = {"type": fields["type"]}
-            own = set()
+            fields = {label: fields[label] for label in _LABELS if label in fields}
+            own = []
+        elif is_other and name in _LISTED:
+            value = Array(-1, [*_each(fields[name]), *_each(value)], closed=True)
         fields[name] = value
-        own.add(name)
+        if value is not None:
+            own.append(name)
     yield fields
 
 
+def _is_complete(fields: Fields) -> bool:
+    """Return whether the fields say a whole item, of whichever task."""
+    return all(fields.get(name) is not None for name in _WHOLE[_shape(fields)])
+
+
 def _differ(one: Node, other: Node) -> bool:
-    return isinstance(one, Text) and isinstance(other, Text) and one.value != other.value
+    if isinstance(one, Text) and isinstance(other, Text):
+        return one.value != other.value
+    return True
+
+
+def _each(node: Node) -> Iterator[Node]:
+    """Yield what a list holds, of lists in it too; another value is the only one of itself."""
+    if isinstance(node, Array):
+        for value in node.values:
+            yield from _each(value)
+    else:
+        yield node
 
 
 def _label(fields: Fields) -> Text | None:
@@ -391,22 +458,32 @@ def _mark(node: Node, beside: Node) -> Node:
     return beside if inside is None and not isinstance(node, Array) else inside
 
 
-def _arguments(node: Node) -> Iterator[Slot]:
-    if isinstance(node, Object):
-        yield from _filled_pairs(node)
-    for value in node.values if isinstance(node, Array) else ():
-        if not isinstance(value, Object):
-            continue
-        fields = _fields(value)
-        role = fields.get("role") or (fields.get("type") if "text" in fields else None)
-        if not isinstance(role, Text):
-            yield from _filled_pairs(value)
-            continue
-        texts = fields.get("text")
-        for one in texts.values if isinstance(texts, Array) else (texts,):
-            text = _text(one)
-            if text is not None:
-                yield role, text, _mark(texts, fields.get(OCCURRENCE))
+def _values(node: Node) -> list[Node]:
+    """Return what a field says, which may be a list; one that says nothing says None."""
+    return list(_each(node)) or [None]
+
+
+def _argument(value: Object) -> Iterator[Slot]:
+    """Yield role and string of an object, or of each role if it maps roles to strings."""
+    fields = _fields(value)
+    role = fields.get("role") or (fields.get("type") if "text" in fields else None)
+    if not isinstance(role, Text):
+        yield from _filled_pairs(value)
+        return
+    texts = fields.get("text")
+    for one in _values(texts):
+        text = _text(one)
+        if text is not None:
+            yield role, text, _mark(texts, fields.get(OCCURRENCE))
+
+
+def _role_and_text(node: Node, known: Mapping[str, Any]) -> Slot | None:
+    """Read [role, string], where the role is one of the known ones."""
+    if isinstance(node, Array) and len(node.values) == 2:
+        role, text = node.values
+        if isinstance(role, Text) and isinstance(text, Text) and role.value.strip() in known:
+            return role, text, None
+    return None
 
 
 def _beside_mentions(relation: Any) -> frozenset[str]:

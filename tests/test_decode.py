@@ -135,6 +135,19 @@ def test_unknown_types_and_roles_are_described_in_full_and_left_out() -> None:
     ]
 
 
+def test_a_second_value_of_a_qualifier_is_reported() -> None:
+    schema = {"name": "t", "relations": [{"name": "歌手", "qualifiers": {"inWork": "影视作品"}}]}
+    completion = (
+        '{"type": "歌手", "subject": "甲", "object": "乙", "qualifiers": {"inWork": ["丙", "丁"]}}'
+    )
+    found = decode(completion, "甲乙丙丁", Schema.from_dict(schema))
+    assert {name: end.text for name, end in found.relations[0].qualifiers.items()} == {
+        "inWork": "丙"
+    }
+    assert [issue.kind for issue in found.issues] == ["out_of_schema"]
+    assert "'丁' is a further inWork" in found.issues[0].detail
+
+
 def test_labels_are_accepted_in_any_width_and_near_ones_on_request() -> None:
     items = [Item("ner", " 机构名", "雀巢"), Item("ner", "组织机构名", "雀巢")]
     kept, issues = check(items, SCHEMA)

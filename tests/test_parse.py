@@ -252,6 +252,74 @@ def test_entities_that_run_together_in_one_object_are_all_kept(completion: str) 
     assert said(completion) == [("人名", "李白"), ("机构名", "雀巢")]
 
 
+@pytest.mark.parametrize(
+    "completion",
+    [
+        '{"type": "作者", "subject": ["边城", "长河"], "object": "沈"}',
+        '{"type": "作者", "subject": "边城", "object": "沈", "subject": "长河", "object": "沈"}',
+        '{"type": "作者", "object": "沈", "subject": "边城", "object": "沈", "subject": "长河"}',
+        "边城⟦作者⟧沈⟦⟧长河⟦作者⟧沈⟦⟧",
+    ],
+)
+def test_relations_that_run_together_are_all_kept(completion: str) -> None:
+    relations = [("作者", "边城", ("", "沈")), ("作者", "长河", ("", "沈"))]
+    assert said(completion, tasks=("re",)) == relations
+
+
+@pytest.mark.parametrize(
+    "completion",
+    [
+        '{"type": "作者", "subject": "边城", "object": {"@value": ["沈", "丁"]}}',
+        '{"type": "作者", "subject": "边城", "object": [{"@value": "沈"}, {"@value": "丁"}]}',
+        '{"type": "作者", "subject": "边城", "object": "沈", "object": "丁"}',
+        "边城⟦作者⟧沈⟦⟧丁⟦⟧",
+    ],
+)
+def test_each_object_of_a_subject_is_a_relation(completion: str) -> None:
+    relations = [("作者", "边城", ("", "沈")), ("作者", "边城", ("", "丁"))]
+    assert said(completion, tasks=("re",)) == relations
+
+
+@pytest.mark.parametrize(
+    "slots",
+    [
+        '"qualifiers": [{"inWork": "长河"}]',
+        '"qualifiers": {"inWork": "长河"}',
+        '"qualifiers": [{"role": "inWork", "text": "长河"}]',
+    ],
+)
+def test_qualifiers_are_read_in_any_of_these_forms(slots: str) -> None:
+    completion = f'{{"type": "歌手", "subject": "甲", "object": "乙", {slots}}}'
+    assert said(completion) == [("歌手", "甲", ("", "乙"), ("inWork", "长河"))]
+
+
+@pytest.mark.parametrize(
+    "slots",
+    [
+        '"arguments": [["裁员方", "雀巢"], ["人数", "9人"]]',
+        '"arguments": [{"role": "裁员方", "text": "雀巢"}], "arguments": {"人数": "9人"}',
+    ],
+)
+def test_arguments_are_read_in_any_of_these_forms(slots: str) -> None:
+    completion = f'{{"type": "裁员", "trigger": "裁员", {slots}}}'
+    assert said(completion) == [("裁员", "裁员", ("裁员方", "雀巢"), ("人数", "9人"))]
+
+
+@pytest.mark.parametrize(
+    ("fields", "lost"),
+    [
+        ('"trigger": "裁员", "arguments": "雀巢"', "雀巢"),
+        ('"trigger": "裁员", "arguments": ["雀巢"]', "雀巢"),
+        ('"trigger": ["裁员", "减员"], "arguments": []', "减员"),
+    ],
+)
+def test_what_of_an_event_cannot_be_kept_is_reported(fields: str, lost: str) -> None:
+    completion = f'{{"type": "裁员", {fields}}}'
+    assert said(completion) == [("裁员", "裁员")]
+    [issue] = parse(completion, "json", TASKS, SCHEMA).issues
+    assert repr(lost) in issue.detail
+
+
 def test_repeated_keys_of_one_entity_are_one() -> None:
     assert said('[{"type":"人名","type":"人名","text":"李白","text":"李白"}]') == [("人名", "李白")]
     assert said('[{"type":"机构名","type":"人名","text":null,"text":"李白"}]') == [("人名", "李白")]
