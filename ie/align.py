@@ -23,14 +23,16 @@ def align(
     text: str,
     schema: Schema,
     scores: Sequence[ItemScores] | None = None,
+    offset: int = 0,
 ) -> Extraction:
     """Give every mention of the items its offsets in the text.
 
     Items are taken to be checked: labels that the schema does not know are used as types. A
     mention found by folding or nearly gets the text's own wording and an `ambiguous` issue that
-    gives the model's; see `occurrences`. `scores` belong to the items in order.
+    gives the model's; see `occurrences`. `scores` belong to the items in order. What issues say of
+    places counts from the start of the document, `offset` code points before the text.
     """
-    aligner = _Aligner(text, schema)
+    aligner = _Aligner(text, schema, offset)
     said: dict[str, Scored] = {"ner": [], "re": [], "ee": []}
     for item, score in zip(items, scores or [NO_SCORES] * len(items), strict=True):
         said[item.task].append((item, score))
@@ -41,8 +43,9 @@ def align(
 
 
 class _Aligner:
-    def __init__(self, text: str, schema: Schema) -> None:
+    def __init__(self, text: str, schema: Schema, offset: int) -> None:
         self.text = text
+        self.offset = offset
         self.occurrences = Occurrences(text)
         self.schema = schema
         self.issues: list[Issue] = []
@@ -72,7 +75,8 @@ class _Aligner:
         pieces = self.occurrences.pieces(said)
         if not pieces:
             return detail
-        parts = " and ".join(f"{self.text[a:b]!r} at [{a}, {b})" for a, b in pieces)
+        by = self.offset
+        parts = " and ".join(f"{self.text[a:b]!r} at [{a + by}, {b + by})" for a, b in pieces)
         return f"{detail} as one piece; it may be discontinuous: {parts}"
 
     def entities(self, items: Scored) -> tuple[Entity, ...]:

@@ -32,6 +32,7 @@ def decode(
     log_probs: Sequence[float] = (),
     near_miss: bool = False,
     asked: AskedTrigger | None = None,
+    offset: int = 0,
 ) -> Extraction:
     """Read what a model said about a text; the inverse of `encode`.
 
@@ -40,7 +41,8 @@ def decode(
     are those of `backend.Completion`: "length" says that the engine cut the completion, and
     the arrays give every mention and fact its score. With `near_miss`, an undeclared type or role
     is read as the declared one it resembles, if there is one, and an issue says so. `asked` is the
-    trigger that the prompt asked about, with its occurrence from 1 (see `encoder`).
+    trigger that the prompt asked about, with its occurrence from 1 (see `encoder`). Of a window of a
+    document, `offset` is where it starts there, for what issues say of places.
 
     >>> decode('{"entities": [{"type": "机构名", "text": "雀巢"}]}', "雀巢裁员", "msra").entities
     (Entity(type='机构名', text='雀巢', start=0, end=2, score=None, status='exact'),)
@@ -56,7 +58,7 @@ def decode(
     if asked is not None:
         items = mark_trigger(items, asked)
     scores = item_scores(items, token_ends, log_probs) if token_ends else None
-    found = align(items, text, schema, scores)
+    found = align(items, text, schema, scores, offset)
     issues = (*answer.issues, *problems, *found.issues)
     if finish_reason == "length" and all(issue.kind != "truncated" for issue in issues):
         cut = "the completion was cut off, at the token limit or where it went round in circles"

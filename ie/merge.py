@@ -15,6 +15,7 @@ from .merge_events import Places, unite_events
 _T = TypeVar("_T", Entity, Relation, Event)
 _WHERE = re.compile(r"^(entities|relations|events)\[(\d+)\]")
 _ARGUMENT = re.compile(r"^events\[(\d+)\]\.arguments\[(\d+)\]$")
+_SLOT = re.compile(r"\.(?:(subject|object|trigger)|qualifiers\.(.*)|arguments\[(\d+)\])$", re.S)
 Spans = Sequence[tuple[int, int]]
 
 
@@ -28,8 +29,8 @@ def merge(parts: Sequence[Extraction], spans: Spans | None = None) -> Extraction
     longer one of its type from a neighbour, and events may have been told by other triggers in
     other windows; a trigger that another one stands for is told in an issue.
     """
-    if len(parts) == 1:
-        return parts[0]
+    if len(parts) < 2:
+        return parts[0] if parts else Extraction()
     whole, maps = unite(parts, spans)
     issues = (*gather_issues(parts, whole, maps), *_other_triggers(parts, whole, maps["events"]))
     return msgspec.structs.replace(whole, issues=issues)
@@ -50,7 +51,10 @@ def _other_triggers(parts: Sequence[Extraction], whole: Extraction, places: Plac
 def gather_issues(
     parts: Sequence[Extraction], whole: Extraction, maps: dict[str, Places]
 ) -> tuple[Issue, ...]:
-    """Return the issues of all parts, each once, with paths into what `unite` made of them."""
+    """Return the issues of all parts, each once, with paths into what `unite` made of them.
+
+    That a mention is not in the text does not hold where another part has located it.
+    """
     issues: dict[Issue, None] = {}
     for i, part in enumerate(parts):
         for issue in part.issues:
@@ -60,8 +64,26 @@ def gather_issues(
                 numbers = [(int(match[1]), int(match[2])) for match in places if match]
                 where = _argument_path(part, whole, *numbers)
                 moved = Issue(moved.kind, moved.detail, where or moved.where)
-            issues[moved] = None
+            if moved.kind != "ungrounded" or not _is_located(whole, moved.where):
+                issues[moved] = None
     return tuple(issues)
+
+
+def _is_located(whole: Extraction, where: str) -> bool:
+    """Return whether an issue's path leads to a mention that has a place in the text."""
+    match = _WHERE.match(where)
+    if match is None:
+        return False
+    fact: Any = getattr(whole, match[1])[int(match[2])]
+    slot = _SLOT.match(where, match.end())
+    if slot is None:
+        return match[1] == "entities" and fact.start is not None
+    name, qualifier, number = slot.groups()
+    if number is not None:
+        mention = fact.arguments[int(number)]
+    else:
+        mention = getattr(fact, name) if name else fact.qualifiers.get(qualifier)
+    return mention is not None and mention.start is not None
 
 
 def _argument_path(

@@ -7,7 +7,7 @@ Everything is lazy and in order; memory is bounded by the documents under way.
 
 import random
 import warnings
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -18,7 +18,7 @@ from typing import Any, overload
 from .backend import Completion, Prompt
 from .confidence import Calibration, calibrate, without_scores
 from .constrain import AnswerConstraint, without_roles
-from .data import Document, Extraction, Issue, shift
+from .data import Document, Event, Extraction, Issue, shift
 from .decoder import decode
 from .encoder import AskedTrigger
 from .engines import Engine, open_engine
@@ -254,7 +254,7 @@ class Extractor:
             answered = self._ask_arguments(answered)
         done = 0
         for number, parts in groupby(answered, lambda pair: pair[0].document):
-            found = _gathered(parts, self.options.agreement)
+            found = _gathered(parts, self.options)
             # Nothing was asked of the documents between.
             for _ in range(number - done):
                 yield finished(Extraction())
@@ -325,6 +325,7 @@ class Extractor:
             log_probs=completion.log_probs if self._reads_scores else (),
             near_miss=self.options.near_miss,
             asked=question.asked,
+            offset=question.start,
         )
         found = self._supported(question, extraction)
         is_scored = self._reads_scores and not self.options.wants_scores
@@ -411,12 +412,20 @@ class Extractor:
             if question.task != "ee" or not answer.events:
                 kept.append((question, answer))
                 continue
-            kept.append((question, Extraction(issues=answer.issues)))
-            further += [self._argument_question(question, event) for event in answer.events]
+            # A trigger is asked about once, as in training; the events of the first step are gone.
+            asked = {_named(event): event for event in answer.events}
+            issues = [_without_event(issue) for issue in answer.issues]
+            issues += [
+                Issue("ambiguous", f"{excerpt(said)!r} is listed {times} times as {type_!r}")
+                for (type_, said, *_), times in Counter(map(_named, answer.events)).items()
+                if times > 1
+            ]
+            kept.append((question, Extraction(issues=tuple(issues))))
+            further += [self._argument_question(question, event) for event in asked.values()]
         kept += self._answer(further)
         return iter(sorted(kept, key=lambda pair: pair[0].document))
 
-    def _argument_question(self, question: _Question, event: Any) -> _Question:
+    def _argument_question(self, question: _Question, event: Event) -> _Question:
         schema = question.schema.select("ee", [event.type])
         trigger = event.trigger.text if event.trigger else None
         start = event.trigger.start if event.trigger else None
@@ -507,6 +516,16 @@ def _checked(document: Document) -> Document:
     return document
 
 
+def _named(event: Event) -> tuple[str, str, int | None]:
+    """Return the type of an event, and what and where its trigger is."""
+    trigger = event.trigger
+    return event.type, trigger.text if trigger else "", trigger.start if trigger else None
+
+
+def _without_event(issue: Issue) -> Issue:
+    return Issue(issue.kind, issue.detail) if issue.where.startswith("events[") else issue
+
+
 def _refused(question: _Question, problem: str) -> Issue:
     end = question.start + len(question.text)
     trigger = f", trigger {excerpt(question.asked[0])!r}" if question.asked else ""
@@ -524,7 +543,7 @@ def _gather(documents: Iterable[Document]) -> Iterator[list[Document]]:
     try:
         for document in documents:
             batch.append(document)
-            size += len(document.text)
+            size += _size(document)
             if size >= _BATCH_CHARACTERS:
                 yield batch
                 batch, size = [], 0
@@ -537,18 +556,19 @@ def _gather(documents: Iterable[Document]) -> Iterator[list[Document]]:
         yield batch
 
 
-def _gathered(parts: Iterable[_Answered], agreement: float) -> Extraction:
+def _gathered(parts: Iterable[_Answered], options: ExtractOptions) -> Extraction:
     """Bring the answers of a document together: windows and shards merged, orders voted."""
     tasks: dict[str, dict[int, list[_Answered]]] = {}
     for question, answer in parts:
         orders = tasks.setdefault(question.task, {})
         orders.setdefault(question.order, []).append((question, answer))
-    return _united([_voted(orders, agreement) for orders in tasks.values()])
+    return _united([_voted(orders, options) for orders in tasks.values()])
 
 
-def _voted(orders: dict[int, list[_Answered]], agreement: float) -> Extraction:
-    answers = [_merged(parts) for parts in orders.values()]
-    return answers[0] if len(answers) == 1 else vote(answers, agreement)
+def _voted(orders: dict[int, list[_Answered]], options: ExtractOptions) -> Extraction:
+    # An order in which nothing had to be asked says nothing.
+    answers = [_merged(orders.get(order, ())) for order in range(options.orders)]
+    return answers[0] if len(answers) == 1 else vote(answers, options.agreement)
 
 
 def _merged(parts: Sequence[_Answered]) -> Extraction:

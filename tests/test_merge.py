@@ -65,6 +65,21 @@ def test_issues_follow_their_results() -> None:
     )
 
 
+def test_what_another_window_has_located_is_not_told_to_be_missing() -> None:
+    said = Event(
+        "裁员", None, (Argument("裁员方", "雀巢", 0, 2), Argument("时间", "今天", None, None))
+    )
+    again = Event("裁员", None, (Argument("裁员方", "雀巢", None, None),))
+    missing = Issue("ungrounded", "'今天' is not in the text", "events[0].arguments[1]")
+    found = Issue("ungrounded", "'雀巢' is not in the text", "events[0].arguments[0]")
+    spans = [(0, 6), (6, 12)]
+    merged = merge(
+        [Extraction((), (), (said,), (missing,)), Extraction((), (), (again,), (found,))], spans
+    )
+    assert [a.text for event in merged.events for a in event.arguments] == ["雀巢", "今天"]
+    assert merged.issues == (missing,)
+
+
 def test_relations_are_equal_when_their_places_are() -> None:
     relation = Relation("作者", entity(0, 2), entity(4, 6))
     elsewhere = Relation("作者", entity(0, 2), entity(6, 8))

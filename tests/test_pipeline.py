@@ -114,6 +114,26 @@ def test_the_second_step_keeps_the_place_of_the_trigger_it_asked_about():
     ]
 
 
+def test_a_trigger_that_is_listed_twice_is_asked_about_once():
+    def answer(prompt):
+        if prompt.instruction.startswith("论元"):
+            return "会见⟦会见⟧甲⟦主体⟧\n会见⟦会见⟧丙⟦主体⟧"
+        return "会见⟦会见⟧\n会见⟦会见⟧\n座谈⟦会见⟧"
+
+    engine = scripted_engine(answer, template="compact-v2", steps=2)
+    result = Extractor(engine, SCHEMA, ["ee"]).extract("甲和丙会见了乙")
+    # Once for triggers, once for each of two.
+    assert len(engine.backend.asked) == 3
+    assert [e.arguments[0].text for e in result.events if e.trigger.text == "会见"] == [
+        "甲",
+        "丙",
+    ] * 2
+    told = {issue.detail: issue.where for issue in result.issues}
+    assert told["'会见' is listed 2 times as '会见'"] == ""
+    # The event of the first step that this was said of is gone.
+    assert told["'座谈' is not in the text"] == ""
+
+
 @pytest.mark.parametrize("step", [1, 2])
 def test_a_refused_step_of_two_is_told_in_an_issue(step):
     def answer(prompt):
@@ -240,6 +260,30 @@ def test_a_cut_completion_is_an_issue_and_what_it_said_is_kept():
     assert "truncated" in [issue.kind for issue in result.issues]
 
 
+def test_issues_of_a_window_count_from_the_start_of_the_document():
+    engine = scripted_engine(
+        lambda prompt: "上海分公司⟦机构名⟧" if "上海" in prompt.input else "⟦⟧", window={"ner": 20}
+    )
+    result = Extractor(engine, "msra").extract("今天天气很好。" * 4 + "上海、北京分公司都裁员。")
+    [issue] = result.issues
+    assert "'上海' at [28, 30) and '分公司' at [33, 36)" in issue.detail
+
+
+def test_blank_documents_do_not_pile_up_where_all_must_be_known_first(monkeypatch):
+    monkeypatch.setattr(pipeline, "_BATCH_CHARACTERS", 2000)
+    taken = []
+
+    def documents():
+        for i in range(100):
+            taken.append(i)
+            yield Document(str(i), " ")
+
+    options = ExtractOptions(constrain=True)
+    stream = Extractor(scripted_engine(name_every_capital), SCHEMA, options=options)
+    assert next(stream.stream(documents())).id == "0"
+    assert len(taken) < 50
+
+
 def test_text_of_blanks_asks_nothing():
     engine = scripted_engine(name_every_capital)
     assert Extractor(engine, SCHEMA).extract(" \n\u3000").to_dict() == {}
@@ -286,6 +330,17 @@ def test_type_orders_are_voted_on_and_agreement_is_the_score():
     scores = {entity.text: entity.score for entity in result.entities}
     assert scores["甲"] == 1.0
     assert scores["乙"] == pytest.approx(1 / 3)
+
+
+def test_an_order_in_which_nothing_is_asked_votes_for_nothing(monkeypatch):
+    extractor = Extractor(
+        scripted_engine(lambda prompt: "甲⟦人名⟧"),
+        {"name": "s", "entities": ["人名", "地名"]},
+        options=ExtractOptions(orders=3, agreement=0.5),
+    )
+    shards = Extractor._shards
+    monkeypatch.setattr(Extractor, "_shards", lambda self, task: shards(self, task)[1:2])
+    assert not extractor.extract("甲和乙").entities
 
 
 def test_scores_come_from_token_probabilities_and_filter():
