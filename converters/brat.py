@@ -28,9 +28,10 @@ def read(
     paths: Iterable[str | Path], report: Report, *, name: str = "brat", encoding: str = "utf-8"
 ) -> Iterator[Document]:
     """Yield a document per pair of files, sorted by name within a folder."""
-    for path in paths:
-        for annotation in _annotations(Path(path)):
-            yield _document(annotation, report, name, encoding)
+    # Once each, also where a pair is named by both of its files, as by `folder/*`.
+    annotations = dict.fromkeys(one for path in paths for one in _annotations(Path(path)))
+    for annotation in annotations:
+        yield _document(annotation, report, name, encoding)
 
 
 def _annotations(path: Path) -> list[Path]:

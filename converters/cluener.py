@@ -12,7 +12,7 @@ import msgspec
 
 from chinchilla.data import Document, Entity
 
-from .catalogue import document_meta
+from .catalogue import document_id, document_meta
 from .columns import schema_types
 from .locate import nearest, spans_of
 from .located import in_text_order
@@ -46,7 +46,8 @@ def read(
         )
         for place, ordinal, record in records:
             entities = _entities(record, types, report, place)
-            yield Document(f"{name}-{stem}-{ordinal}", record.text, entities, meta=meta)
+            identifier = document_id(record.id, name, stem, ordinal)
+            yield Document(identifier, record.text, entities, meta=meta)
 
 
 def _entities(

@@ -19,6 +19,7 @@ from chinchilla.errors import ConfigError
 from chinchilla.schema import builtin_schemas, read_schema
 
 from .catalogue import document_meta
+from .fields import as_names
 from .report import Report
 from .source import Trial, first_line, read_blocks
 
@@ -53,16 +54,16 @@ def read(
     separator: str = "auto",
     joiner: str = "",
     types: Mapping[str, str] | None = None,
-    skip: Sequence[str] = ("-DOCSTART-",),
+    skip: str | Sequence[str] = ("-DOCSTART-",),
 ) -> Iterator[Document]:
     """Yield a document per sentence of any column file.
 
     `separator` is `auto`, `tab`, `space` or the mark itself; `types` renames the tags' types, by
     default to those of the built-in schema called `name`, and without one leaves them as they are.
-    Sentences whose first line starts with one of `skip` are passed over.
+    Sentences whose first line starts with `skip`, or one of several, are passed over.
     """
     marks = {"auto": None, "tab": "\t", "space": " "}
-    columns = Columns(scheme, marks.get(separator, separator), joiner, tuple(skip))
+    columns = Columns(scheme, marks.get(separator, separator), joiner, as_names(skip))
     return read_columns(
         paths,
         report,

@@ -3,7 +3,7 @@
 A field is a key, a dotted path (`entity_index.begin`) or, in list items, a position (`0`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,11 @@ def read_mapping(path: str | Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ConfigError(f"{path}: expected options such as 'fields: {{text: content}}'")
     return {str(key).replace("-", "_"): item for key, item in value.items()}
+
+
+def as_names(value: str | Iterable[str]) -> tuple[str, ...]:
+    """Return the names that an option gives; one alone may come as a plain string."""
+    return (value,) if isinstance(value, str) else tuple(value)
 
 
 def merged(defaults: Mapping[str, Any], given: Mapping[str, Any] | None) -> dict[str, Any]:

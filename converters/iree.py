@@ -20,7 +20,7 @@ from typing import Any
 from chinchilla.data import Argument, Document, Event, Mention
 
 from .catalogue import document_id, document_meta
-from .fields import merged
+from .fields import as_names, merged
 from .located import Locator
 from .report import Report
 from .source import read_objects
@@ -48,10 +48,7 @@ def read(
     fields: Mapping[str, Any] | None = None,
 ) -> Iterator[Document]:
     """Yield a document per record; `fields` gives the key, or keys, of a part."""
-    names = {
-        part: (keys,) if isinstance(keys, str) else tuple(keys)
-        for part, keys in merged(FIELDS, fields).items()
-    }
+    names = {part: as_names(keys) for part, keys in merged(FIELDS, fields).items()}
     for path in map(str, paths):
         shared = document_meta(name, path)
         stem = Path(path).stem
@@ -147,7 +144,7 @@ def _roles(value: Any, names: _Names, locator: Locator) -> Iterator[tuple[str, d
             for content in contents if isinstance(contents, list) else [contents]:
                 yield role, content if isinstance(content, dict) else {"text": content}
         return
-    for item in value if isinstance(value, list) else []:
+    for item in value if isinstance(value, list) else [value] if value else []:
         if isinstance(item, dict):
             yield str(_first(item, names["role"]) or ""), item
         else:

@@ -5,7 +5,8 @@
       {"type": "relation", "from_id": "a", "to_id": "b", "labels": ["任职"]}]}]}]
 
 A span's text is compared with the task's: browsers count an emoji as two, and such offsets are
-repaired and counted. The option `key` names the text's field in `data`.
+repaired and counted. Of several labels of a span or relation the first is kept. The option `key`
+names the text's field in `data`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -88,6 +89,7 @@ def read(
                 if result.type == "relation":
                     label = result.labels[0] if result.labels else "relation"
                     linked.add_link(label, result.from_id, result.to_id)
+                    _drop_further("relation", result.labels, linked)
             identifier = document_id(task.id, name, stem, ordinal)
             yield linked.document(identifier, meta)
 
@@ -101,3 +103,9 @@ def _add(result: _Result, linked: Linked) -> None:
         linked.locator.report.drop("span without a label", linked.locator.place, what)
         return
     linked.add_span(result.id, value.labels[0], value.start, value.end, value.text)
+    _drop_further("span", value.labels, linked)
+
+
+def _drop_further(what: str, labels: list[str], linked: Linked) -> None:
+    for label in labels[1:]:
+        linked.locator.report.drop(f"further label of one {what}", linked.locator.place, label)

@@ -35,6 +35,8 @@ _HEADERS = (
         "attribute_value_offset",
     ),
 )
+# Characters of a cell; a longer one is a quote that is not closed.
+_MAX_CELL = 1 << 17
 _NEGATIVE = ("None", "NA", "unknown")
 # relation, head, its start, tail, its start, and where the row stood.
 _Row = tuple[str, str, int, str, int, Place]
@@ -91,14 +93,14 @@ def _json(path: str, report: Report, name: str, encoding: str) -> Iterator[Docum
 def _table(path: str, report: Report, name: str, encoding: str) -> Iterator[Document]:
     trial = Trial(path, report, f"a table with the header {','.join(_HEADERS[0])}")
     lines = (content + "\n" for _, content in read_text_lines(path, report, encoding))
-    reader = csv.reader(lines)
-    header = tuple(cell.strip() for cell in next(reader, []))
+    table = _rows(lines, trial)
+    header = tuple(cell.strip() for cell in next(table, (1, []))[1])
     if header not in _HEADERS:
         trial.fail("unknown header", 1, ",".join(header))
         trial.close()
     groups: dict[str, list[_Row]] = {}
-    for cells in reader:
-        place = (path, reader.line_num)
+    for line, cells in table:
+        place = (path, line)
         if not cells:
             continue
         if len(cells) != len(header):
@@ -116,6 +118,25 @@ def _table(path: str, report: Report, name: str, encoding: str) -> Iterator[Docu
     stem = Path(path).stem
     for ordinal, (sentence, rows) in enumerate(groups.items(), 1):
         yield _document(f"{name}-{stem}-{ordinal}", sentence, rows, report, meta)
+
+
+def _rows(lines: Iterator[str], trial: Trial) -> Iterator[tuple[int, list[str]]]:
+    """Yield `(first line, cells)` of each row; after one that is no CSV the next line is tried."""
+    reader = csv.reader(lines)
+    while True:
+        line = reader.line_num + 1
+        # The limit is the whole process's, where others need another one.
+        limit = csv.field_size_limit(_MAX_CELL)
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            trial.fail("not valid CSV", line, str(error))
+            continue
+        finally:
+            csv.field_size_limit(limit)
+        yield line, cells
 
 
 def _document(

@@ -20,6 +20,7 @@ from chinchilla.schema import builtin_schemas, read_schema
 
 from .canonical import canonicalised
 from .catalogue import document_meta
+from .fields import as_names
 from .locate import closest_pair, spans_of
 from .report import Place, Report
 from .source import Trial, read_text_lines
@@ -37,7 +38,7 @@ def read(
     encoding: str = "utf-8",
     order: Sequence[str] = COLUMNS,
     relations: Mapping[str, str] | None = None,
-    negative: Collection[str] = ("unknown", "NA", "None"),
+    negative: str | Collection[str] = ("unknown", "NA", "None"),
     canonical: bool = False,
 ) -> Iterator[Document]:
     """Yield a document per distinct sentence of any tab-separated table.
@@ -51,6 +52,7 @@ def read(
     """
     if sorted(order) != sorted(COLUMNS):
         raise ConfigError(f"order must name {', '.join(COLUMNS)} once each, got {list(order)!r}")
+    negative = as_names(negative)
     schema = read_schema(name) if name in builtin_schemas() else None
     if relations is None and schema is not None:
         relations = {label: item.name for label, item in schema.relation_by_label.items()}

@@ -168,9 +168,13 @@ def _note_namesakes(files: Iterable[str | Path], report: Report) -> None:
     seen: dict[str, str] = {}
     for path in map(str, files):
         other = seen.setdefault(Path(path).stem, path)
-        if other != path:
+        if other != path and not _is_brat_pair(Path(other), Path(path)):
             what = f"as {other}; ids that the corpus does not give are repeated"
             report.note("file of the same name", (path, 1), what)
+
+
+def _is_brat_pair(first: Path, second: Path) -> bool:
+    return first.parent == second.parent and {first.suffix, second.suffix} == {".ann", ".txt"}
 
 
 def _counted(

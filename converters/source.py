@@ -237,12 +237,12 @@ def _array(path: str, encoding: str) -> Iterator[tuple[int, int, bytes]]:
         items = msgspec.json.decode(plain, type=list[msgspec.Raw])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not a JSON array ({error}); the file may be cut short") from None
-    line, seen = 1, 0
+    line, before, end = 1, 0, 0
     for ordinal, item in enumerate(items, 1):
         raw = bytes(item)
-        at = plain.find(raw, seen)
-        line += plain.count(b"\n", seen, at)
-        seen = at
+        at = plain.find(raw, end)
+        line += plain.count(b"\n", before, at)
+        before, end = at, at + len(raw)
         yield line, ordinal, raw if plain is data else raw.decode().encode(encoding)
 
 

@@ -65,7 +65,7 @@ def find_inputs(names: Iterable[str], skipped: Counter[str] | None = None) -> li
     A folder stands for the known files below it, sorted; `skipped` counts the endings of others.
 
     Raises:
-        InputError: a name matches nothing, or ends in `.json`.
+        InputError: a name matches nothing or ends in `.json`, or `-` is given twice.
     """
     found: list[str] = []
     for name in names:
@@ -80,6 +80,8 @@ def find_inputs(names: Iterable[str], skipped: Counter[str] | None = None) -> li
                 beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
                 raise InputError(f"{name}: no such file or folder{near_miss(path.name, beside)}")
             found += matches
+    if found.count("-") > 1:
+        raise InputError("-: standard input can be read only once; give - once")
     for name in found:
         if _kind(Path(name)) == ".json":
             raise InputError(
@@ -105,14 +107,19 @@ def read_texts(
 ) -> Iterator[Document]:
     """Yield a document for each text, lazily; ids are those of the data, or file and line.
 
+    A file stands in ids by its name without the ending; files of one name stand there by as much of
+    the end of their paths as tells them apart.
+
     With `failed`, a row or file that cannot be read is left out, and what is wrong with it told to
     that; what a damaged file held before the damage is read.
 
     Raises:
         InputError: names file and line of what cannot be read.
     """
-    for name in files:
-        for found in _to_the_end(_read_file(name, options)):
+    names = list(files)
+    stems = _stems(names)
+    for name in names:
+        for found in _to_the_end(_read_file(name, stems[name], options)):
             if isinstance(found, Document):
                 yield found
             elif failed is None:
@@ -141,18 +148,18 @@ def _made(make: Callable[..., _T], *arguments: Any) -> _T | InputError:
         return error
 
 
-def _read_file(name: str, options: ReadOptions) -> Iterator[_Found]:
+def _read_file(name: str, stem: str, options: ReadOptions) -> Iterator[_Found]:
     kind = _kind(Path(name))
     if kind == ".jsonl":
-        yield from _read_jsonl(name, options)
+        yield from _read_jsonl(name, stem, options)
     elif kind in (".csv", ".tsv"):
-        yield from _read_csv(name, options)
+        yield from _read_csv(name, stem, options)
     elif kind == ".parquet":
-        yield from _read_parquet(name, options)
+        yield from _read_parquet(name, stem, options)
     elif options.lines:
-        yield from _read_text_lines(name, options)
+        yield from _read_text_lines(name, stem, options)
     else:
-        yield from _read_text(name, options)
+        yield from _read_text(name, stem, options)
 
 
 def _kind(path: Path) -> str:
@@ -169,32 +176,46 @@ def _stem(name: str) -> str:
     return (path.stem if path.suffix.lower() == ".gz" else path.name).rsplit(".", 1)[0]
 
 
-def _read_text(name: str, options: ReadOptions) -> Iterator[Document]:
+def _stems(names: Iterable[str]) -> dict[str, str]:
+    """Return what the ids of each file's documents begin with: its stem, if no other file has it.
+
+    Else it is as much of the end of its path as tells it apart.
+    """
+    stems = {name: _stem(name) for name in names}
+    parts = {name: Path(name).parts for name in stems}
+    for depth in range(1, max(map(len, parts.values()), default=0) + 1):
+        number = Counter(stems.values())
+        alike = [name for name, stem in stems.items() if number[stem] > 1]
+        stems.update((name, "/".join(parts[name][-depth:])) for name in alike)
+    return stems
+
+
+def _read_text(name: str, stem: str, options: ReadOptions) -> Iterator[Document]:
     with open_bytes(name) as file:
         content = file.read()
     text = decode_line(content.removeprefix(b"\xef\xbb\xbf"), name, options.encoding)
-    yield Document(_stem(name), text, meta={"file": name})
+    yield Document(stem, text, meta={"file": name})
 
 
-def _read_text_lines(name: str, options: ReadOptions) -> Iterator[_Found]:
+def _read_text_lines(name: str, stem: str, options: ReadOptions) -> Iterator[_Found]:
     for number, line in read_lines(name):
-        if found := _made(_from_line, line, name, number, options.encoding):
+        if found := _made(_from_line, line, name, stem, number, options.encoding):
             yield found
 
 
-def _from_line(line: bytes, name: str, number: int, encoding: str) -> Document | None:
+def _from_line(line: bytes, name: str, stem: str, number: int, encoding: str) -> Document | None:
     text = decode_line(line, f"{name}:{number}", encoding)
     meta = {"file": name, "line": number}
-    return Document(f"{_stem(name)}-{number}", text, meta=meta) if text.strip() else None
+    return Document(f"{stem}-{number}", text, meta=meta) if text.strip() else None
 
 
-def _read_jsonl(name: str, options: ReadOptions) -> Iterator[_Found]:
+def _read_jsonl(name: str, stem: str, options: ReadOptions) -> Iterator[_Found]:
     for number, line in read_lines(name):
         if line.strip():
-            yield _made(_from_json, line, name, number, options)
+            yield _made(_from_json, line, name, stem, number, options)
 
 
-def _from_json(line: bytes, name: str, number: int, options: ReadOptions) -> Document:
+def _from_json(line: bytes, name: str, stem: str, number: int, options: ReadOptions) -> Document:
     value = parse_value(line, name, number, options.encoding)
     if isinstance(value, str):
         value = {options.column: value}
@@ -207,14 +228,16 @@ def _from_json(line: bytes, name: str, number: int, options: ReadOptions) -> Doc
             f"{name}:{number}: no text under {options.column!r} "
             f"(keys are {', '.join(value) or 'none'}); name the right one with --column"
         )
-    return _from_row(value, key, {"file": name, "line": number}, options.title)
+    return _from_row(value, key, stem, {"file": name, "line": number}, options.title)
 
 
-def _from_row(row: dict[str, Any], key: str, place: dict[str, Any], title_key: str) -> Document:
+def _from_row(
+    row: dict[str, Any], key: str, stem: str, place: dict[str, Any], title_key: str
+) -> Document:
     """Return the document of a row with its text under `key`; `place` is its file and number."""
     name, number = place.values()
     given, text = row.get("id"), row[key]
-    identifier = f"{_stem(name)}-{number}" if given in (None, "") else str(given)
+    identifier = f"{stem}-{number}" if given in (None, "") else str(given)
     title = row.get(title_key) if title_key else None
     if not isinstance(title, str | None):
         raise InputError(
@@ -235,7 +258,7 @@ def _meta(row: dict[str, Any], used: set[str], place: dict[str, Any]) -> dict[st
     return {**place, **rest}
 
 
-def _read_csv(name: str, options: ReadOptions) -> Iterator[_Found]:
+def _read_csv(name: str, stem: str, options: ReadOptions) -> Iterator[_Found]:
     csv.field_size_limit(_MAX_CELL)
     dialect = "excel-tab" if _kind(Path(name)) == ".tsv" else "excel"
     encoding = "utf-8-sig" if is_utf8(options.encoding) else options.encoding
@@ -249,7 +272,7 @@ def _read_csv(name: str, options: ReadOptions) -> Iterator[_Found]:
             for row in rows:
                 row[options.column] = row[options.column] or ""
                 place = {"file": name, "line": rows.line_num}
-                yield _made(_from_row, row, options.column, place, options.title)
+                yield _made(_from_row, row, options.column, stem, place, options.title)
         except UnicodeDecodeError as error:
             raise InputError(
                 f"{name}:{rows.line_num + 1}: not {options.encoding.upper()} ({error.reason}); "
@@ -259,7 +282,7 @@ def _read_csv(name: str, options: ReadOptions) -> Iterator[_Found]:
             raise InputError(f"{name}:{rows.line_num}: not valid CSV ({error})") from None
 
 
-def _read_parquet(name: str, options: ReadOptions) -> Iterator[_Found]:
+def _read_parquet(name: str, stem: str, options: ReadOptions) -> Iterator[_Found]:
     try:
         import pyarrow.parquet as parquet
     except ImportError:
@@ -278,11 +301,11 @@ def _read_parquet(name: str, options: ReadOptions) -> Iterator[_Found]:
         for row in batch.to_pylist():
             number += 1
             place = {"file": name, "row": number}
-            yield _made(_from_parquet, row, options.column, place, options.title)
+            yield _made(_from_parquet, row, options.column, stem, place, options.title)
 
 
 def _from_parquet(
-    row: dict[str, Any], column: str, place: dict[str, Any], title_key: str
+    row: dict[str, Any], column: str, stem: str, place: dict[str, Any], title_key: str
 ) -> Document:
     text = row[column]
     if not isinstance(text, str | None):
@@ -292,7 +315,7 @@ def _from_parquet(
         )
     # Dates, decimals and the like become what they are in JSON.
     plain = msgspec.to_builtins({**row, column: text or ""}, enc_hook=str)
-    return _from_row(plain, column, place, title_key)
+    return _from_row(plain, column, stem, place, title_key)
 
 
 def _check_column(name: str, column: str, columns: list[str]) -> None:

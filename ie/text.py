@@ -32,7 +32,8 @@ def windows(text: str, size: int, overlap: int = 0) -> list[tuple[int, int]]:
     of 《》, quotes and brackets where it can, and never inside a number or Latin word that a window
     could hold. Consecutive windows share up to `overlap` characters: whole sentences after a
     sentence end, else so many but for the rest of a word, so that any mention of at most `overlap`
-    characters that begins inside no word lies whole in one window. An empty text has no windows.
+    characters that begins inside no word and holds no end of a sentence or line lies whole in one
+    window. An empty text has no windows.
 
     Raises:
         ValueError: not 0 <= overlap < size.

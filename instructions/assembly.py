@@ -196,7 +196,8 @@ def _resources(job: "BuildJob") -> Resources:
 
 
 def _tables(job: "BuildJob") -> dict[str, Table]:
-    if not job.options.hard_negatives or job.negatives == "similarity":
+    is_used = job.options.hard_negatives or job.options.absent
+    if not is_used or job.negatives == "similarity":
         return {}
     chooser = schema_chooser(job.schema)
     documents: Iterable[Document] = chain.from_iterable(map(read_documents, job.inputs))

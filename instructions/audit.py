@@ -24,11 +24,11 @@ class AuditOptions:
     """What to look for.
 
     `kinds` are those of duplicates, `near` the smallest similarity of near ones (0: not sought)
-    by `measure`, one of `duplicates.MEASURES`.
+    by `measure`, one of `duplicates.MEASURES`; of several kinds the strongest is told.
     With `against` the inputs are compared with those files, and with `within` (or without
-    `against`) also among themselves: of several duplicates the first is kept. `quality` checks
-    documents by the rules of `quality.faults`, labels by `schema` if it is given, and ids, which
-    should be unique in all inputs.
+    `against`) also among themselves: of several duplicates the first without a fault is kept.
+    `quality` checks documents by the rules of `quality.faults`, labels by `schema` if it is given,
+    and ids, which should be unique among what is kept of all inputs.
     """
 
     against: tuple[str, ...] = ()
@@ -137,16 +137,17 @@ class _Audit:
         self.report.faults.update(broken)
         if broken:
             self.report.found.append({"kind": "fault", "faults": list(broken), **item.place})
-        duplicate = self.foreign.find(item)
+        duplicate = self.foreign.find(item, self.options.kinds)
         if duplicate is None and self.within:
-            duplicate = self.own.find(item)
-        if duplicate is not None and duplicate.kind not in self.options.kinds:
-            duplicate = None
+            duplicate = self.own.find(item, self.options.kinds)
         if duplicate is not None:
             self.report.add(duplicate)
-        elif self.within:
-            self.own.add(item)
         is_clean = duplicate is None and not broken
+        # What is removed must not cost a faultless copy its place.
+        if is_clean and self.within:
+            self.own.add(item)
+        if is_clean and self.options.quality:
+            self.ids.add(item.id)
         self.report.kept += is_clean
         return is_clean
 
@@ -184,5 +185,4 @@ def _items(path: str | Path, audit: _Audit | None) -> Iterator[tuple[Item, bytes
                 broken = faults(document, audit.schema)
                 if document.id in audit.ids:
                     broken.append(REPEATED_ID)
-                audit.ids.add(document.id)
         yield item, line, broken

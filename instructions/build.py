@@ -186,7 +186,7 @@ def _check(job: BuildJob) -> None:
         raise ConfigError("a limit in tokens needs a tokenizer; pass --tokenizer tokenizer.json")
     if "-" in job.inputs and (
         job.schema == DERIVED
-        or job.negatives == "cooccurrence"
+        or job.negatives != "similarity"
         or (options.shots and not job.shots_from)
     ):
         raise ConfigError("the inputs must be read twice; name a file instead of '-'")

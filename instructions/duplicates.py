@@ -11,7 +11,7 @@ and then verified, so none is reported by chance; a few close to the threshold m
 """
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -103,18 +103,21 @@ class Index:
         self._sketches = _Sketches(near) if near is not None and measure == "jaccard" else None
         self._rouge = RougeIndex(near) if near is not None and measure == "rouge-l" else None
 
-    def find(self, item: Item) -> Duplicate | None:
-        """Return the strongest kind of duplicate that the item is of an earlier one, or None."""
+    def find(self, item: Item, kinds: Collection[str] = KINDS) -> Duplicate | None:
+        """Return the strongest of these kinds of duplicate that the item is of an earlier one.
+
+        An exact duplicate is a normalised one too, and a near one unless it is short.
+        """
         scope = item.scope if self.scoped else ""
         for kind, table, text in (
             ("exact", self._exact, item.text),
             ("normalised", self._normalised, normalise(item.text)),
         ):
-            number = table.get(text_key(scope, text))
+            number = table.get(text_key(scope, text)) if kind in kinds else None
             if number is not None:
                 found = self._items[number]
                 return Duplicate(kind, item, found, 1.0, item.answer == found.answer)
-        return self._find_near(item, scope)
+        return self._find_near(item, scope) if "near" in kinds else None
 
     def add(self, item: Item) -> None:
         """Remember an item."""
@@ -180,17 +183,6 @@ class _Sketches:
         sketch = self._sketch.copy()
         sketch.update_batch([shingle.encode() for shingle in _shingles(text)])
         return sketch
-
-
-def find_duplicates(
-    items: Iterable[Item], index: Index, *, remember: bool = True
-) -> Iterator[tuple[Item, Duplicate | None]]:
-    """Yield every item with the duplicate it is, if any; those that are none join the index."""
-    for item in items:
-        duplicate = index.find(item)
-        if remember and duplicate is None:
-            index.add(item)
-        yield item, duplicate
 
 
 # The same text is asked for when it is looked up, added and compared.

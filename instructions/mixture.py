@@ -56,7 +56,8 @@ def plan_mix(available: Mapping[str, int], options: MixOptions) -> dict[str, int
     for source, quota in options.quotas.items():
         result[source] = quota
     rest = [s for s in available if s not in options.quotas and _weight(s, options) > 0]
-    shares = {s: _weight(s, options) * available[s] ** (1 / options.temperature) for s in rest}
+    sizes = {source: available[source] for source in rest}
+    shares = _shares(sizes, options)
     limits = {source: limits[source] for source in rest}
     if options.total is not None:
         number = options.total - sum(options.quotas.values())
@@ -67,10 +68,12 @@ def plan_mix(available: Mapping[str, int], options: MixOptions) -> dict[str, int
             )
     elif options.weights or options.temperature != 1:
         whole = sum(shares.values())
-        number = min((int(limits[s] * whole / shares[s] + 1e-9) for s in rest), default=0)
+        number = min(
+            (int(limits[s] * whole / shares[s] + 1e-9) for s in rest if shares[s]), default=0
+        )
     else:
         number = sum(limits.values())
-    result.update(_fill(shares, limits, number))
+    result.update(_fill(sizes, limits, number, options))
     return result
 
 
@@ -109,27 +112,40 @@ def _weight(source: str, options: MixOptions) -> float:
     return options.weights.get(source, 1.0)
 
 
+def _shares(sizes: Mapping[str, int], options: MixOptions) -> dict[str, float]:
+    # Relative to the largest, which keeps a low temperature from overflowing; at 1 exactly the sizes.
+    largest = 1 if options.temperature == 1 else max(sizes.values(), default=1)
+    return {
+        source: _weight(source, options) * (size / largest) ** (1 / options.temperature)
+        for source, size in sizes.items()
+    }
+
+
 def _limit(source: str, size: int, options: MixOptions) -> int:
     cap = options.caps.get(source, options.caps.get(ANY))
     most = size * options.repeat
     return most if cap is None else min(cap, most)
 
 
-def _fill(shares: dict[str, float], limits: dict[str, int], number: int) -> dict[str, int]:
+def _fill(
+    sizes: Mapping[str, int], limits: Mapping[str, int], number: int, options: MixOptions
+) -> dict[str, int]:
     """Split `number` by shares; what is above a limit is split over the others."""
     result: dict[str, int] = {}
-    open_ = dict(shares)
+    open_ = dict(sizes)
     number = min(number, sum(limits.values()))
     while open_:
-        whole = sum(open_.values())
-        full = [s for s in open_ if number * open_[s] / whole > limits[s]]
+        # Anew each time: beside a large source the share of a small one may be 0.
+        shares = _shares(open_, options)
+        whole = sum(shares.values())
+        full = [s for s in open_ if number * shares[s] / whole > limits[s]]
         if not full:
             break
         for source in full:
             result[source] = limits[source]
             number -= limits[source]
             del open_[source]
-    return {**result, **apportion(open_, number)}
+    return {**result, **apportion(_shares(open_, options), number)}
 
 
 def apportion(shares: Mapping[_Key, float], number: int) -> dict[_Key, int]:

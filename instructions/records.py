@@ -15,7 +15,7 @@ import msgspec
 
 from chinchilla.data import Document, Event, Extraction
 from chinchilla.encoder import AskedTrigger, answer_items
-from chinchilla.formats import FORMATS, serialise
+from chinchilla.formats import FORMATS, annotated_items, serialise
 from chinchilla.hints import Reading, marker
 from chinchilla.prompt import (
     PromptStyle,
@@ -324,7 +324,7 @@ class RecordWriter:
         elif fixed + variable > limit and fixed < limit and len(piece.text) > _SHORTEST:
             parts = max(2, -(-variable // (limit - fixed)))
             size = max(_SHORTEST, -(-len(piece.text) // parts))
-            for part in self._cut(_of_task(piece, asked.task), size):
+            for part in self._cut(_asked_for(piece, asked), size):
                 yield from self._fitted(part, asked, style, rng, 0)
         else:
             for draft, length in zip(drafts, lengths, strict=True):
@@ -448,6 +448,19 @@ def _of_task(document: Document, task: str) -> Document:
             document.entities if task == "ner" else (),
             document.relations if task == "re" else (),
             document.events if task == "ee" else (),
+        )
+    )
+
+
+def _asked_for(document: Document, asked: Asked) -> Document:
+    """Keep the annotations of the types asked for: a prompt loses no others."""
+    pairs = annotated_items(document.extraction, asked.schema, (asked.task,))
+    kept = {id(annotation) for _, annotation in pairs}
+    return document.with_extraction(
+        Extraction(
+            tuple(entity for entity in document.entities if id(entity) in kept),
+            tuple(relation for relation in document.relations if id(relation) in kept),
+            tuple(event for event in document.events if id(event) in kept),
         )
     )
 

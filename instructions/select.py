@@ -232,7 +232,7 @@ def _choose(pool: list[_Candidate], options: SelectOptions, report: SelectReport
     empty = [candidate for candidate in pool if candidate.is_empty]
     wanted = options.total - min(int(options.total * options.empty_rate), len(empty))
     greedy.take(saying, wanted)
-    greedy.take(empty, min(options.total - wanted, options.total - len(greedy.chosen)))
+    greedy.take(empty, _room_for_empty(len(greedy.chosen), options))
     available = Counter(feature for candidate in pool for feature in candidate.features)
     report.values = {key: (greedy.counts[key], number) for key, number in available.items()}
     report.types_at_random = len(
@@ -240,6 +240,13 @@ def _choose(pool: list[_Candidate], options: SelectOptions, report: SelectReport
     )
     report.chosen = len(greedy.chosen)
     return greedy.chosen
+
+
+def _room_for_empty(saying: int, options: SelectOptions) -> int:
+    """Return how many empty ones may go with so many that say something."""
+    rate, rest = options.empty_rate, options.total - saying
+    # The last term, because 97 × 0.03 / 0.97 comes out a hair below 3.
+    return rest if rate == 1 else min(rest, int(saying * rate / (1 - rate) + 1e-9))
 
 
 class _Greedy:

@@ -20,10 +20,11 @@ def cut_document(document: Document, spans: Spans) -> Iterator[tuple[Document, i
     """Yield a piece for each `[start, end)` window with the number of losses charged to it.
 
     Offsets in a piece count from its start; its id is that of the document. A loss is an entity,
-    relation, qualifier, event or argument that no window holds whole; it is charged to the first
-    window that holds the start of its first mention (else to the first window), so that the sum
-    over the pieces is the number of losses of the document. Windows may overlap; an annotation
-    that lies in two is given in both.
+    relation or event that no window holds whole, charged to the first window that holds the start
+    of its first mention (else to the first window); or a qualifier or argument that stands outside
+    of the first window that holds its relation or event, charged to that one. So the sum over the
+    pieces is the number of losses of the document. Windows may overlap: an annotation that lies in
+    two is given in both, and a qualifier or argument counts as lost even if the second keeps it.
     """
     pieces: list[dict[str, list[Any]]] = [
         {"entities": [], "relations": [], "events": []} for _ in spans

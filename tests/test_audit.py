@@ -170,3 +170,33 @@ def test_ids_given_twice_are_a_fault_across_files(tmp_path):
     report = audit_files(files, AuditOptions(quality=True, near=0))
     assert report.faults == {"repeated id": 1}
     assert report.found[0]["file"] == "two.jsonl"
+
+
+def test_a_faulty_item_does_not_push_out_its_faultless_copy(tmp_path):
+    text = "雀巢宣布裁员四千人。"
+    documents = [named("a", text, ("雀巢", "人各")), named("a", text, ("雀巢", "机构名"))]
+    write_values(tmp_path / "schema.json", [SCHEMA.to_dict()])
+    write_values(tmp_path / "docs.jsonl", documents)
+    options = AuditOptions(quality=True, schema=str(tmp_path / "schema.json"))
+    report = audit_files([tmp_path / "docs.jsonl"], options, tmp_path / "clean.jsonl")
+    assert report.faults == {"entity type outside the schema": 1}
+    assert report.by_kind == {}
+    assert "机构名" in (tmp_path / "clean.jsonl").read_text(encoding="utf-8")
+
+
+def test_the_strongest_of_the_kinds_asked_for_is_told(tmp_path):
+    write_values(tmp_path / "test.jsonl", [named("e1", LONG)])
+    write_values(tmp_path / "train.jsonl", [named("t1", LONG), named("t2", LONG + "！")])
+    files, against = [tmp_path / "train.jsonl"], (str(tmp_path / "test.jsonl"),)
+    near = audit_files(files, AuditOptions(against, kinds=("near",)))
+    assert near.by_kind == {"near": 2}
+    normalised = audit_files(files, AuditOptions(against, kinds=("normalised",)))
+    assert normalised.by_kind == {"normalised": 2}
+
+
+def test_a_foreign_hit_of_another_kind_hides_none_among_the_own(tmp_path):
+    write_values(tmp_path / "test.jsonl", [named("e1", LONG + "！")])
+    write_values(tmp_path / "train.jsonl", [named("t1", LONG), named("t2", LONG)])
+    options = AuditOptions((str(tmp_path / "test.jsonl"),), kinds=("exact",), within=True)
+    report = audit_files([tmp_path / "train.jsonl"], options)
+    assert [(found["id"], found["of"]["id"]) for found in report.found] == [("t2", "t1")]

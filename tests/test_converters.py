@@ -120,6 +120,14 @@ def test_pairs_denied_in_the_corpus_are_kept_as_negatives(tmp_path):
     ]
 
 
+def test_an_option_of_names_takes_a_single_one(tmp_path):
+    path = _file(tmp_path, "-D- O\n\n-甲 O\n")
+    assert [d.text for d in _read("columns", path, skip="-D-")[0]] == ["-甲"]
+    path = _file(tmp_path, "甲\t乙\tno\t甲乙\n乙\t丙\tunknown\t乙丙\n")
+    documents, _ = _read("pairs", path, negative="unknown")
+    assert [[r.type for r in d.relations] for d in documents] == [["no"], []]
+
+
 def test_canonical_finre_keeps_one_direction_of_each_fact():
     folder = golden_converters.DATA / "finre"
     plain, _ = _read("finre", folder / "sample.txt")
@@ -148,6 +156,11 @@ def test_enum_value_outside_the_text_is_no_fault(tmp_path):
     documents, faults = _read("duee-fin", path)
     argument = documents[0].events[0].arguments[0]
     assert (argument.text, argument.span, documents[0].issues, faults) == ("筹备上市", None, (), {})
+
+
+def test_an_id_of_cluener_is_kept(tmp_path):
+    path = _file(tmp_path, '{"id": 17, "text": "甲"}\n{"text": "乙"}\n')
+    assert [d.id for d in _read("cluener", path)[0]] == ["17", "cluener-sample-2"]
 
 
 def test_title_is_the_first_line_unless_switched_off(tmp_path):

@@ -379,3 +379,47 @@ def test_brat_without_the_text_says_which_file_is_missing(tmp_path):
     (tmp_path / "a.ann").write_text("", encoding="utf-8")
     with pytest.raises(InputError, match=r"a\.txt: no such file"):
         list(converters.read("brat", [tmp_path]))
+
+
+def test_brat_reads_a_pair_named_by_both_files_once(tmp_path):
+    (tmp_path / "a.txt").write_text("甲来", encoding="utf-8")
+    (tmp_path / "a.ann").write_text("T1\tPER 0 1\t甲\n", encoding="utf-8")
+    report = converters.Report()
+    paths = [tmp_path / "a.ann", tmp_path / "a.txt", tmp_path]
+    assert len(list(converters.read("brat", paths, report=report))) == 1
+    assert report.reasons == {}
+
+
+def test_a_quote_that_is_not_closed_is_counted(tmp_path):
+    content = TABLE + '"甲爱乙,爱,甲,0,乙,2\n' + "丙恨丁,恨,丙,0,丁,2\n" * 20_000
+    documents, faults, report = convert(tmp_path, "deepke-re", content)
+    assert [document.text for document in documents] == ["甲爱乙", "丙恨丁"]
+    assert faults["not valid CSV"] == 1
+    assert report.reasons["not valid CSV"].examples[0][0].endswith("sample.txt:3")
+
+
+def test_further_labels_of_label_studio_are_counted(tmp_path):
+    relation = {"type": "relation", "from_id": "a", "to_id": "a", "labels": ["任职", "持股"]}
+    content = STUDIO.replace('["人名"]', '["人名", "公司"]').replace(
+        "}}]}]}", f"}}}}, {json.dumps(relation)}]}}]}}"
+    )
+    documents, faults, report = convert(tmp_path, "label-studio", content)
+    assert [entity.type for entity in documents[0].entities] == ["人名"]
+    assert [relation.type for relation in documents[0].relations] == ["任职"]
+    assert faults == {"further label of one span": 1, "further label of one relation": 1}
+    assert report.reasons["further label of one span"].examples[0][1] == "公司"
+
+
+def test_arguments_of_iree_that_are_no_list_are_counted(tmp_path):
+    event = {"type": "裁员", "trigger": "裁员", "arguments": "雀巢"}
+    content = json.dumps({"text": "雀巢裁员", "events": [event]}) + "\n"
+    documents, faults, _ = convert(tmp_path, "iree", content)
+    assert documents[0].events[0].arguments == ()
+    assert faults == {"argument without role or text": 1}
+
+
+def test_equal_items_of_an_array_are_told_with_their_own_lines(tmp_path):
+    content = '[\n{"text": "甲"},\n{"txt": 1},\n{"txt": 1},\n\n{"txt": 1}]\n'
+    _, _, report = convert(tmp_path, "duie", content)
+    places = [where.rpartition(":")[2] for where, _ in report.reasons["malformed record"].examples]
+    assert places == ["3", "4", "6"]

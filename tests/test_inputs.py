@@ -239,6 +239,21 @@ def test_folders_and_globs_stand_for_their_files_in_order(tmp_path):
         find_inputs([str(tmp_path / "new.txt")])
 
 
+def test_standard_input_is_given_once():
+    with pytest.raises(InputError, match="-: standard input can be read only once"):
+        find_inputs(["-", "-"])
+
+
+def test_files_of_one_name_are_told_apart_in_ids(tmp_path):
+    for name in ("a/x.txt", "b/x.txt", "c/a/x.txt", "b/y.txt", "b/y.jsonl", "b/z.txt"):
+        (tmp_path / "f" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "f" / name).write_text('"甲"\n', encoding="utf-8")
+    found = list(read_texts(find_inputs([str(tmp_path)]), ReadOptions()))
+    assert [document.id for document in found] == [
+        "f/a/x.txt", "b/x.txt", "y.jsonl-1", "y.txt", "z", "c/a/x.txt",
+    ]  # fmt: skip
+
+
 def test_a_title_that_is_no_text_is_refused_unless_titles_are_turned_off(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text('{"title": 7, "text": "王芳在宁波。"}\n', encoding="utf-8")

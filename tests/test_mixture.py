@@ -104,3 +104,10 @@ def test_the_order_depends_on_the_seed_alone():
     assert shuffled(range(50), 1) == shuffled(range(50), 1)
     assert list(shuffled(range(50), 1)) != list(shuffled(range(50), 2))
     assert sorted(shuffled(range(50), 1)) == list(range(50))
+
+
+def test_a_low_temperature_takes_from_the_largest_first():
+    sizes = {"a": 100_000, "b": 10}
+    assert plan_mix(sizes, MixOptions(temperature=0.01)) == {"a": 100_000, "b": 0}
+    # b's share is 1e-400, which is 0 as a float; what a cannot give is b's all the same
+    assert plan_mix(sizes, MixOptions(temperature=0.01, total=100_005)) == {"a": 100_000, "b": 5}

@@ -382,3 +382,17 @@ def test_examples_give_way_before_the_text_is_cut():
     )
     assert [r.input for r in fewer] == [WRITERS[0].text]
     assert fewer[0].instruction.count("文本：") == 1
+
+
+def test_a_prompt_cut_to_the_limit_loses_only_what_it_asks_for():
+    text = "甲来了" * 4 + "中国人民银行" + "乙走了" * 4
+    document = named("long", text, ("中国人民银行", "机构名"))
+    counts = Counter()
+    # Cut at 16 code points, in the middle of the only mention.
+    records = build(
+        [document], PromptStyle("compact-v1", "compact", types_per_prompt={"ner": 1}),
+        tasks=("ner",), max_tokens=38, counts=counts, resources=Resources(count_tokens=len),
+    )  # fmt: skip
+    assert len({r.schema for r in records}) == 8
+    assert len(records) > 8
+    assert counts == {CUT: 1}

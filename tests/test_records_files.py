@@ -160,9 +160,19 @@ def test_cooccurrence_and_examples_read_the_inputs_first(files):
     # 机构名 and 地名 stand together in one text, 人名 and 作品 in the others: no one is absent.
     assert records[0]["schema"] == ["机构名", "地名"]
     assert all("示例：" in record["instruction"] for record in records)
-    piped = BuildJob(("-",), BuildOptions(shots=1))
-    with pytest.raises(ConfigError, match="read twice"):
-        build_files(piped, files / "out.jsonl")
+    for piped in (
+        BuildJob(("-",), BuildOptions(shots=1)),
+        BuildJob(("-",), BuildOptions(hard_negatives=1), negatives=str(files / "table.json")),
+    ):
+        with pytest.raises(ConfigError, match="read twice"):
+            build_files(piped, files / "out.jsonl")
+
+
+def test_a_table_serves_prompts_about_absent_types_too(files):
+    (files / "table.json").write_text('{"ner": {"人名": ["人明"]}}\n', encoding="utf-8")
+    one = job(files, absent=1.0, negatives=str(files / "table.json"))
+    with pytest.raises(InputError, match="no schema declares '人明'; did you mean '人名'"):
+        build_files(one, files / "out.jsonl")
 
 
 def run(*arguments):

@@ -185,3 +185,13 @@ def test_command_writes_lines_report_and_summary(tmp_path):
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert report["values"]["type"] == {"ner: 人物": {"chosen": 2, "available": 9}}
     assert (tmp_path / "small.jsonl").read_bytes().count(b"\n") == 2
+
+
+def test_the_share_of_empty_answers_is_one_of_what_is_chosen(select):
+    records = [record(i, "人物" if i < 18 else None) for i in range(70)]
+    # 2 of 20 are a tenth, though 100 were asked for
+    assert len(select(records, 100, rouge=0, empty_rate=0.1)[0]) == 18 + 2
+    assert len(select(records, 100, rouge=0, empty_rate=1)[0]) == 70
+    # 97 * 0.03 / 0.97 = 3, in floats a hair less
+    records = [record(i, "人物" if i < 97 else None) for i in range(110)]
+    assert len(select(records, 200, rouge=0, empty_rate=0.03)[0]) == 97 + 3
