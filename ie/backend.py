@@ -61,10 +61,6 @@ class Backend(Protocol):
         """
         ...
 
-    def count_tokens(self, text: str) -> int:
-        """Return how many tokens the model's tokenizer makes of a text."""
-        ...
-
     def close(self) -> None:
         """Free the model."""
         ...

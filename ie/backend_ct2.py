@@ -148,10 +148,6 @@ class CTranslate2Backend:
                     if batch.heard:
                         batch.heard.is_unwanted = True
 
-    def count_tokens(self, text: str) -> int:
-        """Return how many tokens the model's tokenizer makes of a text."""
-        return len(self.encode(Prompt("", text)))
-
     def close(self) -> None:
         """Free the model."""
         self.model.unload_model()

@@ -64,10 +64,6 @@ class TransformersBackend:
             held = None if constraints is None else constraints[start : start + _WINDOW]
             yield from self._window(ids, max_tokens, held)
 
-    def count_tokens(self, text: str) -> int:
-        """Return how many tokens the model's tokenizer makes of a text."""
-        return len(self.tokenizer(text, add_special_tokens=False).input_ids)
-
     def close(self) -> None:
         """Free the model."""
         self.model = None

@@ -66,6 +66,10 @@ class HttpBackend:
         self.address = self.address.rstrip("/")
         if not re.match(r"https?://[^/\s]+", self.address):
             raise ModelError(f"{address}: not an address; expected http://host/v1#model-name")
+        try:
+            httpx.URL(self.address)
+        except httpx.InvalidURL as error:
+            raise ModelError(f"{address}: not an address ({error})") from None
         key = next((os.environ[name] for name in _KEYS if os.environ.get(name)), None)
         self._client = httpx.Client(
             headers={"Authorization": f"Bearer {key}"} if key else {},
@@ -115,13 +119,6 @@ class HttpBackend:
             finally:
                 for future in running:
                     future.cancel()
-
-    def count_tokens(self, text: str) -> int:
-        """Return the characters of a text: the server's tokenizer is not at hand.
-
-        Tokenizers that know Chinese make fewer tokens than that.
-        """
-        return len(text)
 
     def close(self) -> None:
         """Close the connections."""
@@ -201,6 +198,8 @@ class HttpBackend:
                 problem = f"no answer within {_ANSWER_TIMEOUT:.0f} s"
             except httpx.TransportError as error:
                 problem = f"the connection broke ({error or type(error).__name__})"
+            except httpx.DecodingError as error:
+                problem = f"the answer cannot be unpacked ({error})"
             else:
                 if response.status_code not in _BUSY:
                     return response.status_code, _json_of(response), response.text
@@ -352,4 +351,7 @@ def _seconds(retry_after: str | None) -> float | None:
         when = parsedate_to_datetime(retry_after)
     except ValueError:
         return None
+    if when.tzinfo is None:
+        # So Python reads -0000 and no zone; dates in HTTP are in UTC.
+        when = when.replace(tzinfo=timezone.utc)
     return max(0.0, (when - datetime.now(timezone.utc)).total_seconds())

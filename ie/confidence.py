@@ -201,20 +201,6 @@ def _newton_step(
     return step, (curvature[0] * gradient[1] - curvature[1] * gradient[0]) / determinant
 
 
-def calibration_error(scores: Sequence[float], correct: Sequence[bool], bins: int = 10) -> float:
-    """Return the expected calibration error: |mean score - accuracy| over equal-width bins.
-
-    Each bin counts by the share of scores in it (Naeini et al. 2015). 0.0 for no scores.
-    """
-    table: list[list[float]] = [[0.0, 0.0, 0.0] for _ in range(bins)]
-    for score, right in zip(scores, correct, strict=True):
-        row = table[min(int(score * bins), bins - 1)]
-        row[0] += 1
-        row[1] += score
-        row[2] += right
-    return sum(abs(total - right) for _, total, right in table) / len(scores) if scores else 0.0
-
-
 def _logit(score: float) -> float:
     score = min(max(score, _EDGE), 1.0 - _EDGE)
     return math.log(score / (1.0 - score))

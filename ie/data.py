@@ -172,7 +172,7 @@ class Document(
         extra = {key: item for key, item in value.items() if key not in known}
         if extra:
             value = {key: item for key, item in value.items() if key in known}
-            value["meta"] = {**extra, **value.get("meta", {})}
+            value["meta"] = _joined(extra, value.get("meta", {}))
         document = _convert(value, cls)
         check_offsets(document)
         return document
@@ -342,8 +342,13 @@ def _from_unified(value: dict[str, Any]) -> dict[str, Any]:
         "entities": entities,
         "relations": relations,
         "events": events,
-        "meta": {**rest, **value.get("meta", {})},
+        "meta": _joined(rest, value.get("meta", {})),
     }
+
+
+def _joined(extra: dict[str, Any], meta: Any) -> Any:
+    """Return unknown keys and `meta` in one; what is no object stays, to be refused as a field."""
+    return {**extra, **meta} if isinstance(meta, dict) else meta
 
 
 def _unified_trigger(value: Any, located: Callable[..., dict[str, Any]]) -> dict[str, Any] | None:

@@ -28,10 +28,6 @@ class ModelError(ChinchillaError):
     """A model or a package that it needs is missing or unusable."""
 
 
-class OutputError(ChinchillaError):
-    """A completion does not parse, raised only where strict parsing was asked for."""
-
-
 def near_miss(name: str, known: Iterable[str]) -> str:
     """Return "; did you mean 'x'?" for the closest known name, or an empty string."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)

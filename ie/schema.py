@@ -308,7 +308,10 @@ class _Reader:
             good = isinstance(content, list) and all(isinstance(x, str) for x in content)
             expected, result = "a list of strings", tuple(content) if good else ()
         elif name == "qualifiers":
-            good = isinstance(content, dict)
+            good = isinstance(content, dict) and all(
+                isinstance(slot, str) and isinstance(kind, str | None)
+                for slot, kind in content.items()
+            )
             expected, result = "a mapping from slot to type", content
         elif name in ("trigger", "symmetric"):
             good, expected, result = isinstance(content, bool), "true or false", content

@@ -5,7 +5,6 @@ Nothing here changes a text. All positions are code points, ranges exclude their
 
 import re
 import unicodedata
-from bisect import bisect_right
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -188,17 +187,3 @@ def fold(text: str) -> Folded:
             folded.extend(new)
             origin.extend([at] * len(new))
     return Folded("".join(folded), origin)
-
-
-def sentence_starts(text: str) -> list[int]:
-    """Return the start of every sentence or paragraph, ascending; the first is 0."""
-    starts = {0}
-    starts.update(match.end() for match in _SENTENCE.finditer(text))
-    starts.update(match.end() for match in re.finditer("\n", text))
-    starts.discard(len(text))
-    return sorted(starts) or [0]
-
-
-def sentence_of(starts: list[int], at: int) -> int:
-    """Return the number of the sentence that holds a position, given `sentence_starts`."""
-    return bisect_right(starts, at) - 1

@@ -18,9 +18,6 @@ class ScriptedBackend:
             said = self.answer(prompt)
             yield said if isinstance(said, Completion) else Completion(said)
 
-    def count_tokens(self, text):
-        return len(text)
-
     def close(self):
         pass
 

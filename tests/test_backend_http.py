@@ -131,6 +131,23 @@ def test_a_server_that_is_busy_is_asked_again_when_it_says_so():
     assert time.perf_counter() - begin >= 0.05
 
 
+@pytest.mark.parametrize("zone", ["GMT", "-0000", ""])
+def test_a_date_to_ask_again_may_lack_its_zone(zone):
+    past = f"Wed, 21 Oct 2015 07:28:00 {zone}".rstrip()
+    [answer], asked = ask(
+        lambda _, number: (503, {}, {"Retry-After": past}) if number == 1 else chat("好")
+    )
+    assert (answer.text, len(asked)) == ("好", 2)
+
+
+def test_an_answer_that_cannot_be_unpacked_is_asked_for_again():
+    def answer(_, number):
+        return (200, b"no gzip", {"Content-Encoding": "gzip"}) if number == 1 else chat("好")
+
+    [answer], asked = ask(answer)
+    assert (answer.text, len(asked)) == ("好", 2)
+
+
 def test_a_server_that_stays_broken_is_given_up():
     with pytest.raises(ModelError, match="gave up after 5 attempts; status 503: overloaded"):
         ask(lambda *_: (503, {"error": {"message": "overloaded"}}))
@@ -223,9 +240,10 @@ def test_an_answer_that_is_no_completion_is_an_error(content, message):
         ask(lambda *_: (200, content))
 
 
-def test_an_address_must_be_one():
+@pytest.mark.parametrize("address", ["http:///v1#x", "http://localhost:80x/v1#x"])
+def test_an_address_must_be_one(address):
     with pytest.raises(ModelError, match="not an address"):
-        HttpBackend("http:///v1#x")
+        HttpBackend(address)
 
 
 def test_without_a_name_the_only_model_is_asked():

@@ -10,7 +10,6 @@ from chinchilla.confidence import (
     Calibration,
     TokenScores,
     calibrate,
-    calibration_error,
     fit_calibration,
     item_scores,
 )
@@ -20,6 +19,8 @@ from chinchilla.errors import ModelError
 from chinchilla.formats import Item
 from chinchilla.parse import parse
 from chinchilla.schema import Schema
+from chinchilla.scoring.calibration import ScoredItem
+from chinchilla.scoring.calibration import calibrate as measure
 
 EVENTS = Schema.from_dict({"name": "e", "events": [{"name": "裁员", "roles": ["裁员方"]}]})
 
@@ -84,8 +85,9 @@ def test_calibration_lowers_the_error_and_keeps_the_order() -> None:
     correct = [rng.random() < score**3 for score in scores]
     calibration = fit_calibration(scores, correct)
     better = [calibration.apply(score) for score in scores]
-    assert calibration_error(scores, correct) > 0.2
-    assert calibration_error(better, correct) < 0.05
+    measured = measure([ScoredItem(*item) for item in zip(scores, correct, strict=True)])
+    assert measured.error > 0.2
+    assert measured.error_after < 0.05
     assert sorted(range(3000), key=scores.__getitem__) == sorted(
         range(3000), key=better.__getitem__
     )
@@ -108,13 +110,6 @@ def test_one_sided_outcomes_teach_nothing() -> None:
 def test_separable_outcomes_stay_finite() -> None:
     calibration = fit_calibration([0.1, 0.2, 0.8, 0.9], [False, False, True, True])
     assert all(0 <= calibration.apply(score) <= 1 for score in (0.0, 0.5, 1.0))
-
-
-def test_calibration_error_is_the_gap_within_bins() -> None:
-    # One bin: mean score 0.95, accuracy 0.5; the other: 0.05 and 0. (2 * 0.45 + 1 * 0.05) / 3.
-    error = calibration_error([0.95, 0.95, 0.05], [True, False, False])
-    assert error == pytest.approx((2 * 0.45 + 0.05) / 3)
-    assert calibration_error([], []) == 0.0
 
 
 def test_each_kind_of_score_has_its_own_calibration() -> None:

@@ -69,6 +69,14 @@ def test_a_field_of_the_wrong_type_is_named():
         Document.from_dict(value)
 
 
+@pytest.mark.parametrize("text", ["text", "sentence"])
+@pytest.mark.parametrize(("meta", "got"), [(None, "null"), ("abc", "str")])
+def test_meta_that_is_no_object_is_named_beside_unknown_keys_too(text, meta, got):
+    value = {"id": "d", text: "x", "meta": meta, "title": "t"}
+    with pytest.raises(InputError, match=rf"Expected `object`, got `{got}` - at `\$.meta`"):
+        Document.from_dict(value)
+
+
 def test_unified_record_is_read_with_half_open_positions():
     record = {
         "sentence": "甲写了乙",

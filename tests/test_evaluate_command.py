@@ -1,12 +1,17 @@
+import dataclasses
 import json
+import math
 import sys
 from types import ModuleType
 
 import pytest
 from click.testing import CliRunner
+from fakes import scripted_engine
 from scoring_samples import bare, document, entities, event, mention
 
+from chinchilla.backend import Completion
 from chinchilla.commands.evaluate import command
+from chinchilla.confidence import Calibration
 from chinchilla.data import Document
 from chinchilla.errors import InputError
 from chinchilla.jsonl import read_documents, write_documents
@@ -82,6 +87,22 @@ def test_several_predictions_are_compared_with_the_first(files, tmp_path):
     assert comparison["first"] == pytest.approx(0.8)
     assert comparison["difference"] == pytest.approx(0.2)
     assert comparison["p_value"] == pytest.approx(1)  # one document differs: 2 of 2 swaps
+
+
+def test_without_samples_outputs_are_compared_without_a_test(files, tmp_path):
+    out = tmp_path / "out.json"
+    paths = files(gold=GOLD, found=FOUND, best=GOLD)
+    done = run(*paths, "--samples", 0, "--json", out)
+    assert done.stdout.splitlines()[-1].split() == ["all", "0.8000", "1.0000", "+0.2000", "-", "-"]
+    comparison = json.loads(out.read_text(encoding="utf-8"))["comparisons"][paths[2]]["all"]
+    assert [comparison[key] for key in ("low", "high", "p_value", "samples")] == [None] * 3 + [0]
+
+
+def test_what_holds_no_item_has_no_interval_to_show(files):
+    nothing = [document()]
+    done = run(*files(gold=nothing, found=nothing, best=nothing), "--samples", 20)
+    assert "nan" not in done.stdout
+    assert done.stdout.splitlines()[-1].split()[-2:] == ["-", "1.0000"]
 
 
 def test_seeds_are_summarised(files, tmp_path):
@@ -184,7 +205,7 @@ def test_a_model_sees_the_texts_and_not_the_gold(files, monkeypatch, tmp_path):
                 yield entities(("人名", "鲁迅", 0)) if item.id == "d1" else item
 
     module = ModuleType("chinchilla.pipeline")
-    module.Extractor = Extractor
+    module.Extractor, module.ExtractOptions = Extractor, None
     monkeypatch.setitem(sys.modules, "chinchilla.pipeline", module)
     out = tmp_path / "out.json"
     related = document(
@@ -199,6 +220,21 @@ def test_a_model_sees_the_texts_and_not_the_gold(files, monkeypatch, tmp_path):
     # The relation was not asked for, so it is not missing.
     assert (score["all"]["gold"], score["all"]["correct"]) == (4, 1)
     assert list(score["sections"]) == ["entities"]
+
+
+def test_a_model_is_calibrated_on_the_scores_that_it_gives_itself(files, monkeypatch, tmp_path):
+    answer = "鲁迅⟦人名⟧"
+    said = Completion(answer, "stop", (len(answer),), (math.log(0.9),))
+    engine = scripted_engine(lambda prompt: said)
+    engine = dataclasses.replace(engine, calibration=Calibration(9.0))
+    monkeypatch.setattr("chinchilla.engines.open_engine", lambda name: engine)
+    schema = tmp_path / "schema.yaml"
+    schema.write_text("entities: [人名, 作品]\n", encoding="utf-8")
+    fit, out = tmp_path / "fit.json", tmp_path / "out.json"
+    (gold,) = files(gold=GOLD[:1])
+    run(gold, "--model", "some/model", "--schema", schema, "--calibrate", fit, "--json", out)
+    (row,) = [b for b in json.loads(fit.read_text(encoding="utf-8"))["bins"] if b["count"]]
+    assert row["confidence"] == pytest.approx(0.9)
 
 
 def mixed(name, relations=()):

@@ -130,6 +130,13 @@ def test_all_mistakes_are_told_at_once_with_near_misses():
     assert all(line.startswith("x.yaml: ") for line in message.splitlines())
 
 
+@pytest.mark.parametrize("qualifiers", [{"b": {"type": "c"}}, {"b": 1}, {1: "c"}])
+def test_qualifiers_lead_from_names_to_names(qualifiers):
+    value = {"name": "x", "relations": [{"name": "a", "qualifiers": qualifiers}]}
+    with pytest.raises(SchemaError, match=r"\(a\).qualifiers must be a mapping from slot to type"):
+        Schema.from_dict(value)
+
+
 def test_relations_may_join_types_that_are_not_asked_for_as_entities():
     value = {
         "name": "news",

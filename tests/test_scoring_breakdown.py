@@ -67,6 +67,19 @@ def test_seen_and_unseen_items_add_up_for_relations_and_events():
     assert figures(parts["unseen"].all) == (3, 3, 3)
 
 
+def test_aliases_stay_with_their_arguments_where_others_are_taken_out():
+    gold = document(
+        events=[filled("出版", 作者="鲁迅", 作品="呐喊")],
+        meta={"aliases": {"events[0].arguments[0]": ["周树人"], "events[0].arguments[1]": ["书"]}},
+    )
+    predicted = document(events=[filled("出版", 作品="书")])
+    seen = seen_in([document(events=[filled("出版", 作者="鲁迅")])])
+    parts = by_seen_mention([(gold, predicted)], SCORERS["duee"], seen)
+    # unseen: gold 呐喊, which may be called 书. seen: gold 鲁迅, and nothing predicted.
+    assert figures(parts["unseen"].all) == (1, 1, 1)
+    assert figures(parts["seen"].all) == (1, 0, 0)
+
+
 def test_types_that_training_lacks_are_scored_apart():
     seen = seen_in([entities(("人名", "鲁迅", 0))])
     gold = entities(("人名", "鲁迅", 9), ("作品", "呐喊", 5), ("作品", "彷徨", 15))

@@ -182,9 +182,15 @@ def test_doc2edag_and_duee_fin_differ_where_a_role_has_two_arguments():
     assert figures(duee_fin([two], [one])) == (2, 1, 1)
 
 
-def test_doc2edag_may_match_a_larger_event_first():
+def test_doc2edag_lets_the_largest_prediction_choose_first():
     small, large = filled("中标", 公司="甲"), filled("中标", 公司="甲", 金额="1元")
-    # Larger predictions come first and win ties: small takes large, large takes small: the 金额
-    # slot is wrong once and missed once although the prediction is perfect.
-    assert figures(duee_fin([small, large], [small, large], "doc2edag")) == (3, 3, 2)
-    assert figures(duee_fin([small, large], [small, large])) == (3, 3, 3)
+    # large has 2 slots in common with large and 1 with small; small is left with small: 2 + 1.
+    assert figures(duee_fin([small, large], [small, large], "doc2edag")) == (3, 3, 3)
+
+
+def test_doc2edag_takes_slots_empty_on_both_sides_as_equal():
+    small, large = filled("中标", 公司="甲"), filled("中标", 公司="甲", 金额="1元")
+    predicted = [small, filled("中标", 金额="1元")]
+    # The first has 公司 and the empty 金额 in common with small, 公司 alone with large: it takes
+    # small. The second takes large, 金额 alike: 1 + 1.
+    assert figures(duee_fin([large, small], predicted, "doc2edag")) == (3, 2, 2)

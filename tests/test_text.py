@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chinchilla.text import fold, sentence_of, sentence_starts, windows
+from chinchilla.text import fold, windows
 
 TEXTS = st.text("雀巢裁员。！，；“”《》（）\nab1. 　", max_size=120)
 
@@ -88,9 +88,3 @@ def test_each_folded_character_comes_from_its_place(text: str) -> None:
 def test_folding_unites_width_case_space_marks_and_variants() -> None:
     assert fold("ＡＢ c《百年　孤独》㎏臺灣").text == "abc百年孤独kg台湾"
     assert fold("ＡＢ c").origin == [0, 1, 3]
-
-
-def test_sentences_are_numbered() -> None:
-    starts = sentence_starts("一。二！\n三")
-    assert starts == [0, 2, 4, 5]
-    assert [sentence_of(starts, at) for at in (0, 1, 2, 5)] == [0, 0, 1, 3]

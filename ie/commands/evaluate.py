@@ -90,7 +90,9 @@ def _sides(given: dict[str, Any]) -> Any:
 
     gold = list(read_documents(given["gold"]))
     if given["model"]:
-        predicted = predict_documents(gold, given["model"], given["schema"], given["tasks"])
+        predicted = predict_documents(
+            gold, given["model"], given["schema"], given["tasks"], scores=bool(given["calibrate"])
+        )
         yield gold, predicted, given["model"]
     for path in given["predicted"]:
         yield gold, read_documents(path), str(path)
@@ -107,7 +109,10 @@ def _across(evaluations: Sequence["Evaluation"], given: dict[str, Any]) -> dict[
     first = evaluations[0]
     return {
         "comparisons": {
-            other.predicted: compare_evaluations(first, other, seed=given["seed"])
+            # A p-value is a share of the samples; it takes more of them than an interval.
+            other.predicted: compare_evaluations(
+                first, other, samples=10 * given["samples"], seed=given["seed"]
+            )
             for other in evaluations[1:]
         }
     }

@@ -94,18 +94,6 @@ class AnswerAutomaton:
                 total += size
         return total
 
-    def way_out(self, state: State) -> str:
-        """Return the characters that lead from a state to an end, the shortest way known."""
-        written = ""
-        while not self.accepts(state):
-            distance = self.distance(state)
-            for character in self.ways(state):
-                after = self.step(state, character)
-                if after and self.distance(after) == distance - len(character.encode()):
-                    written, state = written + character, after
-                    break
-        return written
-
     def reach(self, state: State) -> int:
         """Return a bound of the distance of any state that one token may lead to from here.
 

@@ -17,7 +17,7 @@ from ..errors import ConfigError
 from ..pipeline import ExtractOptions, Extractor
 from ..schema import Schema
 from .evaluation import Evaluation, Options, compare_evaluations, evaluate
-from .table import Table, format_ratio
+from .table import Table, format_interval, format_ratio
 
 # Ends an answer that the model itself ended; no token has this text.
 _END = "\0end"
@@ -128,7 +128,7 @@ class Parity:
                     gap,
                     format_ratio(one.f1),
                     f"{one.difference:+.4f}",
-                    f"[{one.low:+.4f}, {one.high:+.4f}]",
+                    format_interval(one.low, one.high),
                 )
             )
         header = ("variant", "same answers", "share", "equal tokens", "|log p|")
@@ -223,7 +223,7 @@ class _Listening:
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self.said: dict[Prompt, Completion] = {}
-        self.count_tokens, self.close = backend.count_tokens, backend.close
+        self.close = backend.close
 
     def generate(self, prompts: Iterable[Prompt], **options: Any) -> Iterator[Completion]:
         asked: list[Prompt] = []

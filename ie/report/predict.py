@@ -1,6 +1,7 @@
 """Predictions of a model for gold documents, of which it sees the texts alone."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from ..data import Document
 
@@ -10,14 +11,23 @@ def predict_documents(
     model: str | None = None,
     schema: str | None = None,
     tasks: Sequence[str] | None = None,
+    *,
+    scores: bool = False,
 ) -> Iterator[Document]:
     """Yield a predicted document for each gold one, lazily and in order.
+
+    With `scores` they carry those of the model itself, without its calibration: to fit one.
 
     Raises:
         ModelError: the model cannot be loaded.
         SchemaError: the schema cannot be read.
     """
-    from ..pipeline import Extractor
+    from ..engines import open_engine
+    from ..pipeline import ExtractOptions, Extractor
 
-    extractor = Extractor(model=model, schema=schema, tasks=tasks)
+    if scores:
+        engine = replace(open_engine(model), calibration=None)
+        extractor = Extractor(engine, schema, tasks, options=ExtractOptions(scores=True))
+    else:
+        extractor = Extractor(model=model, schema=schema, tasks=tasks)
     yield from extractor.stream(Document(item.id, item.text, meta=item.meta) for item in gold)

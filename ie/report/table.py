@@ -1,5 +1,6 @@
 """Tables of figures: aligned plain text, or rich's on a terminal."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -54,8 +55,8 @@ def extra_tables(extra: Mapping[str, Any], first: str) -> list[Table]:
                 format_ratio(c.first),
                 format_ratio(c.second),
                 f"{c.difference:+.4f}",
-                f"[{c.low:+.4f}, {c.high:+.4f}]",
-                f"{c.p_value:.4f}",
+                format_interval(c.low, c.high),
+                "-" if math.isnan(c.p_value) else format_ratio(c.p_value),
             )
             for section, c in comparisons.items()
         ]
@@ -168,6 +169,11 @@ def _calibration_table(evaluation: Evaluation, place: str) -> Table:
 def format_ratio(value: float) -> str:
     """Show a ratio with four decimals; the JSON report has them all."""
     return f"{value:.4f}"
+
+
+def format_interval(low: float, high: float) -> str:
+    """Show the ends of a difference with their signs, or a dash where no sample gave one."""
+    return "-" if math.isnan(low) else f"[{low:+.4f}, {high:+.4f}]"
 
 
 def format_count(value: float) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..data import Document, Event
+from ..data import Argument, Document, Event
 from .counts import Result, Tally, summarise
 from .matching import Item
 from .pairing import Pair
@@ -90,15 +90,22 @@ def _restricted(document: Document, seen: Seen, wanted: bool) -> Document:
     def keep(section: str, *item: str) -> bool:
         return (item in seen.items.get(section, ())) is wanted
 
-    def kept(event: Event) -> Event:
+    names: dict[str, list[str]] = document.meta.get("aliases") or {}
+    aliases: dict[str, list[str]] = {}
+
+    def kept(i: int, event: Event) -> Event:
         trigger = event.trigger
         if trigger and not keep("triggers", event.type, trigger.text):
             trigger = None
-        arguments = tuple(
-            a for a in event.arguments if keep("arguments", event.type, a.role, a.text)
-        )
-        return Event(event.type, trigger, arguments, event.score)
+        arguments: list[Argument] = []
+        for j, argument in enumerate(event.arguments):
+            if keep("arguments", event.type, argument.role, argument.text):
+                if known := names.get(f"events[{i}].arguments[{j}]"):
+                    aliases[f"events[{i}].arguments[{len(arguments)}]"] = known
+                arguments.append(argument)
+        return Event(event.type, trigger, tuple(arguments), event.score)
 
+    events = tuple(kept(i, event) for i, event in enumerate(document.events))
     return Document(
         document.id,
         document.text,
@@ -108,8 +115,8 @@ def _restricted(document: Document, seen: Seen, wanted: bool) -> Document:
             for r in document.relations
             if keep("relations", r.type, r.subject.text, r.object.text)
         ),
-        tuple(kept(event) for event in document.events),
-        meta=document.meta,
+        events,
+        meta={**document.meta, "aliases": aliases} if names else document.meta,
     )
 
 

@@ -38,21 +38,39 @@ def _event(event: Event, schema: Schema) -> Event:
 
 
 def _relation(relation: Relation, schema: Schema) -> Relation:
-    declared = schema.relation_by_label.get(relation.type)
-    name = declared.name if declared else relation.type
-    subject, object = _entity(relation.subject, schema), _entity(relation.object, schema)
-    if declared and _is_turned(declared, subject, object, schema):
-        name = declared.inverse or name
-        subject, object = object, subject
-    changed: dict[str, Any] = {"type": name, "subject": subject, "object": object}
+    changed: dict[str, Any] = {
+        "subject": _entity(relation.subject, schema),
+        "object": _entity(relation.object, schema),
+        "qualifiers": {slot: _entity(e, schema) for slot, e in relation.qualifiers.items()},
+    }
+    found = turned(msgspec.structs.replace(relation, **changed), schema)
+    declared = schema.relation_by_label.get(found.type)
+    if declared is None or declared.name == found.type:
+        return found
+    return msgspec.structs.replace(found, type=declared.name)
+
+
+def turned(relation: Relation, schema: Schema) -> Relation:
+    """Return the relation in its canonical direction, the same object if it is that already.
+
+    Of two inverse relations the one that the schema lists first is kept; of a symmetric one, the
+    subject that stands first in the text, or in no place of it. Of relations that share a name,
+    the one that these end types fit says which it is.
+    """
+    subject, object = relation.subject, relation.object
+    label = schema.relation_label(relation.type, subject.type, object.type)
+    known = schema.relation_by_label
+    declared = known.get(relation.type) or known.get(label or "")
+    if declared is None or not _is_turned(declared, subject, object, schema):
+        return relation
+    name = relation.type if declared.symmetric else declared.inverse
+    changed: dict[str, Any] = {"type": name, "subject": object, "object": subject}
     return msgspec.structs.replace(relation, **changed)
 
 
 def _is_turned(declared: RelationType, subject: Entity, object: Entity, schema: Schema) -> bool:
     if declared.symmetric:
         return _order(object) < _order(subject)
-    if declared.inverse in (None, declared.name):
-        return False
     names = [item.name for item in schema.relations]
     return declared.inverse in names and names.index(declared.inverse) < names.index(declared.name)
 

@@ -136,33 +136,34 @@ def _triggered(document: Document) -> list[Item]:
 def score_doc2edag(gold: Document, predicted: Document) -> Tally:
     """Tally the role slots of one document as Doc2EDAG and DocEE do.
 
-    Rule: predicted events of a type, those with most filled roles first, are taken greedily, each
-    gold event in turn taking the one with most equal role slots (the first of them on a tie). Over
-    matched pairs and what remains, each role slot filled on both sides and equal is right; a slot
-    filled otherwise is a wrong prediction and a missed gold slot; empty slots do not count. A slot
-    that several arguments fill is equal if one string is shared.
-
-    The tie-break can match a larger event to a smaller gold one, so that a perfect prediction may
-    score below 1; that is the published behaviour.
+    Rule: each predicted event, those with most filled roles first, takes without replacement the
+    gold event of its type with most equal role slots (the first of them on a tie), where slots
+    empty on both sides are equal too. Over matched pairs and what remains, each role slot filled
+    on both sides and equal is right; a slot filled otherwise is a wrong prediction and a missed
+    gold slot; empty slots do not count. Published slots hold one string; one that several
+    arguments fill is equal if one string is shared.
 
     Source: `dee/dee_metric.py` of dolphin-zs/Doc2EDAG, `measure_event_table_filling`.
     """
     tally: Tally = {}
     waiting: dict[str, list[dict[str, set[str]]]] = {}
-    for event in predicted.events:
-        slots = _slots(event)
-        waiting.setdefault(event.type, []).append(slots)
-        row_of(tally, "arguments", event.type)[1] += len(slots)
-    for events in waiting.values():
-        events.sort(key=len, reverse=True)
     for event in gold.events:
         slots = _slots(event)
-        row = row_of(tally, "arguments", event.type)
-        row[0] += len(slots)
-        candidates = waiting.get(event.type)
+        waiting.setdefault(event.type, []).append(slots)
+        row_of(tally, "arguments", event.type)[0] += len(slots)
+    given = [(event.type, _slots(event)) for event in predicted.events]
+    for kind, slots in sorted(given, key=lambda pair: len(pair[1]), reverse=True):
+        row = row_of(tally, "arguments", kind)
+        row[1] += len(slots)
+        candidates = waiting.get(kind)
         if candidates:
             equal = [_equal_slots(slots, candidate) for candidate in candidates]
-            best = equal.index(max(equal))
+            # All roles of the type but those that one of the two fills are empty in both.
+            alike = [
+                count - len(slots.keys() | candidate.keys())
+                for count, candidate in zip(equal, candidates, strict=True)
+            ]
+            best = alike.index(max(alike))
             del candidates[best]
             row[2] += equal[best]
             row[3] += equal[best]

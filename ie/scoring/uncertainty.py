@@ -33,7 +33,8 @@ class Comparison:
 
     `p_value` is that of the approximate randomisation test (two-sided): how often swapping the
     two outputs at random, document by document, gives a difference at least as large. `low` and
-    `high` bound the difference by the paired bootstrap; both are NaN if no sample gives one.
+    `high` bound the difference by the paired bootstrap; both are NaN if no sample gives one, and
+    all three without samples.
     """
 
     first: float
@@ -135,7 +136,7 @@ def _compare(
     gaps = defined_f1(drawn[1], scorer.decimals) - defined_f1(drawn[0], scorer.decimals)
     low, high = _percentiles(gaps)
     # The observed assignment is one of the possible ones, hence the two ones.
-    p_value = (extreme + 1) / (samples + 1)
+    p_value = (extreme + 1) / (samples + 1) if samples else math.nan
     return Comparison(first, second, second - first, low, high, p_value, samples)
 
 
