@@ -5,6 +5,7 @@ asked. Threads belong between batches, not inside one: `intra_threads=2` was slo
 """
 
 import atexit
+import ctypes
 import os
 import time
 import weakref
@@ -71,6 +72,8 @@ class CTranslate2Backend:
         device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
         self.encode, self.decode = _text_codec(folder)
         self._folder = folder
+        self._options: dict[str, Any] = {"device": device, "compute_type": compute_type}
+        self._options["inter_threads"] = threads or os.cpu_count() or 1
         self._heads: dict[str, list[str]] = {}
         self._met: Counter[str] = Counter()
         self._vocabulary: tuple[dict[int, str], Vocabulary] | None = None
@@ -79,19 +82,24 @@ class CTranslate2Backend:
             size = (folder / "model.bin").stat().st_size
             self._is_small = device == "cpu" and size <= _SMALL_MODEL
             self._batch_tokens = _SMALL_BATCH_TOKENS if self._is_small else _BATCH_TOKENS
-            kind = ctranslate2.Translator if self.is_seq2seq else ctranslate2.Generator
-            self.model: Any = kind(
-                str(folder),
-                device=device,
-                compute_type=compute_type,
-                inter_threads=threads or os.cpu_count() or 1,
-                intra_threads=1,
-                # Prompts are made, and tagged, while a small model works; a full queue would stop that.
-                # Of a large one little may be queued: all of it is done before the process ends.
-                max_queued_batches=-1 if self._is_small else 0,
-            )
+            self._load()
         except (RuntimeError, ValueError) as error:
             raise ModelError(f"{folder}: CTranslate2 cannot load it ({error})") from None
+        _LOADED.add(self)
+
+    def _load(self) -> None:
+        import ctranslate2
+
+        kind = ctranslate2.Translator if self.is_seq2seq else ctranslate2.Generator
+        self.model: Any = kind(
+            str(self._folder),
+            intra_threads=1,
+            # Prompts are made, and tagged, while a small model works; a full queue would stop that.
+            # Of a large one little may be queued: all of it is done before the process ends.
+            max_queued_batches=-1 if self._is_small else 0,
+            **self._options,
+        )
+        self._process = os.getpid()
 
     def generate(
         self,
@@ -110,6 +118,8 @@ class CTranslate2Backend:
         Under constraint, an answer is written anew from each token that would break it (see
         `constrain.resume`), and scores take a second pass over prompt and answer.
         """
+        if self._process != os.getpid():
+            self._load()  # a forked process has none of the engine's threads
         if constraints is None:
             yield from self._free(iter(prompts), max_tokens, scores and not self.is_seq2seq)
             return
@@ -150,7 +160,8 @@ class CTranslate2Backend:
 
     def close(self) -> None:
         """Free the model."""
-        self.model.unload_model()
+        if self._process == os.getpid():
+            self.model.unload_model()
 
     def _finish(
         self, under_way: "deque[tuple[list[list[str]], _Running]]", scores: bool
@@ -446,6 +457,24 @@ def _end_calls() -> None:
     while _Heard.calling and time.monotonic() < until:
         time.sleep(0.01)
     _Heard.dropped.clear()
+
+
+# Models of this process, see `_forget_engine`.
+_LOADED: "weakref.WeakSet[CTranslate2Backend]" = weakref.WeakSet()
+
+
+def _forget_engine() -> None:
+    """Leave the engine of the process before the fork alone: its threads are not in this one.
+
+    To free a model would wait for them for ever, so that each is kept to the end.
+    """
+    _Heard.calling.clear()
+    for backend in _LOADED:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(backend.model))
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_engine)
 
 
 class _Batch(NamedTuple):

@@ -257,6 +257,27 @@ def test_a_folder_without_a_model_or_tokenizer_is_named(tmp_path, folders):
         CTranslate2Backend(tmp_path)
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+def test_a_forked_process_extracts_with_the_model_of_its_parent_and_ends():
+    code = """
+import multiprocessing, os, sys
+from chinchilla import Extractor
+extractor = Extractor(schema="msra")
+def names(_):
+    return [entity.text for entity in extractor.extract("国家主席在北京会见了来宾。").entities]
+assert names(0) == ["北京"]
+child = os.fork()
+if not child:
+    sys.exit(0)
+assert os.waitpid(child, 0)[1] == 0
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    assert pool.map(names, range(4)) == [["北京"]] * 4
+assert names(0) == ["北京"]
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=50)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize(
     ("flags", "own", "expected"),
     [
