@@ -11,6 +11,7 @@ import msgspec
 
 from .data import Entity, Event, Extraction, Issue, Relation
 from .merge_events import Places, unite_events
+from .parse_json import excerpt
 
 _T = TypeVar("_T", Entity, Relation, Event)
 _WHERE = re.compile(r"^(entities|relations|events)\[(\d+)\]")
@@ -246,6 +247,41 @@ def keep(extraction: Extraction, wanted: Callable[[Any], bool]) -> Extraction:
     return Extraction(
         tuple(kept["entities"]), tuple(kept["relations"]), tuple(kept["events"]), tuple(issues)
     )
+
+
+def without_repeats(extraction: Extraction) -> Extraction:
+    """Return the extraction with every event, and every argument of one, once; issues tell of more.
+
+    What is said again of entities and relations is told apart, and left out, where they are located.
+    """
+    seen: set[tuple[Any, ...]] = set()
+    owners = {id(argument): i for i, e in enumerate(extraction.events) for argument in e.arguments}
+    issues: dict[Issue, None] = {}
+
+    def is_new(value: Any) -> bool:
+        if isinstance(value, Event):
+            key: tuple[Any, ...] = _event_key(value)
+            said = (
+                f"{excerpt(value.trigger.text) if value.trigger else '(none)'!r} as {value.type!r}"
+            )
+        elif id(value) in owners:
+            key = (owners[id(value)], value.role, _place(value))
+            said = f"{excerpt(value.text)!r} as {value.role!r} of one event"
+        else:
+            return True
+        if key not in seen:
+            seen.add(key)
+            return True
+        issues[Issue("ambiguous", f"{said} is repeated")] = None
+        return False
+
+    kept = keep(extraction, is_new) if extraction.events else extraction
+    return msgspec.structs.replace(kept, issues=(*kept.issues, *issues)) if issues else extraction
+
+
+def _event_key(event: Event) -> tuple[Any, ...]:
+    arguments = frozenset((argument.role, _place(argument)) for argument in event.arguments)
+    return (event.type, _place(event.trigger) if event.trigger else None, arguments)
 
 
 def at_least(extraction: Extraction, score: float) -> Extraction:

@@ -7,7 +7,7 @@ Everything is lazy and in order; memory is bounded by the documents under way.
 
 import random
 import warnings
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -25,7 +25,7 @@ from .engines import Engine, open_engine
 from .errors import ConfigError, InputError, ModelError, SchemaError
 from .hints import Marker, Reading, marker
 from .lexicon import Lexicon
-from .merge import at_least, merge
+from .merge import at_least, merge, without_repeats
 from .parse_json import excerpt
 from .prompt import occurrence_of, render_arguments, render_prompt, split_schema
 from .schema import TASKS, Schema, read_schema
@@ -327,7 +327,7 @@ class Extractor:
             asked=question.asked,
             offset=question.start,
         )
-        found = self._supported(question, extraction)
+        found = self._supported(question, without_repeats(extraction))
         is_scored = self._reads_scores and not self.options.wants_scores
         return without_scores(found) if is_scored else found
 
@@ -414,13 +414,8 @@ class Extractor:
                 continue
             # A trigger is asked about once, as in training; the events of the first step are gone.
             asked = {_named(event): event for event in answer.events}
-            issues = [_without_event(issue) for issue in answer.issues]
-            issues += [
-                Issue("ambiguous", f"{excerpt(said)!r} is listed {times} times as {type_!r}")
-                for (type_, said, *_), times in Counter(map(_named, answer.events)).items()
-                if times > 1
-            ]
-            kept.append((question, Extraction(issues=tuple(issues))))
+            issues = tuple(_without_event(issue) for issue in answer.issues)
+            kept.append((question, Extraction(issues=issues)))
             further += [self._argument_question(question, event) for event in asked.values()]
         kept += self._answer(further)
         return iter(sorted(kept, key=lambda pair: pair[0].document))

@@ -129,9 +129,19 @@ def test_a_trigger_that_is_listed_twice_is_asked_about_once():
         "丙",
     ] * 2
     told = {issue.detail: issue.where for issue in result.issues}
-    assert told["'会见' is listed 2 times as '会见'"] == ""
+    assert told["'会见' as '会见' is repeated"] == ""
     # The event of the first step that this was said of is gone.
     assert told["'座谈' is not in the text"] == ""
+
+
+def test_an_event_or_argument_that_is_said_again_is_told_and_left_out():
+    said = "会见⟦会见⟧甲⟦主体⟧甲⟦主体⟧\n会见⟦会见⟧甲⟦主体⟧\n会见⟦会见⟧甲⟦主体⟧\n会见⟦会见⟧丙⟦主体⟧"
+    result = Extractor(scripted_engine(lambda _: said), SCHEMA, ["ee"]).extract("甲和丙会见了乙")
+    assert [[a.text for a in event.arguments] for event in result.events] == [["甲"], ["丙"]]
+    assert [issue.detail for issue in result.issues] == [
+        "'会见' as '会见' is repeated",
+        "'甲' as '主体' of one event is repeated",
+    ]
 
 
 @pytest.mark.parametrize("step", [1, 2])
