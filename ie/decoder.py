@@ -13,7 +13,7 @@ from .encoder import AskedTrigger, mark_trigger
 from .formats import OBJECT_SLOT, Item
 from .parse import parse
 from .parse_json import excerpt
-from .schema import Role, Schema, read_schema
+from .schema import Role, Schema, chosen_tasks, read_schema
 from .text import fold
 
 # Of 100; 组织机构名 is read as 组织机构 (89), 人物 is not read as 人名 (50).
@@ -25,7 +25,7 @@ def decode(
     text: str,
     schema: Schema | str | Path | dict[str, Any],
     format: str = "json",
-    tasks: Sequence[str] | None = None,
+    tasks: Sequence[str] | str | None = None,
     *,
     finish_reason: str = "stop",
     token_ends: Sequence[int] = (),
@@ -49,11 +49,10 @@ def decode(
 
     Raises:
         ValueError: unknown format.
-        SchemaError: unknown or malformed schema.
+        SchemaError: unknown or malformed schema, or a task that it does not declare.
     """
     schema = read_schema(schema)
-    chosen = schema.tasks if tasks is None else tuple(t for t in schema.tasks if t in tasks)
-    answer = parse(completion, format, chosen or schema.tasks, schema)
+    answer = parse(completion, format, chosen_tasks(schema, tasks), schema)
     items, problems = check(answer.items, schema, near_miss=near_miss)
     if asked is not None:
         items = mark_trigger(items, asked)

@@ -7,6 +7,8 @@ the answer and what is usual. Where that is another one than is meant, the menti
 
 from bisect import bisect_right
 from collections.abc import Hashable, Sequence
+from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -14,7 +16,7 @@ from .data import Document
 from .formats import Item, annotated_items, extraction_items, mention_starts, serialise
 from .occurrences import Occurrences
 from .placing import place_items
-from .schema import Schema, read_schema
+from .schema import Schema, chosen_tasks, read_schema
 
 # Rounds in which one mark of those that depend on each other is set, and rounds in all; after
 # them, every mention of a repeated string is marked.
@@ -29,9 +31,9 @@ AskedTrigger = tuple[str, int]
 
 def encode(
     document: Document,
-    schema: Schema | str,
+    schema: Schema | str | Path | dict[str, Any],
     format: str = "json",
-    tasks: Sequence[str] | None = None,
+    tasks: Sequence[str] | str | None = None,
     *,
     occurrences: bool = True,
 ) -> str:
@@ -44,10 +46,10 @@ def encode(
 
     Raises:
         ValueError: unknown format.
-        SchemaError: unknown schema.
+        SchemaError: unknown or malformed schema, or a task that it does not declare.
     """
     schema = read_schema(schema)
-    chosen = schema.tasks if tasks is None else tuple(t for t in schema.tasks if t in tasks)
+    chosen = chosen_tasks(schema, tasks)
     return serialise(
         answer_items(document, schema, chosen, occurrences=occurrences), format, chosen
     )

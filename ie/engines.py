@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import shutil
 import sys
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ MINI = "mini"
 CALIBRATION_FILE = "calibration.json"
 # In the format of safetensors, but not by that name: tools take all such files of a folder for the model.
 TAGGER_FILE = "tagger.weights"
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Engine:
 
 
 def open_engine(
-    model: str | None = None, *, quantisation: str = "none", trust_remote_code: bool = False
+    model: str | Path | None = None, *, quantisation: str = "none", trust_remote_code: bool = False
 ) -> Engine:
     """Load a model for extraction.
 
@@ -50,7 +52,7 @@ def open_engine(
         ModelError: there is no such model, or it cannot be loaded.
         ConfigError: it is to be quantised, and is no transformers model.
     """
-    name = model or MINI
+    name = str(model or MINI)
     is_transformers = not (
         name == MINI
         or name.startswith(("http://", "https://"))
@@ -119,14 +121,14 @@ def write_style(style: PromptStyle, folder: Path) -> None:
     (folder / STYLE_FILE).write_text(text + "\n", encoding="utf-8")
 
 
-def read_calibration(path: Path) -> Calibration:
+def read_calibration(path: str | Path) -> Calibration:
     """Read what `chinchilla evaluate --calibrate` wrote.
 
     Raises:
         ModelError: the file is missing or is no calibration.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(Path(path).read_text(encoding="utf-8"))
         parts = value.get("kinds", {}).items()
         kinds = {name: _one(part, f"kinds.{name}.") for name, part in parts}
         whole = _one(value)
@@ -174,7 +176,7 @@ def _check_folder(name: str, folder: Path) -> None:
                 f"{name}: holds no model (found {found}); expected model.bin (CTranslate2), "
                 "config.json (transformers) or adapter_config.json (peft)"
             )
-    elif folder.exists() or name.startswith((".", "/", "~")) or name.count("/") != 1:
+    elif folder.exists() or name.startswith((".", "/", "~")) or not _HUB_ID.fullmatch(name):
         raise ModelError(
             f"{name}: no such model{near_miss(name, [MINI])}; expected nothing (the embedded "
             "model), a folder, a hub id such as Qwen/Qwen2.5-7B-Instruct, or http://host/v1#name"

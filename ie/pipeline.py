@@ -22,13 +22,13 @@ from .data import Document, Event, Extraction, Issue, shift
 from .decoder import decode
 from .encoder import AskedTrigger
 from .engines import Engine, open_engine
-from .errors import ConfigError, InputError, ModelError, SchemaError
+from .errors import ConfigError, InputError, ModelError
 from .hints import Marker, Reading, marker
 from .lexicon import Lexicon
 from .merge import at_least, merge, without_repeats
 from .parse_json import excerpt
 from .prompt import occurrence_of, render_arguments, render_prompt, split_schema
-from .schema import TASKS, Schema, read_schema
+from .schema import Schema, chosen_tasks, read_schema
 from .support import settled, supported
 from .text import windows
 from .vote import vote
@@ -77,11 +77,22 @@ class ExtractOptions:
     constrain: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse numbers that would leave out or ask for nothing.
+        """Refuse numbers that would leave out or ask for nothing, and names of files.
 
         Raises:
             ConfigError: names the option and what it may be.
         """
+        for name, kind, read in (
+            ("lexicon", Lexicon, "lexicon.read_lexicon"),
+            ("calibration", Calibration, "engines.read_calibration"),
+        ):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, kind):
+                found = type(value).__name__
+                raise ConfigError(
+                    f"{name} is a {found}; expected a {kind.__name__}, which "
+                    f"chinchilla.{read} makes of a file"
+                )
         for name in ("agreement", "min_score"):
             value = getattr(self, name)
             # Not a number compares as False with anything.
@@ -130,7 +141,7 @@ class Extractor:
 
     def __init__(
         self,
-        model: str | Engine | None = None,
+        model: str | Path | Engine | None = None,
         schema: Schema | str | Path | dict[str, Any] | None = None,
         tasks: Sequence[str] | str | None = None,
         *,
@@ -155,7 +166,7 @@ class Extractor:
                 to be quantised, and is no transformers model.
         """
         self.schema = read_schema(DEFAULT_SCHEMA if schema is None else schema)
-        self.tasks = _chosen_tasks(self.schema, tasks)
+        self.tasks = chosen_tasks(self.schema, tasks)
         self.options = options or ExtractOptions()
         self.engine = (
             model
@@ -204,10 +215,11 @@ class Extractor:
         """Yield each document with what the model says of it, in order and lazily.
 
         Annotations that a document already has are replaced; id, text and meta stay. If reading the
-        documents fails, those read before are yielded first.
+        documents fails, those read before are yielded first. Further ones are read before the first
+        is yielded: what waits for an answer before it gives its next document waits for ever.
 
         Raises:
-            InputError: a text holds half of a surrogate pair, which is no character.
+            InputError: a text is no str, or holds half of a surrogate pair, which is no character.
         """
         # A second step, and constraints, are for whole batches of documents.
         in_batches = self.engine.style.steps == 2 or self.options.constrain
@@ -435,7 +447,7 @@ def extract(  # type: ignore[overload-overlap]
     text: str,
     schema: Schema | str | Path | dict[str, Any] | None = None,
     tasks: Sequence[str] | str | None = None,
-    model: str | None = None,
+    model: str | Path | None = None,
 ) -> Extraction: ...
 
 
@@ -444,7 +456,7 @@ def extract(
     text: Iterable[str],
     schema: Schema | str | Path | dict[str, Any] | None = None,
     tasks: Sequence[str] | str | None = None,
-    model: str | None = None,
+    model: str | Path | None = None,
 ) -> list[Extraction]: ...
 
 
@@ -452,7 +464,7 @@ def extract(
     text: str | Iterable[str],
     schema: Schema | str | Path | dict[str, Any] | None = None,
     tasks: Sequence[str] | str | None = None,
-    model: str | None = None,
+    model: str | Path | None = None,
 ) -> Extraction | list[Extraction]:
     """Extract entities, relations and events from a text, or from each of several texts.
 
@@ -480,27 +492,15 @@ def extract(
 
 
 @lru_cache(maxsize=1)
-def _kept_engine(model: str | None) -> Engine:
+def _kept_engine(model: str | Path | None) -> Engine:
     return open_engine(model)
-
-
-def _chosen_tasks(schema: Schema, tasks: Sequence[str] | str | None) -> tuple[str, ...]:
-    if tasks is None:
-        return schema.tasks
-    tasks = [tasks] if isinstance(tasks, str) else tasks
-    for task in tasks:
-        if task not in TASKS:
-            raise SchemaError(f"unknown task {task!r}; tasks are {', '.join(TASKS)}")
-        if task not in schema.tasks:
-            raise SchemaError(
-                f"schema {schema.name!r} declares nothing for task {task!r}; "
-                f"it declares {', '.join(schema.tasks)}"
-            )
-    return tuple(task for task in TASKS if task in tasks)
 
 
 def _checked(document: Document) -> Document:
     """Refuse what no tokenizer takes and no file in UTF-8 can hold."""
+    if not isinstance(document.text, str):
+        found = type(document.text).__name__
+        raise InputError(f"document {document.id!r}: its text is a {found}; expected a str")
     try:
         document.text.encode()
     except UnicodeEncodeError as error:

@@ -11,6 +11,7 @@ Two relations may share a name if their subject or object types differ; each the
 label `name（subject→object）` in prompts and completions, so that a label names one type.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache, cached_property
 from importlib import resources
@@ -342,6 +343,28 @@ def _labelled(relations: tuple[RelationType, ...]) -> tuple[RelationType, ...]:
     return tuple(result)
 
 
+def chosen_tasks(schema: Schema, tasks: Sequence[str] | str | None) -> tuple[str, ...]:
+    """Return the tasks, in their usual order; None is all that the schema declares.
+
+    Raises:
+        SchemaError: there are none, one is unknown, or the schema declares no type for one.
+    """
+    if tasks is None:
+        return schema.tasks
+    tasks = (tasks,) if isinstance(tasks, str) else tuple(tasks)
+    if not tasks:
+        raise SchemaError(f"no tasks; name some of {', '.join(TASKS)}, or leave it at None for all")
+    for task in tasks:
+        if task not in TASKS:
+            raise SchemaError(f"unknown task {task!r}; tasks are {', '.join(TASKS)}")
+        if task not in schema.tasks:
+            raise SchemaError(
+                f"schema {schema.name!r} declares nothing for task {task!r}; "
+                f"it declares {', '.join(schema.tasks)}"
+            )
+    return tuple(task for task in TASKS if task in tasks)
+
+
 def read_schema(source: "Schema | str | Path | dict[str, Any]") -> Schema:
     """Return a schema given as an object, a mapping, a built-in name or a path.
 
@@ -352,10 +375,18 @@ def read_schema(source: "Schema | str | Path | dict[str, Any]") -> Schema:
         return source
     if isinstance(source, dict):
         return Schema.from_dict(source)
-    if isinstance(source, str) and source in builtin_schemas():
-        return _read_builtin(source)
+    if not isinstance(source, str | Path):
+        raise SchemaError(
+            f"the schema is a {type(source).__name__}; expected a Schema, a mapping, a name or a path"
+        )
+    if str(source) in builtin_schemas():
+        return _read_builtin(str(source))
     path = Path(source)
-    if not path.is_file():
+    try:
+        is_there = path.is_file()
+    except OSError:  # such as a name that is too long
+        is_there = False
+    if not is_there:
         names = builtin_schemas()
         raise SchemaError(
             f"{str(source)!r} is neither a built-in schema nor a file{near_miss(str(source), names)}"

@@ -2,13 +2,14 @@
 
 import re
 from itertools import count, islice
+from pathlib import Path
 
 import pytest
 from fakes import scripted_engine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chinchilla import Document, Extractor, extract, pipeline
+from chinchilla import Document, Extractor, decode, encode, extract, pipeline
 from chinchilla.backend import Completion
 from chinchilla.confidence import Calibration
 from chinchilla.data import check_offsets
@@ -142,6 +143,37 @@ def test_an_event_or_argument_that_is_said_again_is_told_and_left_out():
         "'会见' as '会见' is repeated",
         "'甲' as '主体' of one event is repeated",
     ]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "told"),
+    [
+        (lambda e: e(SCHEMA, ()), SchemaError, "no tasks; name some of ner, re, ee"),
+        (lambda e: e(["人名"]), SchemaError, "the schema is a list; expected a Schema"),
+        (lambda e: e("x" * 5000), SchemaError, "neither a built-in schema nor a file"),
+        (lambda e: decode("{}", "甲", SCHEMA, tasks=["nre"]), SchemaError, "unknown task 'nre'"),
+        (lambda e: decode("{}", "甲", "msra", tasks="re"), SchemaError, "nothing for task 're'"),
+        (lambda e: encode(Document("d", "甲"), SCHEMA, tasks=[]), SchemaError, "no tasks"),
+        (lambda e: e(SCHEMA).extract(0.5), InputError, "'text': its text is a float"),
+        (
+            lambda e: ExtractOptions(lexicon="w.txt"),
+            ConfigError,
+            "lexicon is a str; .*read_lexicon",
+        ),
+        (lambda e: Extractor("127.0.0.1:8000/v1#m"), ModelError, "no such model; .*http://host/v1"),
+        (lambda e: Extractor(Path("none/such")), ModelError, "none/such"),
+    ],
+)
+def test_what_a_caller_gives_wrong_is_named(call, error, told):
+    engine = scripted_engine(lambda _: "⟦⟧")
+    with pytest.raises(error, match=told):
+        call(lambda schema, tasks=None: Extractor(engine, schema, tasks))
+
+
+def test_what_a_caller_gives_in_other_forms_is_taken():
+    engine = scripted_engine(lambda _: "甲⟦人名⟧")
+    extractor = Extractor(engine, Path("msra"), (task for task in ["ner"]))
+    assert len(extractor.extract("甲").entities) == 1
 
 
 @pytest.mark.parametrize("step", [1, 2])
