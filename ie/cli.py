@@ -1,5 +1,7 @@
 """The command line: `chinchilla --help` lists the commands and imports none of them."""
 
+import errno
+import os
 import sys
 from importlib import import_module
 from typing import Any
@@ -16,6 +18,11 @@ COMMANDS = {
     "export": ("export", "Merge an adapter, save a whole model, convert it to CTranslate2."),
     "evaluate": ("evaluate", "Score predicted documents against gold ones."),
 }
+
+# What a disk, a quota or a permission says; other errors of the system are not expected here.
+_UNWRITABLE = frozenset(
+    (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
+)
 
 
 class LazyGroup(click.Group):
@@ -36,6 +43,19 @@ class LazyGroup(click.Group):
         module = import_module(f"chinchilla.commands.{self.places[cmd_name][0]}")
         command: click.Command = module.command
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a reader that left is no error of ours, a full disk one in a line."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # What is left in the buffer (of head, less) has nowhere to go.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(0)
+        except OSError as error:
+            if error.errno not in _UNWRITABLE:
+                raise
+            raise ChinchillaError(f"{error.filename or 'output'}: {error.strerror}") from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the table of commands from the help in `places`."""
@@ -66,7 +86,3 @@ def main() -> None:
     except ChinchillaError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
-    except BrokenPipeError:
-        # The reader (head, less) left; that is no error of ours.
-        sys.stderr.close()
-        sys.exit(0)

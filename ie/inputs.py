@@ -92,12 +92,17 @@ def find_inputs(names: Iterable[str], skipped: Counter[str] | None = None) -> li
 
 
 def _known_below(folder: Path, skipped: Counter[str]) -> list[str]:
-    files = [path for path in folder.rglob("*") if path.is_file()]
+    files = [path for path in folder.rglob("*") if path.is_file() and not _is_hidden(path, folder)]
     known = sorted(str(path) for path in files if _kind(path) in _KNOWN)
     if not known:
         raise InputError(f"{folder}: no file in it ends in {', '.join(_KNOWN)} or these + .gz")
     skipped.update(_kind(path) for path in files if _kind(path) not in _KNOWN)
     return known
+
+
+def _is_hidden(path: Path, folder: Path) -> bool:
+    """Return whether the file or a folder of it is one that editors and systems keep for themselves."""
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
 def read_texts(
@@ -264,12 +269,21 @@ def _read_csv(name: str, stem: str, options: ReadOptions) -> Iterator[_Found]:
     encoding = "utf-8-sig" if is_utf8(options.encoding) else options.encoding
     with open_bytes(name) as raw:
         file = io.TextIOWrapper(raw, encoding=encoding, newline="")
-        rows = csv.DictReader(file, restkey=_UNNAMED, dialect=dialect)
+        # Strict: else a quote that is not closed takes all the rows behind it for one cell.
+        rows = csv.DictReader(file, restkey=_UNNAMED, dialect=dialect, strict=True)
         try:
             if rows.fieldnames is None:
                 return
             _check_column(name, options.column, list(rows.fieldnames))
-            for row in rows:
+            while True:
+                begin = rows.line_num + 1
+                try:
+                    row = next(rows)
+                except StopIteration:
+                    return
+                except csv.Error as error:
+                    yield _not_csv(f"{name}:{begin}", error)
+                    continue
                 row[options.column] = row[options.column] or ""
                 place = {"file": name, "line": rows.line_num}
                 yield _made(_from_row, row, options.column, stem, place, options.title)
@@ -279,7 +293,14 @@ def _read_csv(name: str, stem: str, options: ReadOptions) -> Iterator[_Found]:
                 "if it is an older Chinese file try --encoding gb18030"
             ) from None
         except csv.Error as error:
-            raise InputError(f"{name}:{rows.line_num}: not valid CSV ({error})") from None
+            raise _not_csv(f"{name}:1", error) from None
+
+
+def _not_csv(where: str, error: csv.Error) -> InputError:
+    return InputError(
+        f"{where}: not valid CSV ({error}); a cell that begins with a quotation mark must end with "
+        'one, and "" stands for one inside'
+    )
 
 
 def _read_parquet(name: str, stem: str, options: ReadOptions) -> Iterator[_Found]:

@@ -2,6 +2,7 @@ import dataclasses
 import json
 import math
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -288,3 +289,18 @@ def test_documents_read_back_score_as_those_in_memory(files):
     events = [document(events=[event("出版", ("写", 2), ("作者", "鲁迅", 0))])]
     (path,) = files(gold=events)
     assert list(read_documents(path)) == events
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--json", "x", "--html", "x"), "--html and --json are the same file: x"),
+        (("--json", "p.jsonl"), "--json and an input are the same file: p.jsonl"),
+    ],
+)
+def test_outputs_that_would_write_over_each_other_are_refused(tmp_path, monkeypatch, options, told):
+    monkeypatch.chdir(tmp_path)
+    for name in ("g.jsonl", "p.jsonl"):
+        Path(name).write_text('{"id": "1", "text": "甲"}\n', encoding="utf-8")
+    result = CliRunner().invoke(command, ["g.jsonl", "p.jsonl", "--force", *options])
+    assert (result.exit_code, told in result.output) == (2, True)

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from chinchilla import Document, extract
 from chinchilla.cli import cli
 from chinchilla.data import Entity, Event, Issue, Mention, Relation, check_offsets, iter_mentions
+from chinchilla.jsonl import read_documents
 from chinchilla.report.facts import facts_csv
 from chinchilla.report.facts_page import PAGE_END, page_article, page_head
 
@@ -219,6 +220,21 @@ def test_bad_rows_are_left_out_and_told_with_keep_going(tmp_path):
     assert [json.loads(line)["text"] for line in result.stdout.splitlines()] == ["北京", "上海"]
     assert re.search("left out: .*rows.jsonl:2: no text under 'text'", result.stderr)
     assert "note: left out as they cannot be read: 1\n" in result.stderr
+
+
+def test_what_a_run_wrote_into_the_folder_it_reads_is_not_read_again(tmp_path):
+    (tmp_path / "a.txt").write_text("北京", encoding="utf-8")
+    output = tmp_path / "out.jsonl"
+    for _ in range(2):
+        assert main("extract", str(tmp_path), "-o", str(output), "--force").returncode == 0
+        assert [document.id for document in read_documents(output)] == ["a"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_is_told_in_a_line(tmp_path):
+    (tmp_path / "a.txt").write_text("北京", encoding="utf-8")
+    result = main("extract", str(tmp_path / "a.txt"), "-o", "/dev/full", "--quiet")
+    assert (result.returncode, result.stderr) == (1, "error: output: No space left on device\n")
 
 
 BAD = {

@@ -4,6 +4,7 @@ import datetime
 import decimal
 import gzip
 import json
+import re
 from collections import Counter
 
 import pytest
@@ -223,6 +224,16 @@ def test_wrong_rows_of_jsonl_are_told_with_line_and_keys(tmp_path):
         texts(path)
 
 
+@pytest.mark.parametrize("row", ['"中国"是口号', '"北京', '"上海"\t"'])
+def test_a_quote_that_is_not_closed_is_told_and_takes_no_other_row_in_silence(tmp_path, row):
+    path = tmp_path / "a.tsv"
+    path.write_text(f"id\ttext\n1\t广州\n2\t{row}\n", encoding="utf-8")
+    told = []
+    assert [d.id for d in read_texts([str(path)], ReadOptions(), told.append)] == ["1"]
+    [error] = told
+    assert re.search(r"a\.tsv:3: not valid CSV", str(error))
+
+
 def test_folders_and_globs_stand_for_their_files_in_order(tmp_path):
     for name in ("b.txt", "a.txt", "c.md", "d.jsonl"):
         (tmp_path / name).write_text("x", encoding="utf-8")
@@ -231,6 +242,10 @@ def test_folders_and_globs_stand_for_their_files_in_order(tmp_path):
     skipped = Counter()
     find_inputs([str(tmp_path)], skipped)
     assert skipped == {".md": 1}
+    (tmp_path / ".cache").mkdir()
+    for name in (".e.txt", ".cache/f.txt"):
+        (tmp_path / name).write_text("x", encoding="utf-8")
+    assert len(find_inputs([str(tmp_path)])) == 3
     assert len(find_inputs([str(tmp_path / "*.txt"), "-"])) == 3
     (tmp_path / "news.txt").write_text("x", encoding="utf-8")
     with pytest.raises(

@@ -4,6 +4,8 @@ from typing import Any
 
 import click
 
+from .outputs import check_outputs
+
 _RATE = click.FloatRange(0, 1)
 
 
@@ -51,6 +53,7 @@ def command(
 
     from ..jsonl import dumps, write_bytes
 
+    check_outputs(output=output, report=report_path)
     report = select_files(inputs, SelectOptions(**choices), output, force=force)
     if report_path:
         with write_bytes(report_path, force=force) as file:

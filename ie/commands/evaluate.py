@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .outputs import check_outputs
 from .tasks import read_tasks
 
 if TYPE_CHECKING:
@@ -49,6 +50,12 @@ def command(**given: Any) -> None:
     if bool(given["predicted"]) == bool(given["model"]):
         raise click.UsageError("name files of predicted documents, or --model, and not both")
     wanted = [given[name] for name in ("json_path", "html_path", "calibrate") if given[name]]
+    check_outputs(
+        (given["gold"], *given["predicted"]),
+        json=given["json_path"],
+        html=given["html_path"],
+        calibrate=given["calibrate"],
+    )
     check_writable(wanted, force=given["force"])
     options = _options(given)
     evaluations = [
@@ -62,6 +69,8 @@ def command(**given: Any) -> None:
         write_json(given["json_path"], evaluations, extra)
     if given["html_path"]:
         write_html(given["html_path"], evaluations[0])
+        if len(evaluations) > 1 and not given["quiet"]:
+            click.echo(f"note: the page shows {evaluations[0].predicted} alone", err=True)
     if given["calibrate"]:
         write_calibration(given["calibrate"], evaluations[0])
 

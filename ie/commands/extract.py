@@ -109,7 +109,7 @@ def command(
         raise click.UsageError("--resume is for --format jsonl")
     reading = ReadOptions(lines, column, encoding, title_column)
     skipped: Counter[str] = Counter()
-    files = find_inputs(inputs, skipped)
+    files = [name for name in find_inputs(inputs, skipped) if not _is_found(name, output, inputs)]
     if skipped and not quiet:
         _tell_skipped(skipped)
     from ..pipeline import Extractor
@@ -158,6 +158,11 @@ def _telling_what_stays(output: str, counts: Counter[str]) -> Iterator[None]:
                 f"what was extracted is in {output}.partial; --resume goes on from there", err=True
             )
         raise
+
+
+def _is_found(name: str, output: str, inputs: tuple[str, ...]) -> bool:
+    """Return whether an input is what a run before wrote into a folder that is read."""
+    return name not in inputs and Path(name).resolve() == Path(output).resolve()
 
 
 def _tell_failed(counts: Counter[str], error: InputError) -> None:
