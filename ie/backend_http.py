@@ -4,23 +4,28 @@ Ollama or a vendor's.
     HttpBackend("http://localhost:8000/v1#Qwen/Qwen2.5-7B-Instruct")
 
 Several prompts are under way at once, as such servers gain from; the answers keep their order. A
-prompt that a server refuses, such as a text too long for it, is an answer too once others were taken.
-The key, where one is needed, comes from CHINCHILLA_API_KEY or OPENAI_API_KEY.
+prompt that a server refuses, such as a text too long for it, is an answer too once others were taken;
+so is one to which it gives no answer that can be read. Scores need a server that gives the
+probabilities of tokens. The key, where one is needed, comes from CHINCHILLA_API_KEY or OPENAI_API_KEY.
 """
 
 import codecs
+import json
 import os
 import random
 import re
 import threading
-import time
+import warnings
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
+from functools import partial
 from itertools import repeat
-from typing import Any
+from typing import Any, TypeVar
 
 from .backend import Completion, Constraint, Prompt
 from .errors import ModelError
@@ -31,11 +36,16 @@ _KEYS = ("CHINCHILLA_API_KEY", "OPENAI_API_KEY")
 _ANSWER_TIMEOUT, _CONNECT_TIMEOUT = 300.0, 10.0
 _LONGEST_WAIT = 60.0
 _BUSY = (408, 409, 425, 429, 500, 502, 503, 504, 529)
+# What may pass once the server has answered a prompt, and before that is there to stay: no server (0),
+# an answer that is none (200), a refusal of the key or of some gateway.
+_ODD = (0, 200, 403)
 # What a server says of one prompt, once it has answered another; too large is never said of all.
-_OF_THE_PROMPT, _TOO_LARGE = (400, 413, 422), 413
+_OF_THE_PROMPT, _TOO_LARGE = (200, 400, 403, 413, 422), 413
 # How servers are told of a JSON Schema, tried in this order until one is not refused.
 _SCHEMA_WAYS = ("json_schema", "guided_json", "json_object")
 _REASONS = {"length": "length", "max_tokens": "length"}
+
+_Value = TypeVar("_Value")
 
 
 class HttpBackend:
@@ -50,7 +60,8 @@ class HttpBackend:
             address: base address of the endpoint and, after `#`, the model's name; without a
                 name, the one model that the server lists.
             parallel: prompts under way at once.
-            attempts: how often a prompt is tried while the server is busy or out of reach.
+            attempts: how often a prompt is tried while the server is busy and, once it has
+                answered another, out of reach or faulty.
             backoff: seconds before the second attempt; each further one waits twice as long.
 
         Raises:
@@ -65,24 +76,25 @@ class HttpBackend:
         self.address, _, self.model = address.partition("#")
         self.address = self.address.rstrip("/")
         if not re.match(r"https?://[^/\s]+", self.address):
-            raise ModelError(f"{address}: not an address; expected http://host/v1#model-name")
+            raise ModelError(
+                f"{_shown(address)}: not an address; expected http://host/v1#model-name"
+            )
         try:
             httpx.URL(self.address)
         except httpx.InvalidURL as error:
-            raise ModelError(f"{address}: not an address ({error})") from None
+            raise ModelError(f"{_shown(address)}: not an address ({error})") from None
+        self._name = _shown(self.address)
         key = next((os.environ[name] for name in _KEYS if os.environ.get(name)), None)
-        self._client = httpx.Client(
-            headers={"Authorization": f"Bearer {key}"} if key else {},
-            timeout=httpx.Timeout(_ANSWER_TIMEOUT, connect=_CONNECT_TIMEOUT),
-            limits=httpx.Limits(max_connections=parallel),
-            follow_redirects=False,
-        )
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._clients: dict[int, Any] = {}
         self._parallel, self._attempts, self._backoff = parallel, attempts, backoff
         # Fields that the server does not know, and those sent with what it answered.
         self._refused: set[str] = set()
         self._taken: set[str] = set()
         self._lock = threading.Lock()
         self._has_answered = False
+        # Whether an answer told if the server gives probabilities.
+        self._has_shown_scores = False
 
     def generate(
         self,
@@ -95,34 +107,57 @@ class HttpBackend:
         """Complete every prompt greedily, yielding in the order of the prompts.
 
         A constraint is passed on as JSON Schema, which servers hold a model to; that mentions
-        stand in the text is then left to the decoder. A prompt refused with status 413, or with 400
-        or 422 after one was answered, gives a completion that says so.
+        stand in the text is then left to the decoder. A prompt refused with status 413 gives a
+        completion that says so. So do, after a prompt was answered, one refused with 400 or 422 and
+        one to which no attempt brought but 403, an error or what is no completion.
+
+        Once the iterator ends or is closed, nothing more is sent; requests under way are left to
+        themselves.
+
+        Warns (UserWarning) once if the server gives no token probabilities though scores are asked.
 
         Raises:
-            ModelError: there is no such server or model, it refuses, or stays busy too long.
+            ModelError: there is no such server or model, it refuses, or stays busy or out of reach.
         """
         schemas: Iterable[dict[str, Any] | None] = repeat(None)
         if constraints is not None:
             schemas = map(_schema_of, constraints)
-        with ThreadPoolExecutor(self._parallel, "chinchilla-http") as pool:
-            running: deque[Future[Completion]] = deque()
-            try:
-                for prompt, schema in zip(prompts, schemas, strict=constraints is not None):
-                    if not self.model:
-                        self.model = self._only_model()
-                    body = self._body(prompt, max_tokens, scores)
-                    running.append(pool.submit(self._complete, body, schema))
-                    if len(running) >= 2 * self._parallel:
-                        yield self._result(running.popleft())
-                while running:
-                    yield self._result(running.popleft())
-            finally:
-                for future in running:
-                    future.cancel()
+        stop, slots = threading.Event(), threading.Semaphore(self._parallel)
+        running: deque[tuple[Future[Completion], Callable[[], Completion]]] = deque()
+        try:
+            for prompt, schema in zip(prompts, schemas, strict=constraints is not None):
+                if not self.model:
+                    self.model = self._only_model()
+                ask = partial(self._complete, self._body(prompt, max_tokens, scores), schema, stop)
+                running.append((_start(ask, slots), ask))
+                if len(running) >= 2 * self._parallel:
+                    yield self._result(*running.popleft(), scores=scores)
+            while running:
+                yield self._result(*running.popleft(), scores=scores)
+        finally:
+            stop.set()
 
     def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
+        """Close the connections of this process."""
+        client = self._clients.pop(os.getpid(), None)
+        if client is not None:
+            client.close()
+
+    def _client(self) -> Any:
+        """Return the client of this process: over a fork's shared sockets answers would mix."""
+        import httpx
+
+        client = self._clients.get(os.getpid())
+        if client is None:
+            made = httpx.Client(
+                headers=self._headers,
+                timeout=httpx.Timeout(_ANSWER_TIMEOUT, connect=_CONNECT_TIMEOUT),
+                limits=httpx.Limits(max_connections=self._parallel),
+                follow_redirects=False,
+            )
+            # Of two threads that come here at once, both take the first one's.
+            client = self._clients.setdefault(os.getpid(), made)
+        return client
 
     def _body(self, prompt: Prompt, max_tokens: int, scores: bool) -> dict[str, Any]:
         return {
@@ -133,19 +168,48 @@ class HttpBackend:
             **({"logprobs": True} if scores else {}),
         }
 
-    def _result(self, future: Future[Completion]) -> Completion:
+    def _result(
+        self, future: Future[Completion], ask: Callable[[], Completion], *, scores: bool
+    ) -> Completion:
         """Return a completion, in the order of the prompts: so what is fatal does not hang on time."""
         try:
-            completion = future.result()
-        except _Refused as refused:
-            status, said = refused.status, _said(refused.text)
-            if status != _TOO_LARGE and not (self._has_answered and status in _OF_THE_PROMPT):
-                raise self._refusal(refused) from None
-            return Completion("", "refused", problem=f"status {status}: {said}")
+            completion = self._awaited(future, ask)
+        except _Failure as failure:
+            if not self._is_of_the_prompt(failure):
+                raise self._fatal(failure) from None
+            tried = f"after {failure.attempts} attempts: " if failure.attempts else ""
+            return Completion("", "refused", problem=tried + failure.problem)
         self._has_answered = True
+        if scores and completion.text and not self._has_shown_scores:
+            self._has_shown_scores = True
+            if not completion.log_probs:
+                warnings.warn(
+                    f"{self._name}: gives no token probabilities, so nothing has a score and "
+                    "min_score leaves nothing out",
+                    stacklevel=3,
+                )
         return completion
 
-    def _complete(self, body: dict[str, Any], schema: dict[str, Any] | None) -> Completion:
+    def _awaited(self, future: Future[Completion], ask: Callable[[], Completion]) -> Completion:
+        try:
+            return future.result()
+        except _Failure as failure:
+            if failure.attempts or not self._may_pass(failure):
+                raise
+        # It was not tried again, as it came before the first answer.
+        return ask()
+
+    def _may_pass(self, failure: "_Failure") -> bool:
+        return failure.is_passing or (self._has_answered and failure.status in _ODD)
+
+    def _is_of_the_prompt(self, failure: "_Failure") -> bool:
+        return failure.status == _TOO_LARGE or (
+            self._has_answered and failure.status in _OF_THE_PROMPT
+        )
+
+    def _complete(
+        self, body: dict[str, Any], schema: dict[str, Any] | None, stop: threading.Event
+    ) -> Completion:
         # Kept apart until an answer shows that the fields, not the prompt, were what was refused.
         without = set(self._refused)
         while True:
@@ -154,18 +218,23 @@ class HttpBackend:
             sent = {key: value for key, value in body.items() if key not in without}
             if "max_tokens" in without:
                 sent["max_completion_tokens"] = body["max_tokens"]
-            status, value, text = self._request("POST", "/chat/completions", {**sent, **optional})
-            if status == 200:
+            try:
+                completion = self._request(
+                    "POST", "/chat/completions", _completion, body={**sent, **optional}, stop=stop
+                )
+            except _Failure as failure:
+                refused = self._unsupported(failure.status, failure.text, way)
+                if refused is None or refused in without:
+                    raise
+                without.add(refused)
+                failure.takes_no_schema = without.issuperset(_SCHEMA_WAYS)
+                if failure.takes_no_schema:
+                    raise
+            else:
                 with self._lock:
                     self._taken.update(sent, () if way is None else (way,))
                     self._refused = (self._refused | without) - self._taken
-                return _completion(value, self.address)
-            refused = self._unsupported(status, text, way)
-            if refused is None or refused in without:
-                raise _Refused(status, text)
-            without.add(refused)
-            if without.issuperset(_SCHEMA_WAYS):
-                raise _Refused(status, text, takes_no_schema=True)
+                return completion
 
     @staticmethod
     def _unsupported(status: int, text: str, way: str | None) -> str | None:
@@ -180,80 +249,127 @@ class HttpBackend:
                 return name
         return None
 
-    def _request(self, method: str, path: str, body: Any = None) -> tuple[int, Any, str]:
-        """Send a request, again while the server is busy; return status, JSON and text."""
+    def _request(
+        self,
+        method: str,
+        path: str,
+        read: Callable[[Any], _Value],
+        *,
+        body: Any = None,
+        stop: threading.Event | None = None,
+    ) -> _Value:
+        """Send a request, again while that may help; return what `read` makes of the JSON.
+
+        Raises:
+            _Failure: as each attempt but the last may have done.
+            CancelledError: `stop` was set.
+        """
+        stop = stop or threading.Event()
+        attempt = 0
+        while not stop.is_set():
+            attempt += 1
+            try:
+                return read(self._tried(method, path, body))
+            except _Failure as failure:
+                if not self._may_pass(failure):
+                    raise
+                failure.attempts = attempt
+                if attempt >= self._attempts:
+                    raise
+                wait = failure.wait
+            if wait is None:
+                wait = self._backoff * 2 ** (attempt - 1) * random.uniform(0.75, 1.25)
+            stop.wait(min(wait, _LONGEST_WAIT))
+        raise CancelledError
+
+    def _tried(self, method: str, path: str, body: Any) -> Any:
+        """Send a request once; return the JSON that came with status 200."""
         import httpx
 
-        problem = ""
-        for attempt in range(self._attempts):
-            wait = self._backoff * 2**attempt * random.uniform(0.75, 1.25)
-            try:
-                response = self._client.request(method, self.address + path, json=body)
-            except httpx.ConnectError as error:
-                raise ModelError(
-                    f"{self.address}: no server answers there ({error}); start it, or check "
-                    "host and port"
-                ) from None
-            except httpx.TimeoutException:
-                problem = f"no answer within {_ANSWER_TIMEOUT:.0f} s"
-            except httpx.TransportError as error:
-                problem = f"the connection broke ({error or type(error).__name__})"
-            except httpx.DecodingError as error:
-                problem = f"the answer cannot be unpacked ({error})"
-            else:
-                if response.status_code not in _BUSY:
-                    return response.status_code, _json_of(response), response.text
-                problem = f"status {response.status_code}: {_said(response.text)}"
-                asked = _seconds(response.headers.get("retry-after"))
-                wait = wait if asked is None else asked
-            if attempt + 1 < self._attempts:
-                time.sleep(min(wait, _LONGEST_WAIT))
-        raise ModelError(f"{self.address}: gave up after {self._attempts} attempts; {problem}")
+        try:
+            response = self._client().request(method, self.address + path, json=body)
+        except httpx.ConnectError as error:
+            raise _Failure(
+                f"no server answers there ({error})", advice="; start it, or check host and port"
+            ) from None
+        except httpx.TimeoutException:
+            problem = f"no answer within {_ANSWER_TIMEOUT:.0f} s"
+        except httpx.TransportError as error:
+            problem = f"the connection broke ({error or type(error).__name__})"
+        except httpx.DecodingError as error:
+            problem = f"the answer cannot be unpacked ({error})"
+        else:
+            return _json_of(response)
+        raise _Failure(problem, is_passing=True)
 
-    def _refusal(self, refused: "_Refused") -> ModelError:
-        status, text = refused.status, refused.text
-        if refused.takes_no_schema:
+    def _fatal(self, failure: "_Failure") -> ModelError:
+        """Return the error that ends the run."""
+        status, problem = failure.status, failure.problem
+        if failure.attempts:
+            return ModelError(f"{self._name}: gave up after {failure.attempts} attempts; {problem}")
+        if failure.takes_no_schema:
             return ModelError(
-                f"{self.address}: takes no JSON Schema for answers; run without constraint"
+                f"{self._name}: takes no JSON Schema for answers; run without constraint"
             )
         if status in (401, 403):
             return ModelError(
-                f"{self.address}: refuses the key (status {status}: {_said(text)}); set "
-                f"{' or '.join(_KEYS)}"
+                f"{self._name}: refuses the key ({problem}); set {' or '.join(_KEYS)}"
             )
-        if status == 404 or "model" in text.lower():
-            names = self._models()
-            known = f"; it has {', '.join(names[:8])}" if names else "; is the path /v1?"
+        if status == 404 or "model" in failure.text.lower():
+            names: list[str] = []
+            with suppress(_Failure):
+                names = self._request("GET", "/models", _names)
             # A text may be too long for "this model's maximum context length".
             if status == 404 or self.model not in names:
-                return ModelError(
-                    f"{self.address}: no model {self.model!r} (status {status}: {_said(text)}){known}"
-                )
-        return ModelError(f"{self.address}: status {status}: {_said(text)}")
-
-    def _models(self) -> list[str]:
-        status, value, _ = self._request("GET", "/models")
-        rows = value.get("data") if status == 200 and isinstance(value, dict) else None
-        names = [row.get("id") for row in rows or () if isinstance(row, dict)]
-        return [name for name in names if isinstance(name, str)]
+                known = f"; it has {', '.join(names[:8])}" if names else "; is the path /v1?"
+                return ModelError(f"{self._name}: no model {self.model!r} ({problem}){known}")
+        return ModelError(f"{self._name}: {problem}{failure.advice}")
 
     def _only_model(self) -> str:
-        status, _, text = self._request("GET", "/models")
-        if status in (401, 403):
-            raise self._refusal(_Refused(status, text))
-        names = self._models()
+        names: list[str] = []
+        try:
+            names = self._request("GET", "/models", _names)
+        except _Failure as failure:
+            # A server need not list its models.
+            if failure.status not in (404, 405, 501):
+                raise self._fatal(failure) from None
         if len(names) == 1:
             return names[0]
         listed = f"; it has {', '.join(names[:8])}" if names else ""
-        raise ModelError(f"{self.address}: name the model after '#'{listed}")
+        raise ModelError(f"{self._name}: name the model after '#'{listed}")
 
 
-class _Refused(Exception):
-    """What a server says to a prompt that it does not take."""
+@dataclass(eq=False)
+class _Failure(Exception):
+    """Why a request brought no answer.
 
-    def __init__(self, status: int, text: str, *, takes_no_schema: bool = False) -> None:
-        super().__init__(status, text)
-        self.status, self.text, self.takes_no_schema = status, text, takes_no_schema
+    `status` is 0 where no reply came; `wait` is in seconds, where the server asks for it; `advice` is
+    for who has not had any answer. `attempts` is 0 unless more than one might have helped.
+    """
+
+    problem: str
+    status: int = 0
+    text: str = ""
+    advice: str = ""
+    wait: float | None = None
+    is_passing: bool = False
+    takes_no_schema: bool = False
+    attempts: int = 0
+
+
+def _start(ask: Callable[[], Completion], slots: threading.Semaphore) -> Future[Completion]:
+    """Call `ask` in a thread of its own; no end of the process waits for it, as for a pool's."""
+    future: Future[Completion] = Future()
+
+    def run() -> None:
+        with slots:
+            try:
+                future.set_result(ask())
+            except BaseException as error:  # raised where the result is taken
+                future.set_exception(error)
+
+    threading.Thread(target=run, name="chinchilla-http", daemon=True).start()
+    return future
 
 
 def _schema_of(constraint: Constraint) -> dict[str, Any]:
@@ -272,20 +388,52 @@ def _schema_fields(way: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"response_format": {"type": "json_schema", "json_schema": named}}
 
 
-def _completion(value: Any, address: str) -> Completion:
+def _json_of(response: Any) -> Any:
+    status, text = response.status_code, response.text
+    if status != 200:
+        raise _Failure(
+            f"status {status}: {_said(text)}",
+            status,
+            text,
+            wait=_seconds(response.headers.get("retry-after")),
+            is_passing=status in _BUSY,
+        )
+    try:
+        return response.json()
+    except ValueError:
+        raise _Failure(
+            f"answers {_said(text)!r}, which is not JSON",
+            status,
+            advice="; is this an OpenAI-compatible endpoint?",
+        ) from None
+
+
+def _completion(value: Any) -> Completion:
+    error = value.get("error") if isinstance(value, dict) else None
+    if error and not value.get("choices"):
+        text = _whole(json.dumps({"error": error}, ensure_ascii=False))
+        raise _Failure(f"answers with an error: {_said(text)}", 200, text)
     try:
         choice = value["choices"][0]
         text = choice["message"]["content"] or ""
         if not isinstance(text, str):
             raise TypeError("content is no string")
     except (KeyError, IndexError, TypeError) as error:
-        raise ModelError(
-            f"{address}: answers in no form known ({type(error).__name__}: {error}); "
-            "expected an OpenAI chat completion"
+        raise _Failure(
+            f"answers in no form known ({type(error).__name__}: {error})",
+            200,
+            advice="; expected an OpenAI chat completion",
         ) from None
     text = _whole(text)
     reason = _REASONS.get(choice.get("finish_reason") or "stop", "stop")
     return Completion(text, reason, *_log_probs(choice, text))
+
+
+def _names(value: Any) -> list[str]:
+    """Return the models that a server lists."""
+    rows = value.get("data") if isinstance(value, dict) else None
+    names = [row.get("id") for row in rows or () if isinstance(row, dict)]
+    return [name for name in names if isinstance(name, str)]
 
 
 def _whole(text: str) -> str:
@@ -320,16 +468,9 @@ def _log_probs(choice: dict[str, Any], text: str) -> tuple[tuple[int, ...], tupl
     return (tuple(ends), tuple(log_probs)) if written == text else ((), ())
 
 
-def _json_of(response: Any) -> Any:
-    try:
-        return response.json()
-    except ValueError:
-        if response.status_code == 200:
-            raise ModelError(
-                f"{response.url}: answers {_said(response.text)!r}, which is not JSON; "
-                "is this an OpenAI-compatible endpoint?"
-            ) from None
-        return None
+def _shown(address: str) -> str:
+    """Return an address without its password."""
+    return re.sub(r"(//[^/@:]*:)[^/]*@", r"\1***@", address, count=1)
 
 
 def _said(text: str) -> str:

@@ -1,8 +1,11 @@
 """The HTTP engine against a small server of our own on this machine."""
 
 import json
+import os
 import threading
 import time
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count, islice
@@ -28,19 +31,24 @@ def chat(text, reason="stop", **further):
 
 
 @contextmanager
-def server(answer):
-    """Serve `answer(body, number)` -> (status, JSON or bytes[, headers]) and note requests."""
+def server(answer, port=0, protocol="HTTP/1.0"):
+    """Serve `answer(body, number)` -> (status, JSON or bytes[, headers]) and note requests.
+
+    Connections are kept alive from HTTP/1.1 on.
+    """
     asked = []
     lock = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = protocol
+
         def do_GET(self):
             self.reply(200, {"data": [{"id": "tiny"}]})
 
         def do_POST(self):
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             with lock:
-                asked.append((self.path, dict(self.headers), body))
+                asked.append((self.path, {**self.headers, "port": self.client_address[1]}, body))
                 number = len(asked)
             self.reply(*answer(body, number))
 
@@ -56,7 +64,7 @@ def server(answer):
         def log_message(self, *_):
             pass
 
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    httpd = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
@@ -180,7 +188,8 @@ def test_the_end_token_closes_the_probabilities_where_a_server_lists_it():
 
 def test_probabilities_of_another_text_are_left_out():
     tokens = [{"token": "坏", "logprob": -1.0}]
-    [answer], _ = ask(lambda *_: chat("好", logprobs={"content": tokens}), scores=True)
+    with pytest.warns(UserWarning, match="gives no token probabilities"):
+        [answer], _ = ask(lambda *_: chat("好", logprobs={"content": tokens}), scores=True)
     assert answer.token_ends == answer.log_probs == ()
 
 
@@ -233,7 +242,11 @@ def test_an_unknown_model_is_an_error_that_lists_the_known():
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"<html>", "is not JSON"), ({"choices": []}, "answers in no form known")],
+    [
+        (b"<html>", "is not JSON"),
+        ({"choices": []}, "answers in no form known"),
+        ({"error": {"message": "quota exceeded"}}, "answers with an error: quota exceeded"),
+    ],
 )
 def test_an_answer_that_is_no_completion_is_an_error(content, message):
     with pytest.raises(ModelError, match=message):
@@ -409,6 +422,7 @@ def test_what_a_server_refuses_of_all_prompts_ends_the_run():
             ask(refusing("文本1", status), prompts=3)
 
 
+@pytest.mark.filterwarnings("ignore:.*gives no token probabilities")
 @pytest.mark.parametrize("options", [{}, {"scores": True}, {"constrain": True}])
 def test_a_document_that_was_refused_says_so_and_the_others_are_there(options):
     with server(refusing("李娜")) as (address, _):
@@ -423,3 +437,175 @@ def test_a_document_that_was_refused_says_so_and_the_others_are_there(options):
     (issue,) = found[1].issues
     assert issue.kind == "unparsable"
     assert "no answer for ner at [0, 3): the server refused the prompt, status 400" in issue.detail
+
+
+def text_of(body):
+    return body["messages"][0]["content"].split("\n")[-1]
+
+
+def prompts(number):
+    return [Prompt("找出人名", f"文本{i}") for i in range(number)]
+
+
+FAULTS = [
+    ((200, b'{"choices": [{"mess'), "which is not JSON"),
+    ((200, {"choices": []}), "answers in no form known"),
+    ((200, {"error": {"message": "quota exceeded"}}), "answers with an error: quota exceeded"),
+    ((403, {"error": {"message": "content policy"}}), "status 403: content policy"),
+]
+
+
+@pytest.mark.parametrize(("fault", "problem"), FAULTS)
+def test_a_fault_that_stays_is_an_answer_once_another_prompt_was_answered(fault, problem):
+    answers, asked = ask(
+        lambda body, _: fault if text_of(body) == "文本2" else chat("好"), prompts=4
+    )
+    assert [answer.finish_reason for answer in answers] == ["stop", "stop", "refused", "stop"]
+    assert answers[2].problem.startswith("after 5 attempts: ")
+    assert problem in answers[2].problem
+    # It may be asked once more if it was asked before the first answer came.
+    assert 5 <= [text_of(body) for _, _, body in asked].count("文本2") <= 6
+
+
+@pytest.mark.parametrize("fault", [fault for fault, _ in FAULTS])
+def test_a_fault_that_passes_leaves_no_trace_even_if_it_came_before_the_first_answer(fault):
+    faulty = threading.Event()
+
+    def answer(body, _):
+        if text_of(body) == "文本0":
+            assert faulty.wait(5)
+            time.sleep(0.05)
+        elif text_of(body) == "文本2" and not faulty.is_set():
+            faulty.set()
+            return fault
+        return chat("好")
+
+    answers, asked = ask(answer, prompts=4)
+    assert [answer.text for answer in answers] == ["好"] * 4
+    assert len(asked) == 5
+
+
+def test_a_document_whose_answer_cannot_be_read_says_so():
+    with server(
+        lambda body, _: (200, {"choices": []}) if "李娜" in str(body) else chat(ANSWER)
+    ) as (address, _):
+        engine = open_engine(address + "#tiny")
+        engine.backend._backoff = 0.01
+        extractor = Extractor(engine, SCHEMA)
+        found = list(extractor.stream([Document("0", "张伟来"), Document("1", "李娜来")]))
+        engine.backend.close()
+    assert len(found[0].entities) == 1
+    (issue,) = found[1].issues
+    assert "after 5 attempts: answers in no form known" in issue.detail
+
+
+def test_a_server_that_comes_back_is_asked_again():
+    with ThreadPoolExecutor(1) as pool:
+        with server(lambda *_: chat("前")) as (address, _):
+            engine = HttpBackend(address + "#tiny", backoff=0.01, attempts=10)
+            assert [a.text for a in engine.generate(prompts(1))] == ["前"]
+        later = pool.submit(lambda: list(engine.generate(prompts(3))))
+        time.sleep(0.1)
+        with server(lambda *_: chat("后"), port=int(address[:-3].split(":")[-1])):
+            assert [answer.text for answer in later.result()] == ["后"] * 3
+        engine.close()
+
+
+def test_a_server_that_stays_away_ends_the_run():
+    with server(lambda *_: chat("好")) as (address, _):
+        engine = HttpBackend(address + "#tiny", backoff=0.01)
+        list(engine.generate(prompts(1)))
+    with pytest.raises(ModelError, match="gave up after 5 attempts; no server answers there"):
+        list(engine.generate(prompts(1)))
+    engine.close()
+
+
+def wait_for_requests_under_way():
+    deadline = time.perf_counter() + 10
+    while any(thread.name == "chinchilla-http" for thread in threading.enumerate()):
+        assert time.perf_counter() < deadline
+        time.sleep(0.01)
+
+
+def test_nothing_is_waited_for_or_sent_once_a_stream_is_closed():
+    def answer(body, _):
+        return chat("好") if text_of(body) == "文本0" else (429, {}, {"Retry-After": "20"})
+
+    with server(answer) as (address, asked), backend(address) as engine:
+        answers = engine.generate(prompts(40))
+        assert next(answers).text == "好"
+        begin = time.perf_counter()
+        answers.close()
+        assert time.perf_counter() - begin < 1
+        wait_for_requests_under_way()
+        # The first prompt, and those that eight threads had sent by then.
+        assert len(asked) <= 9
+        # Another stream on the same backend goes on.
+        assert next(engine.generate(prompts(1))).text == "好"
+
+
+def test_a_wrong_key_is_told_while_other_answers_are_still_to_come():
+    told = threading.Event()
+
+    def answer(body, _):
+        if text_of(body) == "文本0":
+            return 401, {"error": {"message": "bad key"}}
+        told.wait(5)
+        return chat("好")
+
+    begin = time.perf_counter()
+    with server(answer) as (address, _), backend(address) as engine:
+        with pytest.raises(ModelError, match="refuses the key"):
+            list(engine.generate(prompts(20)))
+        assert time.perf_counter() - begin < 3
+        told.set()
+        wait_for_requests_under_way()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_a_forked_process_has_a_connection_of_its_own_and_leaves_its_parent_his():
+    with (
+        server(lambda *_: chat("好"), protocol="HTTP/1.1") as (address, asked),
+        backend(address) as engine,
+    ):
+        list(engine.generate(prompts(1)))
+        child = os.fork()
+        if not child:
+            try:
+                list(engine.generate(prompts(1)))
+                engine.close()
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+        list(engine.generate(prompts(1)))
+    before, forked, after = [headers["port"] for _, headers, _ in asked]
+    assert before == after != forked
+
+
+def test_a_password_in_the_address_is_not_repeated():
+    with server(lambda *_: chat("")) as (address, _):
+        pass
+    guarded = address.replace("//", "//user:p@ss@")
+    with backend(guarded) as engine, pytest.raises(ModelError) as raised:
+        list(engine.generate(prompts(1)))
+    assert str(raised.value).startswith(address.replace("//", "//user:***@") + ": no server")
+    with pytest.raises(ModelError, match=r"^http://user:\*\*\*@localhost:80x/v1#m: not an address"):
+        HttpBackend("http://user:secret@localhost:80x/v1#m")
+
+
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_a_server_without_probabilities_is_told_once(is_refused):
+    def answer(body, _):
+        if is_refused and "logprobs" in body:
+            return 400, {"error": {"message": "logprobs is not supported"}}
+        return chat("好")
+
+    with server(answer) as (address, _), backend(address) as engine:
+        message = f"^{address}: gives no token probabilities, so nothing has a score and min_score"
+        with pytest.warns(UserWarning, match=message) as told:
+            list(engine.generate(prompts(3), scores=True))
+        assert [note.filename for note in told] == [__file__]
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            list(engine.generate(prompts(3), scores=True))
