@@ -77,13 +77,13 @@ class HttpBackend:
         self.address = self.address.rstrip("/")
         if not re.match(r"https?://[^/\s]+", self.address):
             raise ModelError(
-                f"{_shown(address)}: not an address; expected http://host/v1#model-name"
+                f"{shown_address(address)}: not an address; expected http://host/v1#model-name"
             )
         try:
             httpx.URL(self.address)
         except httpx.InvalidURL as error:
-            raise ModelError(f"{_shown(address)}: not an address ({error})") from None
-        self._name = _shown(self.address)
+            raise ModelError(f"{shown_address(address)}: not an address ({error})") from None
+        self._name = shown_address(self.address)
         key = next((os.environ[name] for name in _KEYS if os.environ.get(name)), None)
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._clients: dict[int, Any] = {}
@@ -468,7 +468,7 @@ def _log_probs(choice: dict[str, Any], text: str) -> tuple[tuple[int, ...], tupl
     return (tuple(ends), tuple(log_probs)) if written == text else ((), ())
 
 
-def _shown(address: str) -> str:
+def shown_address(address: str) -> str:
     """Return an address without its password."""
     return re.sub(r"(//[^/@:]*:)[^/]*@", r"\1***@", address, count=1)
 

@@ -69,9 +69,9 @@ def open_engine(
             raise ModelError("the embedded model is missing from this installation; reinstall it")
         return _open_converted(MINI, folder)
     if name.startswith(("http://", "https://")):
-        from .backend_http import HttpBackend
+        from .backend_http import HttpBackend, shown_address
 
-        return Engine(name, HttpBackend(name), PromptStyle())
+        return Engine(shown_address(name), HttpBackend(name), PromptStyle())
     folder = Path(name)
     if (folder / "model.bin").is_file():
         return _open_converted(name, folder)

@@ -525,7 +525,7 @@ def _refused(question: _Question, problem: str) -> Issue:
     end = question.start + len(question.text)
     trigger = f", trigger {excerpt(question.asked[0])!r}" if question.asked else ""
     where = f"{question.task} at [{question.start}, {end}){trigger}"
-    return Issue("unparsable", f"no answer for {where}: the server refused the prompt, {problem}")
+    return Issue("unparsable", f"no answer for {where} from the server: {problem}")
 
 
 def _size(document: Document) -> int:

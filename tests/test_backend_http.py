@@ -436,7 +436,7 @@ def test_a_document_that_was_refused_says_so_and_the_others_are_there(options):
     assert [len(document.entities) for document in found] == [1, 0, 1]
     (issue,) = found[1].issues
     assert issue.kind == "unparsable"
-    assert "no answer for ner at [0, 3): the server refused the prompt, status 400" in issue.detail
+    assert "no answer for ner at [0, 3) from the server: status 400" in issue.detail
 
 
 def text_of(body):
