@@ -18,7 +18,7 @@ from chinchilla.data import Argument, Document, Event
 
 from .catalogue import document_id, document_meta
 from .located import Locator
-from .report import Report
+from .report import Place, Report
 from .source import read_objects
 
 
@@ -46,6 +46,13 @@ def read(
     paths: Iterable[str | Path], report: Report, *, name: str = "duee", encoding: str = "utf-8"
 ) -> Iterator[Document]:
     """Yield a document per record; one without `event_list` is a text without gold."""
+    return (document for _, document in read_placed(paths, report, name=name, encoding=encoding))
+
+
+def read_placed(
+    paths: Iterable[str | Path], report: Report, *, name: str, encoding: str
+) -> Iterator[tuple[Place, Document]]:
+    """Yield the document of each record, with the record's place."""
     for path in map(str, paths):
         shared = document_meta(name, path)
         stem = Path(path).stem
@@ -71,9 +78,10 @@ def read(
             if aliases:
                 meta = {**shared, "aliases": aliases}
             identifier = document_id(record.id, name, stem, ordinal)
-            yield Document(
+            document = Document(
                 identifier, text, events=tuple(events), issues=tuple(locator.issues), meta=meta
             )
+            yield place, document
 
 
 def _event(event: _Event, locator: Locator, where: str) -> Event:

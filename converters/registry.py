@@ -6,11 +6,12 @@ Others may add their own: as an entry point of the group `chinchilla.converters`
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from importlib import import_module, util
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 import msgspec
 
@@ -51,7 +52,7 @@ CONVERTERS: dict[str, tuple[str, dict[str, Any]]] = {
     "duie1": ("duie", {}),
     "fewfc": ("fewfc", {}),
     "finre": ("pairs", {}),
-    "general-events": ("duee", {}),
+    "general-events": ("general_events", {}),
     "iflytek2020": ("iflytek2020", {}),
     "iree": ("iree", {}),
     "msra": ("msra", {}),
@@ -135,24 +136,27 @@ def read(
 
     Raises:
         InputError: unknown converter, or (while reading) a file that is not of the format.
-        ConfigError: the converter has no such option.
+        ConfigError: the converter has no such option, or another type of value for it.
     """
     if ".py:" not in name:
         name = name if name in names() else name.replace("_", "-")
     reader, fixed = load(name)
-    given: dict[str, Any] = {"name": options.pop("source", name), "encoding": encoding}
     facts = ("lang", "licence")
+    for key in ("source", *facts):
+        _check_value(name, key, options.get(key, ""), str)
+    given: dict[str, Any] = {"name": options.pop("source", name), "encoding": encoding}
     meta: dict[str, Any] = {key: options.pop(key) for key in facts if key in options}
     takes = inspect.signature(reader).parameters
     known = [
         key for key, item in takes.items() if item.kind is item.KEYWORD_ONLY and key not in given
     ]
-    for option in options:
+    for option, value in options.items():
         if option not in known:
             raise ConfigError(
                 f"converter {name!r} has no option {option!r}{near_miss(option, known)}; "
                 f"its options are {', '.join([*known, 'source', 'lang', 'licence'])}"
             )
+        _check_value(name, option, value, takes[option].annotation)
     report = Report() if report is None else report
     report.name = str(given["name"])
     given = {key: value for key, value in given.items() if key in takes}
@@ -161,6 +165,45 @@ def read(
         _note_namesakes(files, report)
     documents = reader(files, report, **given, **{**fixed, **options})
     return _counted(documents, report, meta)
+
+
+def _check_value(name: str, option: str, value: Any, hint: Any) -> None:
+    """Refuse a value that is not of the type that the reader's parameter says."""
+    if _is_of(value, hint):
+        return
+    hints = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    expected = " or ".join(_in_words(one) for one in hints if one is not type(None))
+    raise ConfigError(f"option {option!r} of converter {name!r} is {value!r}; expected {expected}")
+
+
+def _is_of(value: Any, hint: Any) -> bool:
+    """Say whether a value is of a type; True where the type is none that options here have."""
+    kind, inner = get_origin(hint) or hint, get_args(hint)
+    if kind in (Union, UnionType):
+        return any(_is_of(value, one) for one in inner)
+    if kind in (int, float):
+        # A bool is an int to Python.
+        return isinstance(value, (int, kind)) and not isinstance(value, bool)
+    if kind in (bool, str, type(None)):
+        return isinstance(value, kind)
+    if not isinstance(kind, type) or not issubclass(kind, Iterable):
+        return True
+    if issubclass(kind, Mapping):
+        return isinstance(value, Mapping) and all(
+            _is_of(key, inner[0]) and _is_of(item, inner[1]) for key, item in value.items() if inner
+        )
+    if isinstance(value, str | Mapping) or not isinstance(value, Collection):
+        return False
+    return all(_is_of(item, inner[0]) for item in value if inner)
+
+
+def _in_words(hint: Any) -> str:
+    """Return what a user calls a type."""
+    words = {bool: "true or false", str: "a string", int: "a whole number", float: "a number"}
+    kind = get_origin(hint) or hint
+    if kind in words:
+        return words[kind]
+    return "a mapping" if issubclass(kind, Mapping) else "a list of strings"
 
 
 def _note_namesakes(files: Iterable[str | Path], report: Report) -> None:

@@ -24,6 +24,10 @@ _BOM = b"\xef\xbb\xbf"
 _MAX_BAD_AT_START = 50
 # Few enough that decoded records are still in the cache of the processor when they are read.
 _BATCH_BYTES = 1 << 14
+# The encoding of a text file is judged by so many of its lines that are not plain ASCII, among at
+# most so many lines from the first such one on, which are held back until then.
+_LINES_JUDGED = 50
+_LINES_HELD = 1000
 
 
 class Trial:
@@ -216,7 +220,7 @@ def _getter(kind: Any, key: str) -> Callable[[Any], Any] | None:
 def _fault(error: Exception, encoding: str, data: bytes) -> tuple[str, str]:
     """Return the reason and the details of a record that could not be read."""
     if isinstance(error, UnicodeDecodeError):
-        return f"not {encoding.upper()}", f"at byte {error.start}"
+        return f"not {encoding.upper()}", f"at byte {error.start}; {_other_encoding(encoding)}"
     if isinstance(error, msgspec.DecodeError) and not isinstance(error, msgspec.ValidationError):
         return "not valid JSON", f"{error} in {data[:60].decode('utf-8', 'replace')!r}"
     return "malformed record", str(error)
@@ -236,7 +240,9 @@ def _array(path: str, encoding: str) -> Iterator[tuple[int, int, bytes]]:
         plain = data if is_utf8(encoding) else data.decode(encoding).encode()
         items = msgspec.json.decode(plain, type=list[msgspec.Raw])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a JSON array ({error}); the file may be cut short") from None
+        is_cut = isinstance(error, msgspec.DecodeError)
+        hint = "the file may be cut short" if is_cut else _other_encoding(encoding)
+        raise InputError(f"{path}: not a JSON array ({error}); {hint}") from None
     line, before, end = 1, 0, 0
     for ordinal, item in enumerate(items, 1):
         raw = bytes(item)
@@ -260,9 +266,12 @@ def _repeated_key(data: bytes, encoding: str) -> str | None:
 def read_text_lines(
     path: str, report: Report, encoding: str = "utf-8"
 ) -> Iterator[tuple[int, str]]:
-    """Yield `(line number, text)` of every line; undecodable bytes become U+FFFD and are counted."""
-    is_utf8(encoding)
-    for number, data in read_lines(path):
+    """Yield `(line number, text)` of every line; undecodable bytes become U+FFFD and are counted.
+
+    Raises:
+        InputError: most lines are not of the encoding, or one is not and the report is strict.
+    """
+    for number, data in _lines_of(path, encoding):
         yield number, _decoded(data, encoding, report, (path, number))
 
 
@@ -273,11 +282,13 @@ def read_blocks(
 
     A line of blanks alone ends a block too, but for the blank token of a column file (`"  O"`),
     which holds a tag. Undecodable bytes become U+FFFD and are counted.
+
+    Raises:
+        InputError: most lines are not of the encoding, or one is not and the report is strict.
     """
-    is_utf8(encoding)
     block: list[bytes] = []
     first = 1
-    for number, data in read_lines(path):
+    for number, data in _lines_of(path, encoding):
         if data and not data.isspace():
             if not block:
                 first = number
@@ -289,12 +300,56 @@ def read_blocks(
         yield first, _decoded(b"\n".join(block), encoding, report, (path, first)).split("\n")
 
 
+def _lines_of(path: str, encoding: str) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines of a file, once the first that are not plain ASCII fit the encoding.
+
+    A file of another encoding is then refused before any of its damaged text goes out.
+    """
+    is_utf8(encoding)
+    lines = read_lines(path)
+    held: list[tuple[int, bytes]] = []
+    number = judged = 0
+    bad: list[tuple[int, int]] = []
+    for number, data in lines:
+        if held or not data.isascii():
+            held.append((number, data))
+        else:
+            yield number, data
+        if not data.isascii():
+            judged += 1
+            try:
+                data.decode(encoding)
+            except UnicodeDecodeError as error:
+                bad.append((number, error.start))
+        if judged == _LINES_JUDGED or len(held) == _LINES_HELD:
+            break
+    # A single bad line in a file of plain ASCII does not tell of another encoding.
+    if 2 * len(bad) > judged and (len(bad) > 1 or number == 1):
+        line, byte = bad[0]
+        raise InputError(
+            f"{path}:{line}: not {encoding.upper()} at byte {byte}, like {len(bad)} of the first "
+            f"{judged} lines that are not plain ASCII; {_other_encoding(encoding)}"
+        )
+    yield from held
+    yield from lines
+
+
+def _other_encoding(encoding: str) -> str:
+    return f"try --encoding {'gb18030' if is_utf8(encoding) else 'utf-8'}"
+
+
 def _decoded(data: bytes, encoding: str, report: Report, place: Place) -> str:
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
         line = place[1] + data.count(b"\n", 0, error.start)
-        report.note(f"not {encoding.upper()}", (place[0], line), f"byte {data[error.start]:#04x}")
+        reason, what = f"not {encoding.upper()}", f"byte {data[error.start]:#04x}"
+        if report.strict:
+            raise InputError(
+                f"{place[0]}:{line}: {reason}: {what}; "
+                "fix it, or leave out --strict to keep the line with U+FFFD in its place"
+            ) from None
+        report.note(reason, (place[0], line), what)
         return data.decode(encoding, "replace")
 
 

@@ -38,9 +38,16 @@ _encoder = msgspec.json.Encoder()
 
 @dataclass
 class Built:
-    """The records of one batch: as single lines where these are chosen from, else joined."""
+    """The records of one batch: as single lines where these are chosen from, else joined.
 
+    `used` is how many documents of `path` their licence let in, `declared` how many annotations
+    of theirs the prompts can ask for.
+    """
+
+    path: str
     documents: int
+    used: int
+    declared: int
     left_out: Counter[str]
     lines: list[Line]
     joined: bytes = b""
@@ -150,6 +157,7 @@ class _Worker:
     def __call__(self, batch: Batch) -> Built:
         path, number, lines = batch
         self.left_out.clear()
+        self.writer.declared = 0
         documents = parse_documents(lines, path, number)
         found = len(documents)
         if self.licences:
@@ -159,11 +167,12 @@ class _Worker:
         records, make = self.writer.records, self.encoded
         ahead = self.writer.read_ahead(documents)
         built = [record for document in ahead for record in records(document, make)]
+        counted = (path, found, len(documents), self.writer.declared, self.left_out.copy())
         if self.joined:
             kinds = Counter(map(kind_of, built))
-            return Built(found, self.left_out.copy(), [], _encoder.encode_lines(built), kinds)
+            return Built(*counted, [], _encoder.encode_lines(built), kinds)
         single = [(_encoder.encode(record) + b"\n", self.kind(record)) for record in built]
-        return Built(found, self.left_out.copy(), single)
+        return Built(*counted, single)
 
     def encoded(self, instruction: str, *rest: Any) -> _EncodedRecord:
         raw = self.instructions.get(instruction)

@@ -52,7 +52,10 @@ class BuildJob:
 
 @dataclass
 class BuildReport:
-    """What a build read, wrote and left out; `sha256` is that of the output."""
+    """What a build read, wrote and left out; `sha256` is that of the output.
+
+    `declared` says of each input with documents how many of its annotations the prompts ask for.
+    """
 
     documents: int = 0
     records: int = 0
@@ -60,7 +63,13 @@ class BuildReport:
     by_source: Counter[str] = field(default_factory=Counter)
     by_task: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
+    declared: dict[str, int] = field(default_factory=dict)
     sha256: str = ""
+
+    @property
+    def unanswered(self) -> list[str]:
+        """The inputs whose every answer is empty, as no annotation is of a type asked for."""
+        return [path for path, number in self.declared.items() if not number]
 
     def count(self, kinds: Counter[Kind]) -> None:
         """Count records as written, given how many there are of each kind."""
@@ -132,6 +141,8 @@ def _counted(batches: Iterable[Built], report: BuildReport) -> Iterator[Built]:
     for built in batches:
         report.documents += built.documents
         report.left_out.update(built.left_out)
+        if built.used:
+            report.declared[built.path] = report.declared.get(built.path, 0) + built.declared
         yield built
 
 

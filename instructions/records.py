@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from chinchilla.data import Document, Event, Extraction
+from chinchilla.data import Document, Event, Extraction, Relation
 from chinchilla.encoder import AskedTrigger, answer_items
 from chinchilla.formats import FORMATS, annotated_items, serialise
 from chinchilla.hints import Reading, marker
@@ -43,6 +43,7 @@ _T = TypeVar("_T")
 CUT = "cut by a window"
 TOO_LONG = "longer than the token limit"
 TOO_MANY_EMPTY = "above the rate of empty answers"
+UNDECLARED = "of a type that the schema lacks"
 # A text shorter than this is not cut further to fit the token limit: nothing useful is left.
 _SHORTEST = 16
 # A bos and an eos token, which tokenizers add around prompt and answer.
@@ -190,6 +191,8 @@ class RecordWriter:
             or (options.style.steps == 2 and "ee" in options.tasks)
         )
         self.instruction_tokens: dict[str, int] = {}
+        # Annotations that prompts can ask for: without any, all answers are empty.
+        self.declared = 0
         # Documents of a corpus come together, so the schema is nearly always the last one.
         self.last_schema: Schema | None = None
         self.last_plan: list[_Step] = []
@@ -209,7 +212,28 @@ class RecordWriter:
 
     def records(self, document: Document, make: Callable[..., _T]) -> Iterable[_T]:
         """Return what `make` gives for the fields of each record, in the order of `Record`."""
+        self._count_types(document)
         return self._plain(document, make) if self.is_plain else self._varied(document, make)
+
+    def _count_types(self, document: Document) -> None:
+        """Count the annotations of the tasks built by whether the schema declares their type."""
+        schema, tasks = self.schema_of(document), self.options.tasks
+        declared = lost = 0
+        if document.entities and schema.entities and "ner" in tasks:
+            names: Any = schema.entity_by_label
+            known = sum([entity.type in names for entity in document.entities])
+            declared, lost = known, len(document.entities) - known
+        if document.relations and schema.relations and "re" in tasks:
+            names = schema.relation_by_label
+            known = sum([one.type in names or _fits(one, schema) for one in document.relations])
+            declared, lost = declared + known, lost + len(document.relations) - known
+        if document.events and schema.events and "ee" in tasks:
+            names = schema.event_by_label
+            known = sum([event.type in names for event in document.events])
+            declared, lost = declared + known, lost + len(document.events) - known
+        self.declared += declared
+        if lost:
+            self.counts[UNDECLARED] += lost
 
     def _plain(self, document: Document, make: Callable[..., _T]) -> list[_T]:
         schema = self.schema_of(document)
@@ -423,6 +447,12 @@ def _answer(
     if not style.rationale:
         return answer
     return with_rationale(answer, items, asked.task, read_template(style.template).lang)
+
+
+def _fits(relation: Relation, schema: Schema) -> bool:
+    """Say whether the name and the ends of a relation are those of a type of the schema."""
+    subject, object_ = relation.subject, relation.object
+    return schema.relation_label(relation.type, subject.type, object_.type) is not None
 
 
 def _provenance(document: Document) -> tuple[str, str, str]:

@@ -27,6 +27,7 @@ from chinchilla.jsonl import parse_document, read_lines, write_bytes
 
 from .duplicates import text_key
 from .quality import QualityRules, faults
+from .records import TOO_MANY_EMPTY
 from .rouge import RougeIndex
 from .stats import AnyRecord, annotations, labels_said
 from .styles import carry_style
@@ -232,7 +233,9 @@ def _choose(pool: list[_Candidate], options: SelectOptions, report: SelectReport
     empty = [candidate for candidate in pool if candidate.is_empty]
     wanted = options.total - min(int(options.total * options.empty_rate), len(empty))
     greedy.take(saying, wanted)
-    greedy.take(empty, _room_for_empty(len(greedy.chosen), options))
+    room = _room_for_empty(len(greedy.chosen), options)
+    is_full = len(greedy.chosen) + room == options.total
+    greedy.take(empty, room, UNNEEDED if is_full else TOO_MANY_EMPTY)
     available = Counter(feature for candidate in pool for feature in candidate.features)
     report.values = {key: (greedy.counts[key], number) for key, number in available.items()}
     report.types_at_random = len(
@@ -260,8 +263,8 @@ class _Greedy:
         self.counts: Counter[Feature] = Counter()
         self.index = RougeIndex(options.rouge) if options.rouge else None
 
-    def take(self, pool: Sequence[_Candidate], wanted: int) -> None:
-        """Take up to `wanted` of the pool; of equals one by chance."""
+    def take(self, pool: Sequence[_Candidate], wanted: int, rest: str = UNNEEDED) -> None:
+        """Take up to `wanted` of the pool; of equals one by chance. `rest` is why no more."""
         heap = [(-self._gain(one), self.rng.random(), i) for i, one in enumerate(pool)]
         heapq.heapify(heap)
         taken = 0
@@ -278,7 +281,7 @@ class _Greedy:
             self._keep(pool[i])
             taken += 1
         if heap:
-            self.left_out[UNNEEDED] += len(heap)
+            self.left_out[rest] += len(heap)
 
     def _gain(self, candidate: _Candidate) -> float:
         gain = 0.0

@@ -294,3 +294,50 @@ def test_command_says_when_a_file_holds_no_annotation(tmp_path):
         "cluener", _file(tmp_path, '{"text": "甲", "spo_list": []}'), "-o", tmp_path / "out"
     )
     assert "no annotation in any record: is it a file of this corpus" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "value", "expected"),
+    [
+        ("spans", "fields", ["text"], "a mapping"),
+        ("spans", "types", ["ORG"], "a mapping"),
+        ("spans", "types", "foo", "a mapping"),
+        ("spans", "types", {1: "ORG"}, "a mapping"),
+        ("spans", "inclusive", "no", "true or false"),
+        ("pairs", "canonical", "maybe", "true or false"),
+        ("pairs", "order", "head", "a list of strings"),
+        ("pairs", "negative", 3, "a string or a list of strings"),
+        ("columns", "joiner", 2, "a string"),
+        ("columns", "source", 2020, "a string"),
+    ],
+)
+def test_an_option_of_another_type_is_named(name, option, value, expected):
+    with pytest.raises(ConfigError) as caught:
+        converters.read(name, ["none"], **{option: value})
+    message = f"option {option!r} of converter {name!r} is {value!r}; expected {expected}"
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("name", ["name", "paths", "report", "workers", "encoding"])
+def test_command_refuses_options_that_are_its_own(tmp_path, name):
+    result = _run("columns", _file(tmp_path, "甲\tO\n"), "--set", f"{name}=x")
+    assert isinstance(result.exception, ConfigError)
+    assert f"{name!r} is no option of a converter" in str(result.exception)
+
+
+def test_command_names_an_option_that_is_no_yaml(tmp_path):
+    result = _run("columns", _file(tmp_path, "甲\tO\n"), "--set", "types={a")
+    assert isinstance(result.exception, ConfigError)
+    assert "--set types" in str(result.exception)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ids_that_general_events_repeats_are_told_apart(tmp_path, workers):
+    path = _file(tmp_path, '{"id": "a", "text": "甲"}\n' * 3 + '{"id": "b", "text": "乙"}\n')
+    report = converters.Report()
+    lines = b"".join(
+        converters.convert("general_events", [path], report=report, workers=workers)
+    ).splitlines()
+    assert [json.loads(line)["id"] for line in lines] == ["a", "a-2", "a-3", "b"]
+    assert report.reasons["repeated id"].count == 2
+    assert report.reasons["repeated id"].examples[0][0].endswith(":2")

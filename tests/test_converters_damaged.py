@@ -423,3 +423,31 @@ def test_equal_items_of_an_array_are_told_with_their_own_lines(tmp_path):
     _, _, report = convert(tmp_path, "duie", content)
     places = [where.rpartition(":")[2] for where, _ in report.reasons["malformed record"].examples]
     assert places == ["3", "4", "6"]
+
+
+@pytest.mark.parametrize("name", ["people-daily", "boson", "finre"])
+def test_a_text_file_of_another_encoding_is_refused_with_the_option_to_try(tmp_path, name):
+    path = tmp_path / "sample.txt"
+    path.write_bytes((GOOD.get(name) or "雀巢\t咖啡\tunknown\t雀巢卖咖啡\n").encode("gb18030") * 60)
+    with pytest.raises(InputError, match=r"sample\.txt:1: not UTF-8 at byte \d.*gb18030"):
+        next(converters.read(name, [path]))
+
+
+def test_an_encoding_is_judged_by_lines_that_are_not_plain_ascii(tmp_path):
+    content = b"a\tO\n\n" * 2000 + "甲\tO\n\n".encode("gb18030") * 50
+    with pytest.raises(InputError, match=r"sample\.txt:4001: not UTF-8"):
+        convert(tmp_path, "people-daily", content)
+    documents, faults, _ = convert(tmp_path, "people-daily", b"a\tO\n" * 20 + b"caf\xe9\tO\n")
+    assert (len(documents), faults) == (1, {"not UTF-8": 1})
+
+
+def test_json_of_another_encoding_tells_the_option_to_try(tmp_path):
+    with pytest.raises(InputError, match="not UTF-8: at byte .*; try --encoding gb18030"):
+        convert(tmp_path, "duie", GOOD["duie"].encode("gb18030"))
+
+
+def test_strict_stops_at_a_byte_that_does_not_decode(tmp_path):
+    path = tmp_path / "sample.txt"
+    path.write_bytes("甲\tB-PER\n".encode() + b"\xff\tO\n")
+    with pytest.raises(InputError, match=r"sample\.txt:2: not UTF-8: byte 0xff; .*--strict"):
+        list(converters.read("people-daily", [path], report=converters.Report(strict=True)))

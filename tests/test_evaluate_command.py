@@ -11,6 +11,7 @@ from fakes import scripted_engine
 from scoring_samples import bare, document, entities, event, mention
 
 from chinchilla.backend import Completion
+from chinchilla.cli import cli
 from chinchilla.commands.evaluate import command
 from chinchilla.confidence import Calibration
 from chinchilla.data import Document
@@ -304,3 +305,12 @@ def test_outputs_that_would_write_over_each_other_are_refused(tmp_path, monkeypa
         Path(name).write_text('{"id": "1", "text": "甲"}\n', encoding="utf-8")
     result = CliRunner().invoke(command, ["g.jsonl", "p.jsonl", "--force", *options])
     assert (result.exit_code, told in result.output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [(("build", "d.jsonl"), "manifest"), (("convert", "msra", "d"), "report")],
+)
+def test_a_report_must_not_be_written_over_the_output(command, option):
+    result = CliRunner().invoke(cli, ["data", *command, "-o", "x", f"--{option}", "x"])
+    assert (result.exit_code, f"--{option} and --output are the same" in result.output) == (2, True)

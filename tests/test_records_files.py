@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -216,3 +217,71 @@ def test_an_existing_file_is_kept_without_force(files):
     assert "pass --force" in str(run(*arguments).exception)
     assert (files / "out.jsonl").read_text(encoding="utf-8") == "mine"
     assert run(*arguments, "--force").exit_code == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_annotations_that_the_schema_lacks_are_counted_and_told(files, workers):
+    strange = [named(f"s{i}", "雀巢在北京。", ("雀巢", "怪物"), source="toy") for i in range(3)]
+    write_values(files / "strange.jsonl", strange)
+    result = run(
+        files / "toy.jsonl", files / "strange.jsonl", "--schema", files / "schema.json",
+        "-o", files / "out.jsonl", "--manifest", files / "manifest.json", "--workers", workers,
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "3 of a type that the schema lacks" in result.stderr
+    assert f"no annotation of {files / 'strange.jsonl'} is of a type" in result.stderr
+    counts = json.loads((files / "manifest.json").read_text(encoding="utf-8"))["counts"]
+    assert counts["left_out"] == {"of a type that the schema lacks": 3}
+
+
+def test_what_is_not_asked_for_is_not_counted_as_left_out(files):
+    report = build_files(job(files, tasks=("re",)), files / "out.jsonl")
+    assert report.left_out == {}
+    assert report.unanswered == [str(files / "other.jsonl")]
+
+
+def test_texts_without_annotations_are_told(files):
+    (files / "raw.jsonl").write_text('{"text": "甲", "label": {}}\n' * 2, encoding="utf-8")
+    arguments = (files / "raw.jsonl", "--schema", files / "schema.json", "-o", files / "o.jsonl")
+    assert "chinchilla data convert" in run(*arguments).stderr
+    assert run(*arguments, "--force", "--quiet").stderr == ""
+
+
+def test_keys_of_a_config_file_are_those_of_the_options(files):
+    (files / "build.yaml").write_text(
+        f"schema: {files / 'schema.json'}\nformat: compact\nallow-licence: [MIT]\n"
+        f"manifest: {files / 'manifest.json'}\nprompt_lang:\n",
+        encoding="utf-8",
+    )
+    result = run(
+        files / "toy.jsonl", "--config", files / "build.yaml", "-o", files / "out.jsonl"
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    described = json.loads((files / "manifest.json").read_text(encoding="utf-8"))
+    assert described["licences"] == ["MIT"]
+    assert described["options"]["style"]["format"] == "compact"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("occurrences: 3", "occurrences: 3; expected true or false"),
+        ("seed: '3'", "seed: '3'; expected a whole number"),
+        ("shots: true", "shots: True; expected a whole number"),
+        ("subset: 2", "subset: 2.0 is not in the range"),
+        ("schema: [a]", r"schema: \['a'\]; expected a string"),
+        ("tasks: 3", "tasks: 3; expected a name"),
+        ("window: [64]", r"window: \[64\]; expected numbers by name"),
+        ("window: {ner: [6]}", "window: .*; expected numbers by name"),
+        ("window: {ner: 6.5}", "window: ner=6.5 has no number"),
+        ("allow-licence: MIT\nallow_licence: MIT", "'allow_licence' stands twice"),
+        ("format_: json", "unknown key 'format_'; did you mean 'format'"),
+        ("inputs: [a.jsonl]", "inputs stands on the command line"),
+    ],
+)
+def test_a_wrong_value_of_a_config_file_is_named(files, content, message):
+    path = files / "build.yaml"
+    path.write_text(content + "\n", encoding="utf-8")
+    result = run(files / "toy.jsonl", "--config", path)
+    assert isinstance(result.exception, ConfigError)
+    assert re.match(re.escape(str(path)) + f": .*{message}", str(result.exception))

@@ -195,3 +195,10 @@ def test_the_share_of_empty_answers_is_one_of_what_is_chosen(select):
     # 97 * 0.03 / 0.97 = 3, in floats a hair less
     records = [record(i, "人物" if i < 97 else None) for i in range(110)]
     assert len(select(records, 200, rouge=0, empty_rate=0.03)[0]) == 97 + 3
+
+
+def test_empty_answers_above_the_rate_are_not_said_to_add_less(select):
+    chosen, report = select([record(i, None) for i in range(9)], 5, rouge=0)
+    assert (chosen, report.left_out) == ([], {"above the rate of empty answers": 9})
+    _, report = select([record(i, None) for i in range(9)], 5, rouge=0, empty_rate=1)
+    assert report.left_out == {"others add more": 4}

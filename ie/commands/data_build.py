@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from .outputs import check_outputs
 from .tasks import read_tasks
 
 # Options of `BuildOptions` and `MixOptions` whose names the command line shares.
@@ -22,6 +23,10 @@ _BUILD = (
     "empty_rate",
 )
 _MIX = ("total", "weights", "caps", "quotas", "temperature", "repeat")
+_TABLES = ("window", "types_per_prompt", "weights", "caps", "quotas")
+_NOT_IN_CONFIG = ("inputs", "output", "config")
+# More inputs than so many are counted, not named.
+_MOST_NAMED = 3
 
 
 def _table(kind: type, keys: tuple[str, ...] | None = None) -> Callable[..., Any]:
@@ -34,6 +39,8 @@ def _table(kind: type, keys: tuple[str, ...] | None = None) -> Callable[..., Any
             if keys and key not in keys:
                 raise click.BadParameter(f"{key!r} is unknown; use {', '.join(keys)}")
             try:
+                if isinstance(number, bool) or (kind is int and isinstance(number, float)):
+                    raise ValueError
                 result[key] = kind(number)
             except ValueError:
                 raise click.BadParameter(f"{key}={number} has no number; write {key}=100") from None
@@ -57,7 +64,7 @@ def _names(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[str,
 
 
 def _config(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
-    """Take the defaults of the other options from a YAML file."""
+    """Take the defaults of the other options from a YAML file, where they are named as here."""
     if value is None:
         return
     from ..errors import ConfigError, near_miss
@@ -66,12 +73,57 @@ def _config(ctx: click.Context, param: click.Parameter, value: str | None) -> No
     content = read_yaml(value)
     if not isinstance(content, dict):
         raise ConfigError(f"{value}: expected a mapping from options to values")
-    known = [p.name for p in ctx.command.params if p.name and p.name not in ("config", "output")]
-    defaults = {str(key).replace("-", "_"): item for key, item in content.items()}
-    for key in defaults:
-        if key not in known:
-            raise ConfigError(f"{value}: unknown key {key!r}{near_miss(key, known)}")
+    known = {_key(p): p for p in ctx.command.params if p.name not in _NOT_IN_CONFIG}
+    defaults = {}
+    for key, item in content.items():
+        option = known.get(str(key).replace("-", "_"))
+        if str(key) in _NOT_IN_CONFIG:
+            raise ConfigError(f"{value}: {key} stands on the command line, not in this file")
+        if option is None:
+            raise ConfigError(f"{value}: unknown key {key!r}{near_miss(str(key), known)}")
+        if option.name in defaults:
+            raise ConfigError(f"{value}: the key {key!r} stands twice")
+        _check(ctx, option, item, f"{value}: {key}")
+        defaults[option.name] = item
     ctx.default_map = {**(ctx.default_map or {}), **defaults}
+
+
+def _key(param: click.Parameter) -> str:
+    """Return the name of an option as it is written; that of its variable may differ."""
+    return max(param.opts, key=len).lstrip("-").replace("-", "_")
+
+
+def _check(ctx: click.Context, option: click.Parameter, value: Any, where: str) -> None:
+    """Refuse a value of a config file that is not of the option's type or range."""
+    from ..errors import ConfigError
+
+    kinds, expected = _kinds(option)
+    # A bool is an int to Python, and click would take many a value by its text.
+    if value is not None and (
+        not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)
+    ):
+        raise ConfigError(f"{where}: {value!r}; expected {expected}")
+    try:
+        option.process_value(ctx, value)
+    except click.BadParameter as error:
+        raise ConfigError(f"{where}: {error.message}") from None
+    except TypeError:  # of a number in a table
+        raise ConfigError(f"{where}: {value!r}; expected {expected}") from None
+
+
+def _kinds(option: click.Parameter) -> tuple[tuple[type, ...], str]:
+    """Return the types that an option may have in a config file, and their name."""
+    if getattr(option, "is_flag", False):
+        return (bool,), "true or false"
+    if isinstance(option.type, click.types.IntParamType):
+        return (int,), "a whole number"
+    if isinstance(option.type, click.types.FloatParamType):
+        return (int, float), "a number"
+    if option.name in _TABLES:
+        return (dict, str, int, float), "numbers by name such as {duie: 2}"
+    if option.type is click.UNPROCESSED:
+        return (str, list), "a name, or several in a list"
+    return (str,), "a string"
 
 
 _TASK_NAMES = ("ner", "re", "ee")
@@ -175,6 +227,7 @@ def command(
 
     from ..jsonl import write_bytes
 
+    check_outputs(output=output, manifest=manifest_path)
     job = _job(choices)
     report = build_files(job, output, force=force, hashed=manifest_path is not None)
     if manifest_path:
@@ -184,12 +237,28 @@ def command(
         with write_bytes(manifest_path, force=force) as file:
             file.write(msgspec.json.format(described, indent=2) + b"\n")
     if not quiet:
+        if report.unanswered:
+            _warn(report.unanswered, len(report.declared))
         left_out = "".join(f"; {n} {what}" for what, n in sorted(report.left_out.items()))
         click.echo(
             f"{report.documents} documents, {report.records} records, "
             f"{report.empty} with an empty answer{left_out}",
             err=True,
         )
+
+
+def _warn(paths: list[str], inputs: int) -> None:
+    """Say of which inputs no annotation is asked for."""
+    more = f" and {len(paths) - _MOST_NAMED} more" if len(paths) > _MOST_NAMED else ""
+    named = ", ".join(paths[:_MOST_NAMED]) + more
+    which = "any input" if len(paths) == inputs > 1 else named
+    click.echo(
+        f"warning: no annotation of {which} is of a type that the schema declares for the tasks "
+        "built, so the answers are all empty; see the types of the data with `chinchilla data schema`, "
+        "ask for them with --schema derived, or convert raw corpus files first with "
+        "`chinchilla data convert`",
+        err=True,
+    )
 
 
 def _job(choices: dict[str, Any]) -> Any:

@@ -11,7 +11,16 @@ import click
 from .. import jsonl
 from ..errors import ConfigError, InputError
 from ..schema import builtin_schemas
+from .outputs import check_outputs
 
+# Names that --set and --mapping cannot give, and what gives them.
+_RESERVED = {
+    "name": "for the corpus that documents name, give source",
+    "paths": "files stand on the command line",
+    "report": "use --report",
+    "workers": "use --workers",
+    "encoding": "use --encoding",
+}
 _ANNOTATIONS = ("entities", "relations", "events")
 
 
@@ -54,12 +63,17 @@ def command(
     """
     from chinchilla import converters
 
+    check_outputs(output=output, report=report_path)
     if report_path and not force and Path(report_path).exists():
         raise InputError(f"{report_path}: exists; pass --force to overwrite it")
     report = converters.Report(strict=strict, check_keys=check_keys)
     given = converters.read_mapping(mapping) if mapping else {}
     begin = time.perf_counter()
-    given = {**given, **_options(options), "encoding": encoding}
+    given = {**given, **_options(options)}
+    for key in _RESERVED:
+        if key in given:
+            raise ConfigError(f"{key!r} is no option of a converter; {_RESERVED[key]}")
+    given["encoding"] = encoding
     batches = converters.convert(name, files, report=report, workers=workers, **given)
     with jsonl.write_bytes(output, force=force) as file:
         for lines in _watched(batches, quiet):
@@ -71,14 +85,16 @@ def command(
 
 
 def _options(pairs: tuple[str, ...]) -> dict[str, Any]:
-    import yaml
+    from ..yaml_file import parse_yaml
 
     options = {}
     for pair in pairs:
         key, found, value = pair.partition("=")
         if not found:
             raise ConfigError(f"--set {pair!r}: expected KEY=VALUE, such as canonical=true")
-        options[key.strip().replace("-", "_")] = yaml.safe_load(value) if value.strip() else value
+        options[key.strip().replace("-", "_")] = (
+            parse_yaml(value, f"--set {key}") if value.strip() else value
+        )
     return options
 
 
