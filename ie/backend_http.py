@@ -9,8 +9,6 @@ so is one to which it gives no answer that can be read. Scores need a server tha
 probabilities of tokens. The key, where one is needed, comes from CHINCHILLA_API_KEY or OPENAI_API_KEY.
 """
 
-import codecs
-import json
 import os
 import random
 import re
@@ -20,22 +18,25 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from functools import partial
 from itertools import repeat
 from typing import Any, TypeVar
 
 from .backend import Completion, Constraint, Prompt
+from .endpoint import (
+    ANSWER_TIMEOUT,
+    CONNECT_TIMEOUT,
+    Failure,
+    read_completion,
+    read_names,
+    send,
+    shown_address,
+)
 from .errors import ModelError
 from .prompt import plain_prompt
 
 _KEYS = ("CHINCHILLA_API_KEY", "OPENAI_API_KEY")
-# Seconds: an answer may queue for long behind others; a connection may not.
-_ANSWER_TIMEOUT, _CONNECT_TIMEOUT = 300.0, 10.0
-_LONGEST_WAIT = 60.0
-_BUSY = (408, 409, 425, 429, 500, 502, 503, 504, 529)
+_LONGEST_WAIT = 60.0  # seconds
 # What may pass once the server has answered a prompt, and before that is there to stay: no server (0),
 # an answer that is none (200), a refusal of the key or of some gateway.
 _ODD = (0, 200, 403)
@@ -43,7 +44,6 @@ _ODD = (0, 200, 403)
 _OF_THE_PROMPT, _TOO_LARGE = (200, 400, 403, 413, 422), 413
 # How servers are told of a JSON Schema, tried in this order until one is not refused.
 _SCHEMA_WAYS = ("json_schema", "guided_json", "json_object")
-_REASONS = {"length": "length", "max_tokens": "length"}
 
 _Value = TypeVar("_Value")
 
@@ -151,7 +151,7 @@ class HttpBackend:
         if client is None:
             made = httpx.Client(
                 headers=self._headers,
-                timeout=httpx.Timeout(_ANSWER_TIMEOUT, connect=_CONNECT_TIMEOUT),
+                timeout=httpx.Timeout(ANSWER_TIMEOUT, connect=CONNECT_TIMEOUT),
                 limits=httpx.Limits(max_connections=self._parallel),
                 follow_redirects=False,
             )
@@ -174,7 +174,7 @@ class HttpBackend:
         """Return a completion, in the order of the prompts: so what is fatal does not hang on time."""
         try:
             completion = self._awaited(future, ask)
-        except _Failure as failure:
+        except Failure as failure:
             if not self._is_of_the_prompt(failure):
                 raise self._fatal(failure) from None
             tried = f"after {failure.attempts} attempts: " if failure.attempts else ""
@@ -193,16 +193,16 @@ class HttpBackend:
     def _awaited(self, future: Future[Completion], ask: Callable[[], Completion]) -> Completion:
         try:
             return future.result()
-        except _Failure as failure:
+        except Failure as failure:
             if failure.attempts or not self._may_pass(failure):
                 raise
         # It was not tried again, as it came before the first answer.
         return ask()
 
-    def _may_pass(self, failure: "_Failure") -> bool:
+    def _may_pass(self, failure: Failure) -> bool:
         return failure.is_passing or (self._has_answered and failure.status in _ODD)
 
-    def _is_of_the_prompt(self, failure: "_Failure") -> bool:
+    def _is_of_the_prompt(self, failure: Failure) -> bool:
         return failure.status == _TOO_LARGE or (
             self._has_answered and failure.status in _OF_THE_PROMPT
         )
@@ -220,9 +220,13 @@ class HttpBackend:
                 sent["max_completion_tokens"] = body["max_tokens"]
             try:
                 completion = self._request(
-                    "POST", "/chat/completions", _completion, body={**sent, **optional}, stop=stop
+                    "POST",
+                    "/chat/completions",
+                    read_completion,
+                    body={**sent, **optional},
+                    stop=stop,
                 )
-            except _Failure as failure:
+            except Failure as failure:
                 refused = self._unsupported(failure.status, failure.text, way)
                 if refused is None or refused in without:
                     raise
@@ -261,7 +265,7 @@ class HttpBackend:
         """Send a request, again while that may help; return what `read` makes of the JSON.
 
         Raises:
-            _Failure: as each attempt but the last may have done.
+            Failure: as each attempt but the last may have done.
             CancelledError: `stop` was set.
         """
         stop = stop or threading.Event()
@@ -269,8 +273,8 @@ class HttpBackend:
         while not stop.is_set():
             attempt += 1
             try:
-                return read(self._tried(method, path, body))
-            except _Failure as failure:
+                return read(send(self._client(), method, self.address + path, body))
+            except Failure as failure:
                 if not self._may_pass(failure):
                     raise
                 failure.attempts = attempt
@@ -282,27 +286,7 @@ class HttpBackend:
             stop.wait(min(wait, _LONGEST_WAIT))
         raise CancelledError
 
-    def _tried(self, method: str, path: str, body: Any) -> Any:
-        """Send a request once; return the JSON that came with status 200."""
-        import httpx
-
-        try:
-            response = self._client().request(method, self.address + path, json=body)
-        except httpx.ConnectError as error:
-            raise _Failure(
-                f"no server answers there ({error})", advice="; start it, or check host and port"
-            ) from None
-        except httpx.TimeoutException:
-            problem = f"no answer within {_ANSWER_TIMEOUT:.0f} s"
-        except httpx.TransportError as error:
-            problem = f"the connection broke ({error or type(error).__name__})"
-        except httpx.DecodingError as error:
-            problem = f"the answer cannot be unpacked ({error})"
-        else:
-            return _json_of(response)
-        raise _Failure(problem, is_passing=True)
-
-    def _fatal(self, failure: "_Failure") -> ModelError:
+    def _fatal(self, failure: Failure) -> ModelError:
         """Return the error that ends the run."""
         status, problem = failure.status, failure.problem
         if failure.attempts:
@@ -317,8 +301,8 @@ class HttpBackend:
             )
         if status == 404 or "model" in failure.text.lower():
             names: list[str] = []
-            with suppress(_Failure):
-                names = self._request("GET", "/models", _names)
+            with suppress(Failure):
+                names = self._request("GET", "/models", read_names)
             # A text may be too long for "this model's maximum context length".
             if status == 404 or self.model not in names:
                 known = f"; it has {', '.join(names[:8])}" if names else "; is the path /v1?"
@@ -328,8 +312,8 @@ class HttpBackend:
     def _only_model(self) -> str:
         names: list[str] = []
         try:
-            names = self._request("GET", "/models", _names)
-        except _Failure as failure:
+            names = self._request("GET", "/models", read_names)
+        except Failure as failure:
             # A server need not list its models.
             if failure.status not in (404, 405, 501):
                 raise self._fatal(failure) from None
@@ -337,24 +321,6 @@ class HttpBackend:
             return names[0]
         listed = f"; it has {', '.join(names[:8])}" if names else ""
         raise ModelError(f"{self._name}: name the model after '#'{listed}")
-
-
-@dataclass(eq=False)
-class _Failure(Exception):
-    """Why a request brought no answer.
-
-    `status` is 0 where no reply came; `wait` is in seconds, where the server asks for it; `advice` is
-    for who has not had any answer. `attempts` is 0 unless more than one might have helped.
-    """
-
-    problem: str
-    status: int = 0
-    text: str = ""
-    advice: str = ""
-    wait: float | None = None
-    is_passing: bool = False
-    takes_no_schema: bool = False
-    attempts: int = 0
 
 
 def _start(ask: Callable[[], Completion], slots: threading.Semaphore) -> Future[Completion]:
@@ -386,113 +352,3 @@ def _schema_fields(way: str, schema: dict[str, Any]) -> dict[str, Any]:
         return {"response_format": {"type": "json_object"}}
     named = {"name": "answer", "schema": schema, "strict": True}
     return {"response_format": {"type": "json_schema", "json_schema": named}}
-
-
-def _json_of(response: Any) -> Any:
-    status, text = response.status_code, response.text
-    if status != 200:
-        raise _Failure(
-            f"status {status}: {_said(text)}",
-            status,
-            text,
-            wait=_seconds(response.headers.get("retry-after")),
-            is_passing=status in _BUSY,
-        )
-    try:
-        return response.json()
-    except ValueError:
-        raise _Failure(
-            f"answers {_said(text)!r}, which is not JSON",
-            status,
-            advice="; is this an OpenAI-compatible endpoint?",
-        ) from None
-
-
-def _completion(value: Any) -> Completion:
-    error = value.get("error") if isinstance(value, dict) else None
-    if error and not value.get("choices"):
-        text = _whole(json.dumps({"error": error}, ensure_ascii=False))
-        raise _Failure(f"answers with an error: {_said(text)}", 200, text)
-    try:
-        choice = value["choices"][0]
-        text = choice["message"]["content"] or ""
-        if not isinstance(text, str):
-            raise TypeError("content is no string")
-    except (KeyError, IndexError, TypeError) as error:
-        raise _Failure(
-            f"answers in no form known ({type(error).__name__}: {error})",
-            200,
-            advice="; expected an OpenAI chat completion",
-        ) from None
-    text = _whole(text)
-    reason = _REASONS.get(choice.get("finish_reason") or "stop", "stop")
-    return Completion(text, reason, *_log_probs(choice, text))
-
-
-def _names(value: Any) -> list[str]:
-    """Return the models that a server lists."""
-    rows = value.get("data") if isinstance(value, dict) else None
-    names = [row.get("id") for row in rows or () if isinstance(row, dict)]
-    return [name for name in names if isinstance(name, str)]
-
-
-def _whole(text: str) -> str:
-    """Return a text with U+FFFD for halves of surrogate pairs, which JSON can hold."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
-def _log_probs(choice: dict[str, Any], text: str) -> tuple[tuple[int, ...], tuple[float, ...]]:
-    """Return token ends and log-probabilities, empty unless the tokens spell the text."""
-    content = (choice.get("logprobs") or {}).get("content") or ()
-    ends, log_probs = [], []
-    written = ""
-    # Bytes of a character, and halves of a pair, may come in several tokens.
-    characters = codecs.getincrementaldecoder("utf-8")("surrogatepass")
-    pairs = codecs.getincrementaldecoder("utf-16-le")("replace")
-    try:
-        for i, token in enumerate(content):
-            log_probs.append(float(token["logprob"]))
-            if i == len(content) - 1 and written == text:
-                # Some servers list the end-of-sequence token, by its name.
-                ends.append(len(text))
-                break
-            piece = token.get("bytes")
-            said = (
-                token["token"].encode("utf-8", "surrogatepass") if piece is None else bytes(piece)
-            )
-            halves = characters.decode(said).encode("utf-16-le", "surrogatepass")
-            written += pairs.decode(halves)
-            ends.append(len(written))
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return (), ()
-    return (tuple(ends), tuple(log_probs)) if written == text else ((), ())
-
-
-def shown_address(address: str) -> str:
-    """Return an address without its password."""
-    return re.sub(r"(//[^/@:]*:)[^/]*@", r"\1***@", address, count=1)
-
-
-def _said(text: str) -> str:
-    """Return the message within an error's body, shortened."""
-    match = re.search(r'"(?:message|detail|error)"\s*:\s*"((?:[^"\\]|\\.)*)"', text)
-    short = " ".join((match.group(1) if match else text).split())
-    return short if len(short) <= 200 else short[:200] + "…"
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    """Return the seconds that a Retry-After header asks for, as a number or a date."""
-    if not retry_after:
-        return None
-    try:
-        return max(0.0, float(retry_after))
-    except ValueError:
-        pass
-    try:
-        when = parsedate_to_datetime(retry_after)
-    except ValueError:
-        return None
-    if when.tzinfo is None:
-        # So Python reads -0000 and no zone; dates in HTTP are in UTC.
-        when = when.replace(tzinfo=timezone.utc)
-    return max(0.0, (when - datetime.now(timezone.utc)).total_seconds())

@@ -69,7 +69,8 @@ def open_engine(
             raise ModelError("the embedded model is missing from this installation; reinstall it")
         return _open_converted(MINI, folder)
     if name.startswith(("http://", "https://")):
-        from .backend_http import HttpBackend, shown_address
+        from .backend_http import HttpBackend
+        from .endpoint import shown_address
 
         return Engine(shown_address(name), HttpBackend(name), PromptStyle())
     folder = Path(name)
