@@ -34,7 +34,9 @@ _COUNT = click.IntRange(min=0)
               help="Tasks to score, and with --model to ask for, such as ner,re.")  # fmt: skip
 @click.option("--calibrate", type=click.Path(), help="Write a calibration fitted to the scores.")
 @click.option("--json", "json_path", type=click.Path(), help="Write every figure, unrounded.")
-@click.option("--html", "html_path", type=click.Path(), help="Write a page of each error of the first PRED.")
+@click.option(
+    "--html", "html_path", type=click.Path(), help="Write a page of each error of the first PRED."
+)
 @click.option("--force", is_flag=True, help="Overwrite files that exist.")
 @click.option("--quiet", is_flag=True, help="Print no tables, only write files.")
 def command(**given: Any) -> None:
