@@ -1,8 +1,8 @@
 """Readers of corpora: one file per format, each yielding documents with gold annotations."""
 
-from .fields import read_mapping
-from .parallel import convert
-from .registry import load, names, read
-from .report import Report
+from chinchilla.converters.fields import read_mapping
+from chinchilla.converters.parallel import convert
+from chinchilla.converters.registry import load, names, read
+from chinchilla.converters.report import Report
 
 __all__ = ["Report", "convert", "load", "names", "read", "read_mapping"]

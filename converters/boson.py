@@ -10,12 +10,11 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from chinchilla.data import Document, Entity
-
-from .catalogue import document_meta
-from .columns import schema_types
-from .report import Place, Report
-from .source import Trial, read_text_lines
+from chinchilla.converters.catalogue import document_meta
+from chinchilla.converters.columns import schema_types
+from chinchilla.converters.report import Place, Report
+from chinchilla.converters.source import Trial, read_text_lines
+from chinchilla.data.documents import Document, Entity
 
 
 def read(

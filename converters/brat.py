@@ -13,15 +13,14 @@ from pathlib import Path
 
 import msgspec
 
-from chinchilla.data import Argument, Document, Event, Mention
+from chinchilla.converters.catalogue import document_meta
+from chinchilla.converters.linked import Linked
+from chinchilla.converters.located import Locator
+from chinchilla.converters.report import Place, Report
+from chinchilla.converters.source import read_text_lines
+from chinchilla.data.documents import Argument, Document, Event, Mention
 from chinchilla.errors import InputError
-from chinchilla.jsonl import open_bytes
-
-from .catalogue import document_meta
-from .linked import Linked
-from .located import Locator
-from .report import Place, Report
-from .source import read_text_lines
+from chinchilla.files.jsonl import open_bytes
 
 
 def read(

@@ -6,11 +6,10 @@ that in which scores compare them.
 
 import msgspec
 
-from chinchilla.data import Document, Issue, Relation
-from chinchilla.schema import Schema
-from chinchilla.scoring.canonical import turned
-
-from .report import Place, Report
+from chinchilla.converters.report import Place, Report
+from chinchilla.data.documents import Document, Issue, Relation
+from chinchilla.data.equivalence import turned
+from chinchilla.data.schema import Schema
 
 
 def canonicalised(document: Document, schema: Schema, report: Report, place: Place) -> Document:

@@ -10,14 +10,13 @@ from pathlib import Path
 
 import msgspec
 
-from chinchilla.data import Document, Entity
-
-from .catalogue import document_id, document_meta
-from .columns import schema_types
-from .locate import nearest, spans_of
-from .located import in_text_order
-from .report import Place, Report
-from .source import read_objects
+from chinchilla.converters.catalogue import document_id, document_meta
+from chinchilla.converters.columns import schema_types
+from chinchilla.converters.locate import nearest, spans_of
+from chinchilla.converters.located import in_text_order
+from chinchilla.converters.report import Place, Report
+from chinchilla.converters.source import read_objects
+from chinchilla.data.documents import Document, Entity
 
 
 class _Record(msgspec.Struct, gc=False):

@@ -6,13 +6,12 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from chinchilla.data import Document, Entity
-
-from .catalogue import document_meta
-from .columns import schema_types
-from .located import in_text_order
-from .report import Report
-from .source import Trial, read_text_lines
+from chinchilla.converters.catalogue import document_meta
+from chinchilla.converters.columns import schema_types
+from chinchilla.converters.located import in_text_order
+from chinchilla.converters.report import Report
+from chinchilla.converters.source import Trial, read_text_lines
+from chinchilla.data.documents import Document, Entity
 
 
 def read(

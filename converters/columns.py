@@ -14,14 +14,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from chinchilla.data import Document, Entity
+from chinchilla.converters.catalogue import document_meta
+from chinchilla.converters.fields import as_names
+from chinchilla.converters.report import Report
+from chinchilla.converters.source import Trial, first_line, read_blocks
+from chinchilla.data.documents import Document, Entity
+from chinchilla.data.schema import builtin_schemas, read_schema
 from chinchilla.errors import ConfigError
-from chinchilla.schema import builtin_schemas, read_schema
-
-from .catalogue import document_meta
-from .fields import as_names
-from .report import Report
-from .source import Trial, first_line, read_blocks
 
 SCHEMES = ("bio", "iob1")
 TagSpan = tuple[str, int, int]

@@ -12,13 +12,12 @@ from pathlib import Path
 
 import msgspec
 
-from chinchilla.data import Document
-
-from .catalogue import document_id, document_meta
-from .linked import Linked
-from .located import Locator
-from .report import Report
-from .source import read_objects
+from chinchilla.converters.catalogue import document_id, document_meta
+from chinchilla.converters.linked import Linked
+from chinchilla.converters.located import Locator
+from chinchilla.converters.report import Report
+from chinchilla.converters.source import read_objects
+from chinchilla.data.documents import Document
 
 
 class _Span(msgspec.Struct, gc=False):

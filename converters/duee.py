@@ -14,12 +14,11 @@ from pathlib import Path
 
 import msgspec
 
-from chinchilla.data import Argument, Document, Event
-
-from .catalogue import document_id, document_meta
-from .located import Locator
-from .report import Place, Report
-from .source import read_objects
+from chinchilla.converters.catalogue import document_id, document_meta
+from chinchilla.converters.located import Locator
+from chinchilla.converters.report import Place, Report
+from chinchilla.converters.source import read_objects
+from chinchilla.data.documents import Argument, Document, Event
 
 
 class _Argument(msgspec.Struct, gc=False):

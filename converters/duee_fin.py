@@ -15,14 +15,13 @@ from pathlib import Path
 
 import msgspec
 
-from chinchilla.data import Argument, Document, Event, Issue, Mention
-from chinchilla.schema import Schema, read_schema
-from chinchilla.text import with_title
-
-from .catalogue import document_id, document_meta
-from .locate import Span, nearest, spans_of, trimmed
-from .report import Place, Report
-from .source import read_objects
+from chinchilla.converters.catalogue import document_id, document_meta
+from chinchilla.converters.locate import Span, nearest, spans_of, trimmed
+from chinchilla.converters.report import Place, Report
+from chinchilla.converters.source import read_objects
+from chinchilla.data.documents import Argument, Document, Event, Issue, Mention
+from chinchilla.data.schema import Schema, read_schema
+from chinchilla.data.text import with_title
 
 # Characters beyond which an argument no longer tells one occurrence of a trigger from another.
 _REACH = 200

@@ -15,13 +15,12 @@ from pathlib import Path
 
 import msgspec
 
-from chinchilla.data import Document, Entity, Issue, Relation
-from chinchilla.schema import Schema, builtin_schemas, read_schema
-
-from .catalogue import document_meta
-from .locate import Span, closest_pair, nearest, spans_of
-from .report import Place, Report
-from .source import read_objects
+from chinchilla.converters.catalogue import document_meta
+from chinchilla.converters.locate import Span, closest_pair, nearest, spans_of
+from chinchilla.converters.report import Place, Report
+from chinchilla.converters.source import read_objects
+from chinchilla.data.documents import Document, Entity, Issue, Relation
+from chinchilla.data.schema import Schema, builtin_schemas, read_schema
 
 _VALUE = "@value"
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from chinchilla.data.yaml_file import read_yaml
 from chinchilla.errors import ConfigError, near_miss
-from chinchilla.yaml_file import read_yaml
 
 MISSING: Any = object()
 

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import msgspec
 
-from chinchilla.data import Document
-
-from .duee import read_placed
-from .report import Report
+from chinchilla.converters.duee import read_placed
+from chinchilla.converters.report import Report
+from chinchilla.data.documents import Document
 
 
 def read(

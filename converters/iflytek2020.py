@@ -14,12 +14,11 @@ from typing import Any
 
 import msgspec
 
-from chinchilla.data import Argument, Document, Event
-
-from .catalogue import document_id, document_meta
-from .located import Locator
-from .report import Report
-from .source import read_objects
+from chinchilla.converters.catalogue import document_id, document_meta
+from chinchilla.converters.located import Locator
+from chinchilla.converters.report import Report
+from chinchilla.converters.source import read_objects
+from chinchilla.data.documents import Argument, Document, Event
 
 TYPE = "事件"
 ROLES = {"subject": "主体", "object": "客体", "time": "时间", "location": "地点", "loc": "地点"}

@@ -17,13 +17,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from chinchilla.data import Argument, Document, Event, Mention
-
-from .catalogue import document_id, document_meta
-from .fields import as_names, merged
-from .located import Locator
-from .report import Report
-from .source import read_objects
+from chinchilla.converters.catalogue import document_id, document_meta
+from chinchilla.converters.fields import as_names, merged
+from chinchilla.converters.located import Locator
+from chinchilla.converters.report import Report
+from chinchilla.converters.source import read_objects
+from chinchilla.data.documents import Argument, Document, Event, Mention
 
 FIELDS: dict[str, Any] = {
     "id": ("id", "doc_id"),

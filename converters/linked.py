@@ -5,9 +5,8 @@ BRAT, doccano and Label Studio all say: span T1 is a person, span T2 a firm, T1 
 
 from typing import Any
 
-from chinchilla.data import Document, Entity, Issue, Relation
-
-from .located import Locator, in_text_order
+from chinchilla.converters.located import Locator, in_text_order
+from chinchilla.data.documents import Document, Entity, Issue, Relation
 
 
 class Linked:

@@ -4,10 +4,9 @@ Shared by the converters of corpora with offsets (DuEE, FewFC, BRAT, …); those
 among all occurrences with `locate` instead.
 """
 
-from chinchilla.data import Argument, Entity, Issue, Mention
-
-from .locate import Span, nearest, spans_of, trimmed
-from .report import Place, Report
+from chinchilla.converters.locate import Span, nearest, spans_of, trimmed
+from chinchilla.converters.report import Place, Report
+from chinchilla.data.documents import Argument, Entity, Issue, Mention
 
 
 class Locator:

@@ -12,12 +12,17 @@ from pathlib import Path
 
 import msgspec
 
-from chinchilla.data import Document
-
-from .catalogue import document_meta
-from .columns import Columns, decode_tags, join_tokens, read_columns, schema_types
-from .report import Report
-from .source import Trial, first_line, read_objects, read_text_lines
+from chinchilla.converters.catalogue import document_meta
+from chinchilla.converters.columns import (
+    Columns,
+    decode_tags,
+    join_tokens,
+    read_columns,
+    schema_types,
+)
+from chinchilla.converters.report import Report
+from chinchilla.converters.source import Trial, first_line, read_objects, read_text_lines
+from chinchilla.data.documents import Document
 
 NUMBERED = ("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC")
 _DIGITS = [[str(i)] for i in range(len(NUMBERED))]

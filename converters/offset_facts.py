@@ -17,12 +17,11 @@ from typing import Any
 
 import msgspec
 
-from chinchilla.data import Document, Relation
-
-from .catalogue import document_id, document_meta
-from .located import Locator
-from .report import Place, Report
-from .source import Trial, first_line, read_objects, read_text_lines
+from chinchilla.converters.catalogue import document_id, document_meta
+from chinchilla.converters.located import Locator
+from chinchilla.converters.report import Place, Report
+from chinchilla.converters.source import Trial, first_line, read_objects, read_text_lines
+from chinchilla.data.documents import Document, Relation
 
 _HEADERS = (
     ("sentence", "relation", "head", "head_offset", "tail", "tail_offset"),

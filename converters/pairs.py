@@ -14,16 +14,15 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from chinchilla.data import Document, Entity, Issue, Relation
+from chinchilla.converters.canonical import canonicalised
+from chinchilla.converters.catalogue import document_meta
+from chinchilla.converters.fields import as_names
+from chinchilla.converters.locate import closest_pair, spans_of
+from chinchilla.converters.report import Place, Report
+from chinchilla.converters.source import Trial, read_text_lines
+from chinchilla.data.documents import Document, Entity, Issue, Relation
+from chinchilla.data.schema import builtin_schemas, read_schema
 from chinchilla.errors import ConfigError
-from chinchilla.schema import builtin_schemas, read_schema
-
-from .canonical import canonicalised
-from .catalogue import document_meta
-from .fields import as_names
-from .locate import closest_pair, spans_of
-from .report import Place, Report
-from .source import Trial, read_text_lines
 
 COLUMNS = ("head", "tail", "relation", "sentence")
 # head, tail, relation and where they stood.

@@ -15,12 +15,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from chinchilla.converters.registry import is_linewise, read
+from chinchilla.converters.report import Report
+from chinchilla.converters.source import Share, Trial, take_share
 from chinchilla.errors import ChinchillaError, ConfigError
-from chinchilla.jsonl import encode_batches
-
-from .registry import is_linewise, read
-from .report import Report
-from .source import Share, Trial, take_share
+from chinchilla.files.jsonl import encode_batches
 
 _Ending = tuple[Report, list[tuple[str, int, int, str, str]]]
 

@@ -15,11 +15,10 @@ from typing import Any, Union, get_args, get_origin
 
 import msgspec
 
-from chinchilla.data import Document, check_offsets
+from chinchilla.converters.report import Report
+from chinchilla.converters.source import is_first_share
+from chinchilla.data.documents import Document, check_offsets
 from chinchilla.errors import ConfigError, InputError, near_miss
-
-from .report import Report
-from .source import is_first_share
 
 ENTRY_POINTS = "chinchilla.converters"
 _ENGLISH = {"joiner": " "}

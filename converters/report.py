@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chinchilla.data import Document
+from chinchilla.data.documents import Document
 from chinchilla.errors import InputError
 
 MAX_EXAMPLES = 5

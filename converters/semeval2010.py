@@ -12,11 +12,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from chinchilla.data import Document, Entity, Relation
-
-from .catalogue import document_meta
-from .report import Report
-from .source import Trial, read_blocks
+from chinchilla.converters.catalogue import document_meta
+from chinchilla.converters.report import Report
+from chinchilla.converters.source import Trial, read_blocks
+from chinchilla.data.documents import Document, Entity, Relation
 
 _MARK = re.compile(r"</?e([12])>")
 _LABEL = re.compile(r"([A-Za-z-]+)\(e([12]),e([12])\)$")

@@ -13,10 +13,9 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from chinchilla.converters.report import Place, Report
 from chinchilla.errors import InputError
-from chinchilla.jsonl import is_utf8, open_bytes, read_batches, read_lines
-
-from .report import Place, Report
+from chinchilla.files.jsonl import is_utf8, open_bytes, read_batches, read_lines
 
 _T = TypeVar("_T")
 _BOM = b"\xef\xbb\xbf"

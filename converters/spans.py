@@ -16,14 +16,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from chinchilla.data import Document, Entity
-
-from .catalogue import document_id, document_meta
-from .columns import builtin_types
-from .fields import MISSING, merged, pick
-from .located import Locator, in_text_order
-from .report import Report
-from .source import read_objects
+from chinchilla.converters.catalogue import document_id, document_meta
+from chinchilla.converters.columns import builtin_types
+from chinchilla.converters.fields import MISSING, merged, pick
+from chinchilla.converters.located import Locator, in_text_order
+from chinchilla.converters.report import Report
+from chinchilla.converters.source import read_objects
+from chinchilla.data.documents import Document, Entity
 
 FIELDS = {
     "text": "text",

@@ -9,14 +9,13 @@ from pathlib import Path
 
 import msgspec
 
-from chinchilla.data import Document, Entity, Relation
-from chinchilla.schema import builtin_schemas, read_schema
-
-from .catalogue import document_meta
-from .columns import builtin_types, join_tokens
-from .located import in_text_order
-from .report import Report
-from .source import read_objects
+from chinchilla.converters.catalogue import document_meta
+from chinchilla.converters.columns import builtin_types, join_tokens
+from chinchilla.converters.located import in_text_order
+from chinchilla.converters.report import Report
+from chinchilla.converters.source import read_objects
+from chinchilla.data.documents import Document, Entity, Relation
+from chinchilla.data.schema import builtin_schemas, read_schema
 
 
 class _Record(msgspec.Struct, gc=False):

@@ -12,12 +12,11 @@ from typing import Any
 
 import msgspec
 
-from chinchilla.data import Argument, Document, Entity, Event, Mention, Relation
-
-from .catalogue import document_id, document_meta
-from .located import Locator
-from .report import Report
-from .source import read_objects
+from chinchilla.converters.catalogue import document_id, document_meta
+from chinchilla.converters.located import Locator
+from chinchilla.converters.report import Report
+from chinchilla.converters.source import read_objects
+from chinchilla.data.documents import Argument, Document, Entity, Event, Mention, Relation
 
 
 class _Named(msgspec.Struct, gc=False):

@@ -7,10 +7,9 @@ noun (NOM). Some bytes are not UTF-8 in the originals: they become U+FFFD and ar
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from chinchilla.data import Document
-
-from .columns import Columns, read_columns, schema_types
-from .report import Report
+from chinchilla.converters.columns import Columns, read_columns, schema_types
+from chinchilla.converters.report import Report
+from chinchilla.data.documents import Document
 
 
 def read(

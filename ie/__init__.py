@@ -8,7 +8,7 @@ from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .data import (
+    from .data.documents import (
         Argument,
         Document,
         Entity,
@@ -18,30 +18,30 @@ if TYPE_CHECKING:
         Mention,
         Relation,
     )
-    from .decoder import decode
-    from .encoder import encode
+    from .data.schema import Schema, read_schema
+    from .decoding.decode import decode
+    from .decoding.encode import encode
     from .errors import ChinchillaError
     from .pipeline import ExtractOptions, Extractor, extract
-    from .schema import Schema, read_schema
 
 # Name -> module: nothing is imported before it is used, so that `import chinchilla` is light.
 _PLACES = {
-    "Argument": "data",
+    "Argument": "data.documents",
     "ChinchillaError": "errors",
-    "Document": "data",
-    "Entity": "data",
-    "Event": "data",
+    "Document": "data.documents",
+    "Entity": "data.documents",
+    "Event": "data.documents",
     "ExtractOptions": "pipeline",
-    "Extraction": "data",
+    "Extraction": "data.documents",
     "Extractor": "pipeline",
-    "Issue": "data",
-    "Mention": "data",
-    "Relation": "data",
-    "Schema": "schema",
-    "decode": "decoder",
-    "encode": "encoder",
+    "Issue": "data.documents",
+    "Mention": "data.documents",
+    "Relation": "data.documents",
+    "Schema": "data.schema",
+    "decode": "decoding.decode",
+    "encode": "decoding.encode",
     "extract": "pipeline",
-    "read_schema": "schema",
+    "read_schema": "data.schema",
 }
 
 __version__ = metadata.version("chinchilla-ie")

@@ -1,5 +1,5 @@
 """`python -m chinchilla`, and `torchrun -m chinchilla train …` on several devices."""
 
-from .cli import main
+from .cli.main import main
 
 main()

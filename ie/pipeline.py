@@ -15,23 +15,24 @@ from itertools import count, groupby
 from pathlib import Path
 from typing import Any, overload
 
-from .backend import Completion, Prompt
-from .confidence import Calibration, calibrate, without_scores
-from .constrain import AnswerConstraint, without_roles
-from .data import Document, Event, Extraction, Issue, shift
-from .decoder import decode
-from .encoder import AskedTrigger
-from .engines import Engine, open_engine
+from .data.documents import Document, Event, Extraction, Issue, shift
+from .data.schema import Schema, chosen_tasks, read_schema
+from .data.text import windows
+from .decoding.confidence import Calibration, calibrate, without_scores
+from .decoding.decode import decode
+from .decoding.encode import AskedTrigger
+from .decoding.parse_json import excerpt
+from .engines.constrain import AnswerConstraint, without_roles
+from .engines.open import Engine, open_engine
+from .engines.protocol import Completion
 from .errors import ConfigError, InputError, ModelError
-from .hints import Marker, Reading, marker
-from .lexicon import Lexicon
-from .merge import at_least, merge, without_repeats
-from .parse_json import excerpt
-from .prompt import occurrence_of, render_arguments, render_prompt, split_schema
-from .schema import Schema, chosen_tasks, read_schema
-from .support import settled, supported
-from .text import windows
-from .vote import vote
+from .merge.extractions import at_least, merge, without_repeats
+from .merge.lexicon import Lexicon
+from .merge.vote import vote
+from .mini.hints import Marker, Reading, marker
+from .mini.support import settled, supported
+from .prompts.messages import Prompt
+from .prompts.prompt import occurrence_of, render_arguments, render_prompt, split_schema
 
 DEFAULT_SCHEMA = "news"
 # Characters in one prompt for models whose style does not say.
@@ -83,8 +84,8 @@ class ExtractOptions:
             ConfigError: names the option and what it may be.
         """
         for name, kind, read in (
-            ("lexicon", Lexicon, "lexicon.read_lexicon"),
-            ("calibration", Calibration, "engines.read_calibration"),
+            ("lexicon", Lexicon, "merge.lexicon.read_lexicon"),
+            ("calibration", Calibration, "engines.open.read_calibration"),
         ):
             value = getattr(self, name)
             if value is not None and not isinstance(value, kind):

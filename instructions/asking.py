@@ -4,11 +4,16 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from chinchilla.data import Document
-from chinchilla.schema import Schema
-
-from .negatives import Table, confusable, present_labels, similarity_table, with_negatives
-from .options import BuildOptions
+from chinchilla.data.documents import Document
+from chinchilla.data.schema import Schema
+from chinchilla.instructions.negatives import (
+    Table,
+    confusable,
+    present_labels,
+    similarity_table,
+    with_negatives,
+)
+from chinchilla.instructions.options import BuildOptions
 
 # More sets of labels than this are not kept: with random subsets nearly each one is new.
 _KEPT = 4096

@@ -9,21 +9,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-from chinchilla.data import Document
+from chinchilla.data.documents import Document
+from chinchilla.data.schema import Schema, builtin_schemas, read_schema
 from chinchilla.errors import InputError, ModelError, SchemaError, near_miss
-from chinchilla.jsonl import parse_documents, read_batches, read_documents
-from chinchilla.schema import Schema, builtin_schemas, read_schema
-
-from .demonstrations import Pool
-from .negatives import Table, cooccurrence_tables, read_table
-from .records import Kind, RecordWriter, Resources, kind_of
-
-if TYPE_CHECKING:
-    from .build import BuildJob
+from chinchilla.files.jsonl import parse_documents, read_batches, read_documents
+from chinchilla.instructions.demonstrations import Pool
+from chinchilla.instructions.job import BuildJob
+from chinchilla.instructions.negatives import Table, cooccurrence_tables, read_table
+from chinchilla.instructions.records import Kind, RecordWriter, Resources, kind_of
 
 Line = tuple[bytes, Kind]
 # A file, the number of the first line, and lines with their ends.
@@ -69,7 +66,7 @@ class _EncodedRecord(msgspec.Struct, frozen=True, gc=False):
     template: str
 
 
-def assemble(job: "BuildJob", *, joined: bool) -> Iterator[Built]:
+def assemble(job: BuildJob, *, joined: bool) -> Iterator[Built]:
     """Yield the records of a job batch by batch, in order."""
     resources = _resources(job)
     # Read here too, so that a wrong schema is told before any process is started.
@@ -130,7 +127,7 @@ def _builtin(source: str) -> Schema:
 _workers: list["_Worker"] = []
 
 
-def _start(job: "BuildJob", resources: Resources, joined: bool) -> None:
+def _start(job: BuildJob, resources: Resources, joined: bool) -> None:
     _workers[:] = [_Worker(job, resources, joined=joined)]
 
 
@@ -141,7 +138,7 @@ def _work(batch: Batch) -> Built:
 class _Worker:
     """Builds the records of batches, keeping prompts from one to the next."""
 
-    def __init__(self, job: "BuildJob", resources: Resources, *, joined: bool) -> None:
+    def __init__(self, job: BuildJob, resources: Resources, *, joined: bool) -> None:
         if job.tokenizer is not None:
             resources = replace(resources, count_tokens=token_counter(job.tokenizer))
         self.licences = job.licences
@@ -193,7 +190,7 @@ def _batches(inputs: Sequence[str]) -> Iterator[Batch]:
             yield path, number, lines
 
 
-def _resources(job: "BuildJob") -> Resources:
+def _resources(job: BuildJob) -> Resources:
     pool = Pool()
     if job.options.shots:
         for path in job.shots_from or job.inputs:
@@ -204,7 +201,7 @@ def _resources(job: "BuildJob") -> Resources:
     return Resources(_tables(job), pool)
 
 
-def _tables(job: "BuildJob") -> dict[str, Table]:
+def _tables(job: BuildJob) -> dict[str, Table]:
     is_used = job.options.hard_negatives or job.options.absent
     if not is_used or job.negatives == "similarity":
         return {}

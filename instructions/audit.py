@@ -8,13 +8,12 @@ from typing import Any
 
 import msgspec
 
+from chinchilla.data.schema import Schema, read_schema
 from chinchilla.errors import ConfigError, near_miss
-from chinchilla.jsonl import parse_document, read_lines, write_bytes
-from chinchilla.schema import Schema, read_schema
-
-from .duplicates import KINDS, Duplicate, Index, Item
-from .quality import faults
-from .styles import carry_style
+from chinchilla.files.jsonl import parse_document, read_lines, write_bytes
+from chinchilla.instructions.duplicates import KINDS, Duplicate, Index, Item
+from chinchilla.instructions.quality import faults
+from chinchilla.instructions.styles import carry_style
 
 REPEATED_ID = "repeated id"
 

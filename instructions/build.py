@@ -12,42 +12,20 @@ from typing import Any
 
 import msgspec
 
+from chinchilla.data.schema import Schema
 from chinchilla.errors import ConfigError
-from chinchilla.hints import JIEBA
-from chinchilla.jsonl import read_documents
-from chinchilla.prompt import PromptStyle, check_style
-from chinchilla.schema import Schema
-
-from .assembly import Built, Line, assemble
-from .derive import DERIVED, derive_schema
-from .manifest import described_file, plain, versions
-from .mixture import MixOptions, apportion, draw_mix, plan_mix, shuffled
-from .options import BuildOptions
-from .records import Kind, limit_empty
-from .sinks import Sink, open_sink
-from .styles import open_style
-
-
-@dataclass(frozen=True)
-class BuildJob:
-    """Everything that decides the bytes of a build (`workers` alone does not).
-
-    `schema` is a built-in name, a file, or `derived`: made of what the inputs hold (default: the
-    built-in schema named by each document's `meta.source`). `negatives` is `similarity`, `cooccurrence` or a file with a table.
-    `shots_from` are files of gold documents for worked examples (default: the inputs).
-    `tokenizer` is a `tokenizer.json` to count tokens with. `licences` are those allowed in
-    `meta.licence` (default: all).
-    """
-
-    inputs: tuple[str, ...]
-    options: BuildOptions = field(default_factory=BuildOptions)
-    mix: MixOptions = field(default_factory=MixOptions)
-    schema: Schema | str | None = None
-    negatives: str = "similarity"
-    shots_from: tuple[str, ...] = ()
-    tokenizer: str | None = None
-    licences: tuple[str, ...] = ()
-    workers: int = 1
+from chinchilla.files.jsonl import read_documents
+from chinchilla.instructions.assembly import Built, Line, assemble
+from chinchilla.instructions.derive import DERIVED, derive_schema
+from chinchilla.instructions.job import BuildJob
+from chinchilla.instructions.manifest import described_file, plain, versions
+from chinchilla.instructions.mixture import MixOptions, apportion, draw_mix, plan_mix, shuffled
+from chinchilla.instructions.options import BuildOptions
+from chinchilla.instructions.records import Kind, limit_empty
+from chinchilla.instructions.sinks import Sink, open_sink
+from chinchilla.instructions.styles import open_style
+from chinchilla.mini.hints import JIEBA
+from chinchilla.prompts.prompt import PromptStyle, check_style
 
 
 @dataclass

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterable
 
-from chinchilla.data import Document
+from chinchilla.data.documents import Document
 
 _PER_SOURCE = 200
 # Longer texts would crowd the text that is asked about out of the prompt.

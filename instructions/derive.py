@@ -7,9 +7,9 @@ of them names is missing, and a role with few fixed values is not told from one 
 from collections import Counter
 from collections.abc import Iterable
 
-from chinchilla.data import Document
+from chinchilla.data.documents import Document
+from chinchilla.data.schema import EntityType, EventType, RelationType, Role, Schema
 from chinchilla.errors import InputError
-from chinchilla.schema import EntityType, EventType, RelationType, Role, Schema
 
 # The value of `BuildJob.schema` that asks for a schema made of the inputs.
 DERIVED = "derived"

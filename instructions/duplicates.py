@@ -19,10 +19,9 @@ from typing import Any
 
 import msgspec
 
+from chinchilla.data.text import fold
 from chinchilla.errors import ConfigError, near_miss
-from chinchilla.text import fold
-
-from .rouge import RougeIndex
+from chinchilla.instructions.rouge import RougeIndex
 
 KINDS = ("exact", "normalised", "near")
 MEASURES = ("jaccard", "rouge-l")

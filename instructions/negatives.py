@@ -12,10 +12,10 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from chinchilla.data import Document
+from chinchilla.data.documents import Document
+from chinchilla.data.schema import EventType, RelationType, Schema
 from chinchilla.errors import InputError, near_miss
-from chinchilla.jsonl import read_values
-from chinchilla.schema import EventType, RelationType, Schema
+from chinchilla.files.jsonl import read_values
 
 # Task -> label -> confusable labels, nearest first.
 Table = Mapping[str, Mapping[str, Sequence[str]]]

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from chinchilla.prompt import PromptStyle
-from chinchilla.schema import TASKS
+from chinchilla.data.schema import TASKS
+from chinchilla.prompts.prompt import PromptStyle
 
 
 @dataclass(frozen=True)

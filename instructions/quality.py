@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from chinchilla.data import Document, iter_mentions
-from chinchilla.schema import Schema
+from chinchilla.data.documents import Document, iter_mentions
+from chinchilla.data.schema import Schema
 
 # U+FFFD, what GBK makes of it, UTF-8 read as Latin-1, and control characters but for white space.
 _MOJIBAKE = re.compile(

@@ -9,7 +9,7 @@ They name the mentions first and then what these are, the order in which a reade
 
 from collections.abc import Sequence
 
-from chinchilla.formats import OBJECT_SLOT, Item
+from chinchilla.decoding.formats import OBJECT_SLOT, Item
 
 OPEN_THOUGHT, CLOSE_THOUGHT = "<think>", "</think>"
 _WORDS = {

@@ -2,7 +2,7 @@
 
 A record is `{"instruction", "input", "output", "id", "task", "source", "schema", "lang"}`
 (design: what every instruction-tuning tool reads, then provenance). Its prompt is rendered by
-`chinchilla.prompt`, the code that also asks at inference.
+`chinchilla.prompts.prompt`, the code that also asks at inference.
 """
 
 import random
@@ -13,11 +13,19 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from chinchilla.data import Document, Event, Extraction, Relation
-from chinchilla.encoder import AskedTrigger, answer_items
-from chinchilla.formats import FORMATS, annotated_items, serialise
-from chinchilla.hints import Reading, marker
-from chinchilla.prompt import (
+from chinchilla.data.documents import Document, Event, Extraction, Relation
+from chinchilla.data.schema import TASKS, Schema
+from chinchilla.data.text import windows
+from chinchilla.decoding.encode import AskedTrigger, answer_items
+from chinchilla.decoding.formats import FORMATS, annotated_items, serialise
+from chinchilla.instructions.asking import Asked, Asker
+from chinchilla.instructions.demonstrations import Pool
+from chinchilla.instructions.negatives import Table, present_labels
+from chinchilla.instructions.options import BuildOptions
+from chinchilla.instructions.rationale import CLOSE_THOUGHT, OPEN_THOUGHT, with_rationale
+from chinchilla.instructions.windowing import cut_document
+from chinchilla.mini.hints import Reading, marker
+from chinchilla.prompts.prompt import (
     PromptStyle,
     occurrence_of,
     read_template,
@@ -26,16 +34,7 @@ from chinchilla.prompt import (
     shown_text,
     without_arguments,
 )
-from chinchilla.schema import TASKS, Schema
-from chinchilla.text import windows
-from chinchilla.wording import render_demonstrations
-
-from .asking import Asked, Asker
-from .demonstrations import Pool
-from .negatives import Table, present_labels
-from .options import BuildOptions
-from .rationale import CLOSE_THOUGHT, OPEN_THOUGHT, with_rationale
-from .windowing import cut_document
+from chinchilla.prompts.wording import render_demonstrations
 
 # (source, task, whether the answer is empty): what is counted and balanced.
 Kind = tuple[str, str, bool]

@@ -21,16 +21,15 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from chinchilla.data import Document
+from chinchilla.data.documents import Document
 from chinchilla.errors import ConfigError, near_miss
-from chinchilla.jsonl import parse_document, read_lines, write_bytes
-
-from .duplicates import text_key
-from .quality import QualityRules, faults
-from .records import TOO_MANY_EMPTY
-from .rouge import RougeIndex
-from .stats import AnyRecord, annotations, labels_said
-from .styles import carry_style
+from chinchilla.files.jsonl import parse_document, read_lines, write_bytes
+from chinchilla.instructions.duplicates import text_key
+from chinchilla.instructions.quality import QualityRules, faults
+from chinchilla.instructions.records import TOO_MANY_EMPTY
+from chinchilla.instructions.rouge import RougeIndex
+from chinchilla.instructions.stats import AnyRecord, annotations, labels_said
+from chinchilla.instructions.styles import carry_style
 
 # What a choice is spread over, and how much each counts.
 DIMENSIONS = {"type": 1.0, "task": 0.5, "source": 0.5, "template": 0.25, "length": 0.25}

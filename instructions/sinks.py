@@ -9,9 +9,8 @@ from typing import IO, Any, Protocol
 import msgspec
 
 from chinchilla.errors import ConfigError
-from chinchilla.jsonl import write_bytes
-
-from .records import Record
+from chinchilla.files.jsonl import write_bytes
+from chinchilla.instructions.records import Record
 
 # Bytes gathered before they are written and hashed: fewer calls, still little memory.
 _BLOCK = 1 << 20

@@ -8,12 +8,11 @@ from typing import Any
 
 import msgspec
 
-from chinchilla.data import Document
+from chinchilla.data.documents import Document
+from chinchilla.decoding.formats import JSON_KEYS, label_text
 from chinchilla.errors import InputError
-from chinchilla.formats import JSON_KEYS, label_text
-from chinchilla.jsonl import parse_document, read_lines
-
-from .rationale import CLOSE_THOUGHT
+from chinchilla.files.jsonl import parse_document, read_lines
+from chinchilla.instructions.rationale import CLOSE_THOUGHT
 
 UNKNOWN = "unknown"
 _TASK_OF_KEY = {key: task for task, key in JSON_KEYS.items()}

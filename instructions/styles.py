@@ -6,8 +6,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO
 
-from chinchilla.jsonl import write_bytes
-from chinchilla.prompt import records_style_file
+from chinchilla.files.jsonl import write_bytes
+from chinchilla.prompts.prompt import records_style_file
 
 
 def open_style(output: str | Path, *, force: bool) -> AbstractContextManager[IO[bytes]]:

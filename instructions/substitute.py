@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from chinchilla.data import Document, iter_mentions, map_mentions
+from chinchilla.data.documents import Document, iter_mentions, map_mentions
 
 # Types that say nothing of the string: the predicate and the end stand for the kind.
 _VAGUE = {None, "Text", "Number", "Date"}

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from chinchilla.data import Document, Event, Extraction, Relation, shift
+from chinchilla.data.documents import Document, Event, Extraction, Relation, shift
 
 Spans = Sequence[tuple[int, int]]
 

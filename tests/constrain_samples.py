@@ -2,8 +2,8 @@
 
 from functools import cache
 
-from chinchilla.constrain.vocabulary import read_vocabulary
-from chinchilla.schema import Schema
+from chinchilla.data.schema import Schema
+from chinchilla.engines.constrain.token_tree import read_vocabulary
 
 SCHEMA = Schema.from_dict(
     {
@@ -56,7 +56,7 @@ def byte_level_tokenizer():
 @cache
 def byte_fallback_tokenizer():
     """The tokenizer of models trained from scratch: characters, bytes and whole labels."""
-    from chinchilla.train.scratch_tokenizer import build_tokenizer
+    from chinchilla.mini.train.scratch_tokenizer import build_tokenizer
 
     return build_tokenizer("雀巢宣布裁员她说好的甲下一行先再人名{}[]:,", ["⟦⟧", "⟦作者⟧", "⟦人名⟧"])
 

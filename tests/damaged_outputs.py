@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from chinchilla.formats import JSON_KEYS, Item, serialise
-from chinchilla.schema import Schema
+from chinchilla.data.schema import Schema
+from chinchilla.decoding.formats import JSON_KEYS, Item, serialise
 
 ANSWERS = Path(__file__).parent / "data" / "damaged" / "answers.jsonl"
 CUTS = 14
@@ -223,7 +223,7 @@ def _compact_cases(
         yield Case(f"compact: {name}", source, "compact", tasks, text, items)
     if not items:
         return
-    from chinchilla.parse import parse
+    from chinchilla.decoding.parse import parse
 
     placed = parse(clean, "compact", tasks, declared).items
     rng = random.Random(len(clean))

@@ -1,8 +1,8 @@
 """Backends without a model, for tests of what stands around one."""
 
-from chinchilla.backend import Completion
-from chinchilla.engines import Engine
-from chinchilla.prompt import PromptStyle
+from chinchilla.engines.open import Engine
+from chinchilla.engines.protocol import Completion
+from chinchilla.prompts.prompt import PromptStyle
 
 
 class ScriptedBackend:

@@ -1,7 +1,7 @@
 """Invented documents and schemas for the tests of record building."""
 
-from chinchilla.data import Argument, Document, Entity, Event, Mention, Relation
-from chinchilla.schema import read_schema
+from chinchilla.data.documents import Argument, Document, Entity, Event, Mention, Relation
+from chinchilla.data.schema import read_schema
 
 SCHEMA = read_schema(
     {

@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from chinchilla.data import Document
+from chinchilla.data.documents import Document
 
 TEXT = "鲁迅写了《呐喊》，鲁迅也写了《彷徨》。"
 

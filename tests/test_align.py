@@ -5,12 +5,12 @@ import time
 import jieba
 import pytest
 
-from chinchilla.align import align
-from chinchilla.chain import cheapest_chain
-from chinchilla.data import Entity, Extraction
-from chinchilla.formats import Item
-from chinchilla.occurrences import Covers, Found, Occurrences
-from chinchilla.schema import Schema
+from chinchilla.data.documents import Entity, Extraction
+from chinchilla.data.occurrences import Covers, Found, Occurrences
+from chinchilla.data.schema import Schema
+from chinchilla.decoding.align import align
+from chinchilla.decoding.chain import cheapest_chain
+from chinchilla.decoding.formats import Item
 
 SCHEMA = Schema.from_dict(
     {

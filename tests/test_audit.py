@@ -5,15 +5,15 @@ import pytest
 from click.testing import CliRunner
 from record_samples import LAYOFFS, SCHEMA, WRITERS, named
 
-from chinchilla.commands.data_audit import command
-from chinchilla.data import Document, Entity
+from chinchilla.cli.data_audit import command
+from chinchilla.data.documents import Document, Entity
 from chinchilla.errors import ConfigError
+from chinchilla.files.jsonl import write_values
 from chinchilla.instructions.audit import AuditOptions, audit_files
 from chinchilla.instructions.duplicates import Index, Item, normalise
 from chinchilla.instructions.options import BuildOptions
 from chinchilla.instructions.quality import faults
 from chinchilla.instructions.records import build_records
-from chinchilla.jsonl import write_values
 
 LONG = "国家统计局周三公布的数据显示，今年前三季度全国居民人均可支配收入同比增长百分之五点九。"
 TRAIN = [

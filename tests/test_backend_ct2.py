@@ -11,15 +11,14 @@ from constrain_samples import CASES, SCHEMA, TEXTS, byte_fallback_tokenizer, byt
 from test_backend_hf import PROMPTS, save
 from test_constrain import assert_faultless
 
-import chinchilla.backend_ct2
-import chinchilla.processor
-from chinchilla.backend import Prompt
-from chinchilla.backend_ct2 import CTranslate2Backend
-from chinchilla.backend_hf import TransformersBackend
-from chinchilla.constrain import AnswerConstraint
-from chinchilla.engines import open_engine
+import chinchilla.engines.ct2
+from chinchilla.engines.constrain import AnswerConstraint
+from chinchilla.engines.ct2 import CTranslate2Backend
+from chinchilla.engines.hf import TransformersBackend
+from chinchilla.engines.open import open_engine
 from chinchilla.errors import ModelError
 from chinchilla.pipeline import ExtractOptions, Extractor
+from chinchilla.prompts.messages import Prompt
 
 
 def convert(folder, tokenizer, family="llama"):
@@ -61,7 +60,7 @@ def test_answers_of_many_windows_under_way_come_in_order(backend, monkeypatch):
     prompts = [Prompt("找出", f"{i}" + "文" * (i % 5)) for i in range(40)]
     together = [answer.text for answer in backend.generate(prompts, max_tokens=6)]
     for name, value in {"_FIRST": 1, "_WINDOW": 4, "_AHEAD": 2}.items():
-        monkeypatch.setattr(chinchilla.backend_ct2, name, value)
+        monkeypatch.setattr(chinchilla.engines.ct2, name, value)
     taken = []
     answers = backend.generate((taken.append(p) or p for p in prompts), max_tokens=6)
     first = next(answers).text
@@ -83,9 +82,9 @@ def test_a_head_that_many_prompts_share_changes_no_answer(folders, monkeypatch):
     shared = [answer.text for answer in backend.generate(prompts, max_tokens=9)]
     rare = [Prompt(f"找出从前没有问过的、第{i}种东西", "文") for i in range(7)]
     list(backend.generate(rare, max_tokens=9))
-    kept = [head for head in backend._heads.values() if len(head) >= chinchilla.backend_ct2._HEAD]
+    kept = [head for head in backend._heads.values() if len(head) >= chinchilla.engines.ct2._HEAD]
     assert len(kept) == 2
-    monkeypatch.setattr(chinchilla.backend_ct2, "_HEADS", 0)
+    monkeypatch.setattr(chinchilla.engines.ct2, "_HEADS", 0)
     fresh = CTranslate2Backend(folders[1], threads=1)
     assert [answer.text for answer in fresh.generate(prompts, max_tokens=9)] == shared
     backend.close()
@@ -113,7 +112,7 @@ def test_scores_are_log_probabilities_of_the_tokens(backend):
 def test_scores_told_while_writing_are_those_of_reading_again(backend, monkeypatch):
     heads = ["找出人名、地名、机构名和时间", "找出所有的事件和它们的论元", "短"]
     prompts = [Prompt(f"{heads[i % 3]}\n见{i}", "文" * (i % 7) + str(i)) for i in range(50)]
-    monkeypatch.setattr(chinchilla.backend_ct2, "_WINDOW", 16)
+    monkeypatch.setattr(chinchilla.engines.ct2, "_WINDOW", 16)
     heard = list(backend.generate(prompts, max_tokens=16, scores=True))
     monkeypatch.setattr(backend, "_is_small", False)
     read = list(backend.generate(prompts, max_tokens=16, scores=True))
@@ -123,7 +122,7 @@ def test_scores_told_while_writing_are_those_of_reading_again(backend, monkeypat
 
 
 def test_an_answer_that_goes_round_in_circles_ends(backend, monkeypatch):
-    goes_round = chinchilla.backend_ct2._goes_round
+    goes_round = chinchilla.engines.ct2._goes_round
     assert goes_round([*"78", *"一二三" * 16], [*"一二三四" * 2])
     assert goes_round([*"78", *"啊" * 48], [*"啊" * 47])
     # A text may name a string as often as that.
@@ -133,7 +132,7 @@ def test_an_answer_that_goes_round_in_circles_ends(backend, monkeypatch):
     prompts = [Prompt("找出", "文" * 20 + str(i)) for i in range(9)]
     whole = list(backend.generate(prompts, max_tokens=90, scores=True))
     assert max(len(answer.log_probs) for answer in whole) > 16
-    monkeypatch.setattr(chinchilla.backend_ct2, "_goes_round", lambda *_: True)
+    monkeypatch.setattr(chinchilla.engines.ct2, "_goes_round", lambda *_: True)
     ended = backend.generate(prompts, max_tokens=90, scores=True)
     for cut, answer in zip(ended, whole, strict=True):
         assert answer.text.startswith(cut.text)
@@ -144,11 +143,11 @@ def test_an_answer_that_goes_round_in_circles_ends(backend, monkeypatch):
 def test_circles_are_listened_for_without_scores_where_a_prompt_has_few_different_tokens(
     backend, monkeypatch
 ):
-    monkeypatch.setattr(chinchilla.backend_ct2, "_goes_round", lambda *_: True)
+    monkeypatch.setattr(chinchilla.engines.ct2, "_goes_round", lambda *_: True)
     prompts = [Prompt("找出", text) for text in ("＿" * 40, "见甲乙文字人名地机构")]
     # One prompt a batch: whoever shares a batch is listened to with it.
     monkeypatch.setattr(backend, "_batch_tokens", 1)
-    monkeypatch.setattr(chinchilla.backend_ct2, "_SHORT_BATCH_TOKENS", 1)
+    monkeypatch.setattr(chinchilla.engines.ct2, "_SHORT_BATCH_TOKENS", 1)
     blanks, words = backend.generate(prompts, max_tokens=40)
     assert (blanks.finish_reason, blanks.log_probs) == ("length", ())
     whole = list(backend.generate(prompts, max_tokens=40, scores=True, constraints=None))
@@ -160,7 +159,7 @@ def test_circles_are_listened_for_without_scores_where_a_prompt_has_few_differen
 def test_an_engine_that_collects_its_own_model_as_garbage_goes_on(folders, monkeypatch):
     # What it calls may collect garbage, among it the backend and a half-read generator.
     prompts = [Prompt("找出", "文" * 20 + str(i)) for i in range(300)]
-    heard = chinchilla.backend_ct2._Heard
+    heard = chinchilla.engines.ct2._Heard
     collected = []
 
     def collect(self, step, before=heard.hear):
@@ -189,8 +188,8 @@ def test_an_engine_that_collects_its_own_model_as_garbage_goes_on(folders, monke
 def test_what_nobody_waits_for_ends_with_the_process(folders):
     # The engine calls back while it writes; it must not once the interpreter is gone.
     code = f"""
-from chinchilla.backend import Prompt
-from chinchilla.backend_ct2 import CTranslate2Backend
+from chinchilla.prompts.messages import Prompt
+from chinchilla.engines.ct2 import CTranslate2Backend
 prompts = [Prompt("找出", "文" * 20 + str(i)) for i in range(400)]
 answers = CTranslate2Backend(__import__("pathlib").Path({str(folders[1])!r})).generate(
     iter(prompts), max_tokens=200, scores=True
@@ -293,9 +292,10 @@ def test_wide_vectors_are_used_where_the_processor_has_them(
     path = tmp_path / "cpuinfo"
     if flags:
         path.write_text(f"processor\t: 0\nflags\t\t: {flags}\nbogomips\t: 1\n", encoding="utf-8")
-    monkeypatch.setattr(chinchilla.processor, "_CPU_INFO", path)
+    monkeypatch.setattr(chinchilla.engines.cpu, "_CPU_INFO", path)
     name = "CT2_FORCE_CPU_ISA"
-    monkeypatch.setenv(name, own) if own else monkeypatch.delenv(name, raising=False)
-    chinchilla.backend_ct2._use_wide_vectors()
+    # The whole environment is put back, also what the function under test adds to it.
+    clean = {key: value for key, value in os.environ.items() if key != name}
+    monkeypatch.setattr(os, "environ", clean | ({name: own} if own else {}))
+    chinchilla.engines.ct2._use_wide_vectors()
     assert os.environ.get(name) == expected
-    monkeypatch.delenv(name, raising=False)

@@ -3,13 +3,13 @@ from constrain_samples import CASES, SCHEMA, TEXTS, byte_fallback_tokenizer, byt
 from test_constrain import assert_faultless
 from tiny_models import build_model
 
-from chinchilla.backend import Prompt
-from chinchilla.backend_hf import TransformersBackend
-from chinchilla.constrain import AnswerConstraint
-from chinchilla.data import Document, iter_mentions
-from chinchilla.engines import open_engine
+from chinchilla.data.documents import Document, iter_mentions
+from chinchilla.engines.constrain import AnswerConstraint
+from chinchilla.engines.hf import TransformersBackend
+from chinchilla.engines.open import open_engine
 from chinchilla.errors import ModelError
 from chinchilla.pipeline import ExtractOptions, Extractor
+from chinchilla.prompts.messages import Prompt
 
 PROMPTS = [
     Prompt("找出人名", text) for text in ("张伟在北京。", "李", "王芳加入百度，张伟加入华为。")
@@ -111,7 +111,7 @@ def test_prompt_lookup_drafting_gives_the_same_constrained_answer(byte_level):
     import torch
     from transformers import GenerationConfig
 
-    from chinchilla.constrain.processor import ConstraintProcessor
+    from chinchilla.engines.constrain.logits_processor import ConstraintProcessor
 
     text = TEXTS[0]
     ids = byte_level.tokenizer("找出\n" + text + "\n", return_tensors="pt").input_ids
@@ -137,7 +137,7 @@ def test_prompt_lookup_drafting_gives_the_same_constrained_answer(byte_level):
 
 
 def test_what_is_certain_is_read_in_one_pass(byte_level):
-    from chinchilla.constrain.stretch import guess
+    from chinchilla.engines.constrain.stretch import guess
 
     walker = byte_level._walker(AnswerConstraint(SCHEMA, "ner", TEXTS[0]))
 

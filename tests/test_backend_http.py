@@ -12,14 +12,14 @@ from itertools import count, islice
 
 import pytest
 
-from chinchilla.backend import Prompt
-from chinchilla.backend_http import HttpBackend
-from chinchilla.constrain import AnswerConstraint
-from chinchilla.data import Document
-from chinchilla.engines import open_engine
+from chinchilla.data.documents import Document
+from chinchilla.data.schema import Schema
+from chinchilla.engines.constrain import AnswerConstraint
+from chinchilla.engines.http import HttpBackend
+from chinchilla.engines.open import open_engine
 from chinchilla.errors import ModelError
 from chinchilla.pipeline import ExtractOptions, Extractor
-from chinchilla.schema import Schema
+from chinchilla.prompts.messages import Prompt
 
 SCHEMA = Schema.from_dict({"name": "s", "entities": ["人名"]})
 ANSWER = '{"entities":[{"type":"人名","text":"张伟"}]}'

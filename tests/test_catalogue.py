@@ -3,7 +3,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from chinchilla.commands.data_list import command
+from chinchilla.cli.data_list import command
 from chinchilla.converters.catalogue import find, read_catalogue
 from chinchilla.converters.registry import CONVERTERS, names
 from chinchilla.errors import ConfigError

@@ -6,21 +6,21 @@ from itertools import accumulate
 
 import pytest
 
-from chinchilla.confidence import (
+from chinchilla.data.documents import Argument, Entity, Event, Extraction, Mention, Relation
+from chinchilla.data.schema import Schema
+from chinchilla.decoding.confidence import (
     Calibration,
     TokenScores,
     calibrate,
     fit_calibration,
     item_scores,
 )
-from chinchilla.data import Argument, Entity, Event, Extraction, Mention, Relation
-from chinchilla.engines import read_calibration
+from chinchilla.decoding.formats import Item
+from chinchilla.decoding.parse import parse
+from chinchilla.engines.open import read_calibration
 from chinchilla.errors import ModelError
-from chinchilla.formats import Item
-from chinchilla.parse import parse
-from chinchilla.schema import Schema
-from chinchilla.scoring.calibration import ScoredItem
-from chinchilla.scoring.calibration import calibrate as measure
+from chinchilla.evaluate.scorers.calibration import ScoredItem
+from chinchilla.evaluate.scorers.calibration import calibrate as measure
 
 EVENTS = Schema.from_dict({"name": "e", "events": [{"name": "裁员", "roles": ["裁员方"]}]})
 

@@ -5,15 +5,15 @@ from constrain_samples import CASES, SCHEMA, TASKS, TEXTS, vocabulary
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chinchilla.constrain import AnswerConstraint
-from chinchilla.constrain.substrings import ROOT, Substrings
-from chinchilla.constrain.vocabulary import Vocabulary
-from chinchilla.constrain.walker import Walker
-from chinchilla.data import Document, Entity, iter_mentions
-from chinchilla.decoder import decode
-from chinchilla.encoder import encode
+from chinchilla.data.documents import Document, Entity, iter_mentions
+from chinchilla.data.schema import Schema
+from chinchilla.decoding.decode import decode
+from chinchilla.decoding.encode import encode
+from chinchilla.engines.constrain import AnswerConstraint
+from chinchilla.engines.constrain.substrings import ROOT, Substrings
+from chinchilla.engines.constrain.token_tree import Vocabulary
+from chinchilla.engines.constrain.walker import Walker
 from chinchilla.errors import ModelError
-from chinchilla.schema import Schema
 
 KINDS = ("byte level", "byte fallback", "words")
 texts = st.sampled_from(TEXTS) | st.text('ab雀巢裁员， \n"\\⟦⟧{}[]:<>/think\u2028😀', max_size=12)

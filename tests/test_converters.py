@@ -6,11 +6,11 @@ import pytest
 from click.testing import CliRunner
 
 from chinchilla import converters
-from chinchilla.commands.data_convert import command
-from chinchilla.data import Document, Entity, check_offsets
+from chinchilla.cli.data_convert import command
+from chinchilla.data.documents import Document, Entity, check_offsets
+from chinchilla.data.schema import builtin_schemas, read_schema
 from chinchilla.errors import ConfigError, InputError
-from chinchilla.jsonl import read_documents
-from chinchilla.schema import builtin_schemas, read_schema
+from chinchilla.files.jsonl import read_documents
 
 SAMPLES = list(golden_converters.samples())
 

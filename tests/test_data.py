@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chinchilla import Document, Entity, Event, Mention
-from chinchilla.data import check_offsets, iter_mentions, shift
+from chinchilla.data.documents import check_offsets, iter_mentions, shift
 from chinchilla.errors import InputError
 
 FULL = {

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chinchilla import Document, Entity, encode, read_schema
-from chinchilla.data import Argument, Event, Extraction, Mention, Relation, iter_mentions
-from chinchilla.decoder import check, decode
-from chinchilla.formats import FORMATS, Item
-from chinchilla.schema import Schema
+from chinchilla.data.documents import Argument, Event, Extraction, Mention, Relation, iter_mentions
+from chinchilla.data.schema import Schema
+from chinchilla.decoding.decode import check, decode
+from chinchilla.decoding.formats import FORMATS, Item
 
 SCHEMA = Schema.from_dict(
     {

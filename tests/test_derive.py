@@ -5,13 +5,13 @@ import yaml
 from click.testing import CliRunner
 from record_samples import LAYOFFS, NEWS, entity
 
-from chinchilla.cli import cli
-from chinchilla.data import Document, Relation
+from chinchilla.cli.main import cli
+from chinchilla.data.documents import Document, Relation
+from chinchilla.data.schema import read_schema
 from chinchilla.errors import ConfigError, InputError
+from chinchilla.files.jsonl import write_documents
 from chinchilla.instructions.build import BuildJob, build_files, manifest
 from chinchilla.instructions.derive import derive_schema
-from chinchilla.jsonl import write_documents
-from chinchilla.schema import read_schema
 
 
 def test_a_schema_holds_the_types_roles_and_slots_of_the_documents():

@@ -6,15 +6,15 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from chinchilla import Document, Entity, encode
-from chinchilla.align import align
-from chinchilla.data import Argument, Event, Extraction, Mention, Relation
-from chinchilla.decoder import check, decode
-from chinchilla.encoder import answer_items
-from chinchilla.formats import FORMATS, Item, serialise
-from chinchilla.occurrences import Occurrences
-from chinchilla.parse import parse
-from chinchilla.placing import place_items
-from chinchilla.schema import Schema
+from chinchilla.data.documents import Argument, Event, Extraction, Mention, Relation
+from chinchilla.data.occurrences import Occurrences
+from chinchilla.data.schema import Schema
+from chinchilla.decoding.align import align
+from chinchilla.decoding.decode import check, decode
+from chinchilla.decoding.encode import answer_items
+from chinchilla.decoding.formats import FORMATS, Item, serialise
+from chinchilla.decoding.parse import parse
+from chinchilla.decoding.placing import place_items
 
 SCHEMA = Schema.from_dict(
     {

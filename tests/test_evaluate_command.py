@@ -10,13 +10,13 @@ from click.testing import CliRunner
 from fakes import scripted_engine
 from scoring_samples import bare, document, entities, event, mention
 
-from chinchilla.backend import Completion
-from chinchilla.cli import cli
-from chinchilla.commands.evaluate import command
-from chinchilla.confidence import Calibration
-from chinchilla.data import Document
+from chinchilla.cli.evaluate import command
+from chinchilla.cli.main import cli
+from chinchilla.data.documents import Document
+from chinchilla.decoding.confidence import Calibration
+from chinchilla.engines.protocol import Completion
 from chinchilla.errors import InputError
-from chinchilla.jsonl import read_documents, write_documents
+from chinchilla.files.jsonl import read_documents, write_documents
 
 GOLD = [
     entities(("人名", "鲁迅", 0), ("作品", "呐喊", 5)),
@@ -215,7 +215,7 @@ def test_a_model_sees_the_texts_and_not_the_gold(files, monkeypatch, tmp_path):
     )
     (gold,) = files(gold=[*GOLD, related])
     options = ("--model", "some/model", "--schema", "msra", "--tasks", "ner")
-    monkeypatch.setattr("chinchilla.schema.read_schema", lambda name: None)
+    monkeypatch.setattr("chinchilla.data.schema.read_schema", lambda name: None)
     run(gold, *options, "--json", out, "--quiet")
     assert asked == {"model": "some/model", "schema": "msra", "tasks": ("ner",)}
     score = json.loads(out.read_text(encoding="utf-8"))["predictions"][0]["scorers"]["strict"]
@@ -229,7 +229,7 @@ def test_a_model_is_calibrated_on_the_scores_that_it_gives_itself(files, monkeyp
     said = Completion(answer, "stop", (len(answer),), (math.log(0.9),))
     engine = scripted_engine(lambda prompt: said)
     engine = dataclasses.replace(engine, calibration=Calibration(9.0))
-    monkeypatch.setattr("chinchilla.engines.open_engine", lambda name: engine)
+    monkeypatch.setattr("chinchilla.engines.open.open_engine", lambda name: engine)
     schema = tmp_path / "schema.yaml"
     schema.write_text("entities: [人名, 作品]\n", encoding="utf-8")
     fit, out = tmp_path / "fit.json", tmp_path / "out.json"

@@ -8,13 +8,12 @@ from click.testing import CliRunner
 torch = pytest.importorskip("torch")
 ctranslate2 = pytest.importorskip("ctranslate2")
 
-from chinchilla.backend import Prompt  # noqa: E402
-from chinchilla.engines import open_engine  # noqa: E402
+from chinchilla.engines.loading import load_model  # noqa: E402
+from chinchilla.engines.open import open_engine  # noqa: E402
+from chinchilla.engines.tokens import answer_ids, prompt_ids  # noqa: E402
 from chinchilla.errors import ConfigError, ModelError  # noqa: E402
-from chinchilla.export import convert, export_model  # noqa: E402
-from chinchilla.models import load_model  # noqa: E402
-from chinchilla.tagger import jieba_weights, write_weights  # noqa: E402
-from chinchilla.tokens import answer_ids, prompt_ids  # noqa: E402
+from chinchilla.mini.tagger import jieba_weights, write_weights  # noqa: E402
+from chinchilla.prompts.messages import Prompt  # noqa: E402
 from chinchilla.train.config import (  # noqa: E402
     AdapterOptions,
     DataOptions,
@@ -22,6 +21,7 @@ from chinchilla.train.config import (  # noqa: E402
     TrainConfig,
     TrainingOptions,
 )
+from chinchilla.train.export import convert, export_model  # noqa: E402
 from chinchilla.train.loop import train  # noqa: E402
 
 pytestmark = [
@@ -141,7 +141,7 @@ def test_converted_encoder_decoders_give_the_same_probabilities(tmp_path, family
 
 
 def test_the_command_prints_the_differences(tmp_path):
-    from chinchilla.commands.export import command
+    from chinchilla.cli.export import command
 
     folder = tiny_models.save_model(tmp_path / "m")
     arguments = [folder, "-o", str(tmp_path / "out"), "--ct2", "int8"]

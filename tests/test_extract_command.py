@@ -13,11 +13,19 @@ import pytest
 from click.testing import CliRunner
 
 from chinchilla import Document, extract
-from chinchilla.cli import cli
-from chinchilla.data import Entity, Event, Issue, Mention, Relation, check_offsets, iter_mentions
-from chinchilla.jsonl import read_documents
-from chinchilla.report.facts import facts_csv
-from chinchilla.report.facts_page import PAGE_END, page_article, page_head
+from chinchilla.cli.main import cli
+from chinchilla.data.documents import (
+    Entity,
+    Event,
+    Issue,
+    Mention,
+    Relation,
+    check_offsets,
+    iter_mentions,
+)
+from chinchilla.files.facts import facts_csv
+from chinchilla.files.facts_page import PAGE_END, page_article, page_head
+from chinchilla.files.jsonl import read_documents
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -29,7 +37,12 @@ def run(*arguments, text=None):
 def main(*arguments):
     """Run the installed program, whose shell turns errors into messages."""
     return subprocess.run(
-        [sys.executable, "-c", "from chinchilla.cli import main; main()", *map(str, arguments)],
+        [
+            sys.executable,
+            "-c",
+            "from chinchilla.cli.main import main; main()",
+            *map(str, arguments),
+        ],
         capture_output=True,
         text=True,
         encoding="utf-8",

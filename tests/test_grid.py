@@ -5,15 +5,15 @@ import pytest
 from fakes import scripted_engine
 from scoring_samples import bare, entities
 
-from chinchilla.data import Document
+from chinchilla.data.documents import Document
 from chinchilla.errors import ConfigError, ModelError
-from chinchilla.jsonl import read_documents, write_documents
-from chinchilla.prompt import PromptStyle
-from chinchilla.report import grid as runner
-from chinchilla.report.fingerprint import hash_model
-from chinchilla.report.grid import Cell, GridOptions, run_grid
-from chinchilla.report.grid_config import PromptSettings, read_grid
-from chinchilla.report.grid_table import grid_table
+from chinchilla.evaluate import grid as runner
+from chinchilla.evaluate.fingerprint import hash_model
+from chinchilla.evaluate.grid import Cell, GridOptions, run_grid
+from chinchilla.evaluate.grid_config import PromptSettings, read_grid
+from chinchilla.evaluate.grid_table import grid_table
+from chinchilla.files.jsonl import read_documents, write_documents
+from chinchilla.prompts.prompt import PromptStyle
 
 EXAMPLE = Path(__file__).parents[1] / "configs" / "bench" / "ablations.yaml"
 OPTIONS = GridOptions(samples=20)

@@ -4,18 +4,18 @@ from dataclasses import replace
 
 import pytest
 
-from chinchilla import hints as module
-from chinchilla.backend import Completion
-from chinchilla.data import Document, Extraction
-from chinchilla.engines import TAGGER_FILE, Engine, read_style, write_style
+from chinchilla.data.documents import Document, Extraction
+from chinchilla.data.schema import EntityType, RelationType, Schema, read_schema
+from chinchilla.engines.open import TAGGER_FILE, Engine, read_style, write_style
+from chinchilla.engines.protocol import Completion
 from chinchilla.errors import ConfigError, ModelError
-from chinchilla.hints import END, JIEBA, KINDS, Marker, Reading, marker
 from chinchilla.instructions.options import BuildOptions
 from chinchilla.instructions.records import build_records
+from chinchilla.mini import hints as module
+from chinchilla.mini.hints import END, JIEBA, KINDS, Marker, Reading, marker
+from chinchilla.mini.tagger import Head, Tagger, Weights, jieba_weights, write_weights
 from chinchilla.pipeline import ExtractOptions, Extractor
-from chinchilla.prompt import PromptStyle, render_arguments, render_prompt
-from chinchilla.schema import EntityType, RelationType, Schema, read_schema
-from chinchilla.tagger import Head, Tagger, Weights, jieba_weights, write_weights
+from chinchilla.prompts.prompt import PromptStyle, render_arguments, render_prompt
 
 TEXT = "王小明昨天在北京见到了总经理。"
 MARKED = "⟦PER⟧王小明⟦/⟧⟦TIME⟧昨天⟦/⟧在⟦LOC⟧北京⟦/⟧见到了总经理。"

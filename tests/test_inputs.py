@@ -11,7 +11,7 @@ import pytest
 
 from chinchilla import Document
 from chinchilla.errors import InputError
-from chinchilla.inputs import ReadOptions, find_inputs, read_texts
+from chinchilla.files.inputs import ReadOptions, find_inputs, read_texts
 
 
 def texts(path, **options):

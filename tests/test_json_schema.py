@@ -3,7 +3,7 @@ import json
 import pytest
 from constrain_samples import SCHEMA
 
-from chinchilla.json_schema import to_json_schema
+from chinchilla.decoding.json_schema import to_json_schema
 
 
 def fits(value, schema):

@@ -8,7 +8,7 @@ import pytest
 
 from chinchilla import Document
 from chinchilla.errors import InputError
-from chinchilla.jsonl import (
+from chinchilla.files.jsonl import (
     parse_value,
     read_documents,
     read_lines,

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from chinchilla.data import Entity, Extraction, Issue
+from chinchilla.data.documents import Entity, Extraction, Issue
 from chinchilla.errors import InputError
-from chinchilla.lexicon import Entry, Lexicon, read_lexicon
+from chinchilla.merge.lexicon import Entry, Lexicon, read_lexicon
 
 TEXT = "雀巢中国与雀巢在中国和New York设厂，代码600000.SH"
 

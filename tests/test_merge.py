@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chinchilla.data import (
+from chinchilla.data.documents import (
     Argument,
     Document,
     Entity,
@@ -15,13 +15,13 @@ from chinchilla.data import (
     Relation,
     shift,
 )
-from chinchilla.decoder import decode
-from chinchilla.encoder import encode
-from chinchilla.merge import at_least, merge
-from chinchilla.merge_events import join_events
-from chinchilla.schema import Schema
-from chinchilla.text import windows
-from chinchilla.vote import vote
+from chinchilla.data.schema import Schema
+from chinchilla.data.text import windows
+from chinchilla.decoding.decode import decode
+from chinchilla.decoding.encode import encode
+from chinchilla.merge.events import join_events
+from chinchilla.merge.extractions import at_least, merge
+from chinchilla.merge.vote import vote
 
 SCHEMA = Schema.from_dict({"name": "test", "entities": ["人名"]})
 

@@ -10,14 +10,15 @@ import pytest
 import yaml
 from safetensors.numpy import load_file
 
-from chinchilla.engines import TAGGER_FILE, read_calibration
+from chinchilla.engines.open import TAGGER_FILE, read_calibration
 from chinchilla.errors import ConfigError
+from chinchilla.files.jsonl import read_values
 from chinchilla.instructions.records import Record
-from chinchilla.jsonl import read_values
+from chinchilla.mini.tagger import read_weights
+from chinchilla.mini.train import card as mini_card
+from chinchilla.mini.train import stages as mini
+from chinchilla.mini.train.recipe import read_recipe
 from chinchilla.pipeline import Extractor
-from chinchilla.tagger import read_weights
-from chinchilla.train import mini, mini_card
-from chinchilla.train.recipe import read_recipe
 
 NAMES = ["王明", "李华", "赵敏", "陈晨", "周正", "吴越"]
 PLACES = ["宁波", "台州", "湖州", "泉州"]

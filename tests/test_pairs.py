@@ -4,12 +4,12 @@ import numpy
 import pytest
 import torch
 
-from chinchilla import tagger
 from chinchilla.errors import ConfigError, ModelError
-from chinchilla.tagger import Tagger, jieba_weights, read_weights, write_weights
-from chinchilla.train import pairs as pairs_module
-from chinchilla.train.pairs import Pairs, learn_pairs
-from chinchilla.train.tagger import Network, _only_seen, with_pairs
+from chinchilla.mini import tagger
+from chinchilla.mini.tagger import Tagger, jieba_weights, read_weights, write_weights
+from chinchilla.mini.train import pair_vectors as pairs_module
+from chinchilla.mini.train.pair_vectors import Pairs, learn_pairs
+from chinchilla.mini.train.tune_tagger import Network, _only_seen, with_pairs
 
 CITIES = ["北京", "上海", "广州", "武汉", "西安"]
 VERBS = ["上涨", "下跌", "回落", "飙升", "震荡"]

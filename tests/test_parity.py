@@ -5,12 +5,18 @@ import tiny_models
 from fakes import scripted_engine
 from scoring_samples import entities
 
-from chinchilla.backend import Completion
-from chinchilla.engines import Engine
+from chinchilla.data.schema import read_schema
+from chinchilla.engines.open import Engine
+from chinchilla.engines.protocol import Completion
 from chinchilla.errors import ConfigError
-from chinchilla.report.parity import ParityOptions, Variant, check_parity, make_missing, variants_of
-from chinchilla.report.table import format_table
-from chinchilla.schema import read_schema
+from chinchilla.evaluate.parity import (
+    ParityOptions,
+    Variant,
+    check_parity,
+    make_missing,
+    variants_of,
+)
+from chinchilla.files.tables import format_table
 
 SCHEMA = read_schema({"name": "s", "entities": ["人名", "机构名"]})
 OPTIONS = ParityOptions(SCHEMA, samples=20)

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chinchilla.formats import FORMATS, Item, serialise
-from chinchilla.parse import parse
-from chinchilla.parse_json import read_json
-from chinchilla.scan import MAX_DEPTH, Array, Object, scan
-from chinchilla.schema import Schema
+from chinchilla.data.schema import Schema
+from chinchilla.decoding.formats import FORMATS, Item, serialise
+from chinchilla.decoding.json_scanner import MAX_DEPTH, Array, Object, scan
+from chinchilla.decoding.parse import parse
+from chinchilla.decoding.parse_json import read_json
 
 SCHEMA = Schema.from_dict(
     {

@@ -5,9 +5,9 @@ from collections import Counter
 import pytest
 from damaged_outputs import Case, cases, schema
 
-from chinchilla.decoder import decode
-from chinchilla.formats import Item
-from chinchilla.parse import parse
+from chinchilla.decoding.decode import decode
+from chinchilla.decoding.formats import Item
+from chinchilla.decoding.parse import parse
 
 SCHEMA = schema()
 CASES = list(cases())

@@ -6,8 +6,8 @@ import pytest
 
 from chinchilla import Document
 from chinchilla.errors import InputError
-from chinchilla.jsonl import dumps
-from chinchilla.partial import Done, after, write_partial
+from chinchilla.files.jsonl import dumps
+from chinchilla.files.resumable import Done, after, write_partial
 
 DOCUMENTS = [Document(str(i), "文" * i) for i in range(5)]
 

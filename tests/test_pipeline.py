@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chinchilla import Document, Extractor, decode, encode, extract, pipeline
-from chinchilla.backend import Completion
-from chinchilla.confidence import Calibration
-from chinchilla.data import check_offsets
-from chinchilla.engines import open_engine
+from chinchilla.data.documents import check_offsets
+from chinchilla.decoding.confidence import Calibration
+from chinchilla.engines.open import open_engine
+from chinchilla.engines.protocol import Completion
 from chinchilla.errors import ConfigError, InputError, ModelError, SchemaError
-from chinchilla.lexicon import read_lexicon
+from chinchilla.merge.lexicon import read_lexicon
 from chinchilla.pipeline import ExtractOptions
 
 SCHEMA = {

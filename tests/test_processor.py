@@ -2,8 +2,8 @@
 
 import pytest
 
-from chinchilla import processor
-from chinchilla.processor import processor_flags, processor_has_bfloat16
+from chinchilla.engines import cpu as processor
+from chinchilla.engines.cpu import processor_flags, processor_has_bfloat16
 
 
 @pytest.mark.parametrize(

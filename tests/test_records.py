@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from record_samples import LAYOFFS, NEWS, PLAIN, SCHEMA, WRITERS, named
 
-from chinchilla.data import Document, Entity, Event, Mention, check_offsets
-from chinchilla.decoder import decode
+from chinchilla.data.documents import Document, Entity, Event, Mention, check_offsets
+from chinchilla.data.schema import read_schema
+from chinchilla.decoding.decode import decode
 from chinchilla.instructions.demonstrations import Pool
 from chinchilla.instructions.negatives import (
     confusable,
@@ -21,8 +22,7 @@ from chinchilla.instructions.negatives import (
 from chinchilla.instructions.options import BuildOptions
 from chinchilla.instructions.records import CUT, TOO_LONG, Resources, build_records, kind_of
 from chinchilla.instructions.windowing import cut_document
-from chinchilla.prompt import PromptStyle
-from chinchilla.schema import read_schema
+from chinchilla.prompts.prompt import PromptStyle
 
 
 def build(documents, style=None, counts=None, resources=None, **choices):

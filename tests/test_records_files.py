@@ -6,14 +6,14 @@ from click.testing import CliRunner
 from record_samples import LAYOFFS, PLAIN, SCHEMA, WRITERS, named
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from chinchilla.commands.data_build import command
+from chinchilla.cli.data_build import command
 from chinchilla.errors import ConfigError, InputError, ModelError
+from chinchilla.files.jsonl import dumps, write_values
 from chinchilla.instructions.assembly import token_counter
 from chinchilla.instructions.build import BuildJob, build_files, manifest
 from chinchilla.instructions.mixture import MixOptions
 from chinchilla.instructions.options import BuildOptions
-from chinchilla.jsonl import dumps, write_values
-from chinchilla.prompt import PromptStyle
+from chinchilla.prompts.prompt import PromptStyle
 
 OTHER = [named(f"o{i}", f"甲{i}在北京。", ("北京", "地名"), source="other") for i in range(40)]
 COMPACT = PromptStyle("compact-v1", "compact")

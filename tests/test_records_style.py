@@ -7,14 +7,14 @@ import pytest
 from record_samples import LAYOFFS, SCHEMA, WRITERS
 
 from chinchilla.errors import ConfigError
+from chinchilla.files.jsonl import dumps, write_values
 from chinchilla.instructions.audit import AuditOptions, audit_files
 from chinchilla.instructions.build import BuildJob, build_files
 from chinchilla.instructions.options import BuildOptions
 from chinchilla.instructions.select import SelectOptions, select_files
-from chinchilla.jsonl import dumps, write_values
-from chinchilla.prompt import PromptStyle, records_style_file
+from chinchilla.prompts.prompt import PromptStyle, records_style_file
 from chinchilla.train.examples import read_records
-from chinchilla.train.style import find_style
+from chinchilla.train.record_style import find_style
 
 STYLES = [
     PromptStyle("en-v1", "json", window={"ner": 30}, types_per_prompt={"ner": 5}, rationale=True),

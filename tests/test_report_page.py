@@ -6,10 +6,10 @@ import subprocess
 import pytest
 from scoring_samples import document, entities, event, mention
 
-from chinchilla.report.evaluation import Options, evaluate
-from chinchilla.report.page import choose_mistakes, render_page
-from chinchilla.report.segments import Segment, cut_segments, lost_mentions, shown_ranges
-from chinchilla.scoring.mistakes import Mistake
+from chinchilla.evaluate.evaluation import Options, evaluate
+from chinchilla.evaluate.page import choose_mistakes, render_page
+from chinchilla.evaluate.scorers.mistakes import Mistake
+from chinchilla.files.segments import Segment, cut_segments, lost_mentions, shown_ranges
 
 HOSTILE = '<script>alert("1")</script>&\'𠮷𠮷'
 

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from chinchilla import Schema, read_schema
+from chinchilla.data.schema import builtin_schemas
 from chinchilla.errors import SchemaError
-from chinchilla.schema import builtin_schemas
 
 SAMPLE = """\
 name: sample

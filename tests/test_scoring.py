@@ -2,10 +2,10 @@ import pytest
 from hypothesis import given, settings
 from scoring_samples import document, document_pairs, entities, event, figures, relation
 
+from chinchilla.data.equivalence import canonical_document, turned
+from chinchilla.data.schema import Schema
 from chinchilla.errors import ConfigError, InputError
-from chinchilla.schema import Schema
-from chinchilla.scoring import SCORERS, find_scorers, pair_documents, score_documents
-from chinchilla.scoring.canonical import canonical_document, turned
+from chinchilla.evaluate.scorers import SCORERS, find_scorers, pair_documents, score_documents
 
 GOLD = entities(("人名", "鲁迅", 0), ("作品", "呐喊", 5), ("人名", "鲁迅", 9), ("作品", "彷徨", 15))
 

@@ -1,15 +1,15 @@
 from scoring_samples import bare, document, entities, event, figures, filled
 
-from chinchilla.schema import Schema
-from chinchilla.scoring.breakdown import (
+from chinchilla.data.schema import Schema
+from chinchilla.evaluate.scorers.breakdown import (
     by_length,
     by_seen_mention,
     by_seen_type,
     by_source,
     seen_in,
 )
-from chinchilla.scoring.rates import count_rates
-from chinchilla.scoring.registry import SCORERS, tally_documents
+from chinchilla.evaluate.scorers.rates import count_rates
+from chinchilla.evaluate.scorers.registry import SCORERS, tally_documents
 
 STRICT = SCORERS["strict"]
 

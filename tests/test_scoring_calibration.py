@@ -3,8 +3,8 @@ import math
 import pytest
 from scoring_samples import document, event, mention, relation
 
-from chinchilla.confidence import Calibration
-from chinchilla.scoring.calibration import ScoredItem, calibrate, scored_items
+from chinchilla.decoding.confidence import Calibration
+from chinchilla.evaluate.scorers.calibration import ScoredItem, calibrate, scored_items
 
 
 def test_expected_error_is_the_weighted_gap_of_score_and_share_right():

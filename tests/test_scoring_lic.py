@@ -1,9 +1,9 @@
 import pytest
 from scoring_samples import bare, document, figures, filled
 
-from chinchilla.scoring import score_documents
-from chinchilla.scoring.lic import character_f1, score_duie
-from chinchilla.scoring.registry import duie_scorer
+from chinchilla.evaluate.scorers import score_documents
+from chinchilla.evaluate.scorers.lic import character_f1, score_duie
+from chinchilla.evaluate.scorers.registry import duie_scorer
 
 
 def duie(gold, predicted, **aliases):

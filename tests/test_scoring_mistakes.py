@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given, settings
 from scoring_samples import bare, document, document_pairs, entities, event, relation
 
-from chinchilla.scoring import score_documents
-from chinchilla.scoring.mistakes import KINDS, confusion, count_mistakes, find_mistakes
+from chinchilla.evaluate.scorers import score_documents
+from chinchilla.evaluate.scorers.mistakes import KINDS, confusion, count_mistakes, find_mistakes
 
 GOLD = entities(("人名", "鲁迅", 0), ("作品", "呐喊", 5))
 

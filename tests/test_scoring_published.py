@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from scoring_samples import bare, document, document_pairs, entities, event, figures, relation
 
 from chinchilla.errors import ModelError
-from chinchilla.scoring import score_documents
-from chinchilla.scoring.sequence import _seqeval, bio_tags, bmes_tags
+from chinchilla.evaluate.scorers import score_documents
+from chinchilla.evaluate.scorers.sequence import _seqeval, bio_tags, bmes_tags
 
 
 def score(gold, predicted, scorer):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scoring_samples import bare, document, entities
 
-from chinchilla.scoring import score_documents
-from chinchilla.scoring.arrays import figures_of
-from chinchilla.scoring.registry import SCORERS, tally_documents
-from chinchilla.scoring.uncertainty import bootstrap, compare, spread, to_dict
+from chinchilla.evaluate.scorers import score_documents
+from chinchilla.evaluate.scorers.arrays import figures_of
+from chinchilla.evaluate.scorers.registry import SCORERS, tally_documents
+from chinchilla.evaluate.scorers.uncertainty import bootstrap, compare, spread, to_dict
 
 STRICT = SCORERS["strict"]
 RIGHT = [("人名", "鲁迅", 0)]

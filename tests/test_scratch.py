@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from chinchilla import Document, Event, Mention
 from chinchilla.errors import ConfigError
-from chinchilla.jsonl import write_values
-from chinchilla.train.curriculum import MARKS, copy_example
-from chinchilla.train.scratch import ModelShape, Scratch, ScratchConfig, Source, _cut
-from chinchilla.train.scratch_tokenizer import build_tokenizer
-from chinchilla.train.silver import read_votes, trigger_lexicon
-from chinchilla.train.warm_start import warm_start
+from chinchilla.files.jsonl import write_values
+from chinchilla.mini.train.curriculum import MARKS, copy_example
+from chinchilla.mini.train.scratch import ModelShape, Scratch, ScratchConfig, Source, _cut
+from chinchilla.mini.train.scratch_tokenizer import build_tokenizer
+from chinchilla.mini.train.silver import read_votes, trigger_lexicon
+from chinchilla.mini.train.warm_start import warm_start
 
 LABELS = ["⟦⟧", "⟦人名⟧", "⟦地名⟧"]
 CHARACTERS = "甲乙丙实体在会见了京沪抄写「」\n，。"

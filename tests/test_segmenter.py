@@ -4,7 +4,7 @@ import jieba
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chinchilla.segmenter import segmenter
+from chinchilla.data.segmenter import segmenter
 
 OWN = jieba.Tokenizer()
 # Words, beginnings of words, names that the dictionary lacks, Latin letters, halves of pairs.

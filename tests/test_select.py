@@ -6,13 +6,13 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chinchilla.commands.data_select import command
-from chinchilla.data import Document, Entity
+from chinchilla.cli.data_select import command
+from chinchilla.data.documents import Document, Entity
 from chinchilla.errors import ConfigError
+from chinchilla.files.jsonl import write_values
 from chinchilla.instructions.audit import AuditOptions, audit_files
 from chinchilla.instructions.rouge import RougeIndex, rouge_l
 from chinchilla.instructions.select import SelectOptions, select_files
-from chinchilla.jsonl import write_values
 
 SIGNS = "山水云风花木金石江海春秋文武明清安宁平和高远方正东南西北天地日月星辰"
 

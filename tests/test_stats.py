@@ -5,14 +5,14 @@ import pytest
 from click.testing import CliRunner
 from record_samples import LAYOFFS, PLAIN, SCHEMA, WRITERS, named
 
-from chinchilla.commands.data_stats import command
+from chinchilla.cli.data_stats import command
 from chinchilla.errors import InputError
+from chinchilla.files.jsonl import write_values
 from chinchilla.instructions.options import BuildOptions
 from chinchilla.instructions.records import build_records
 from chinchilla.instructions.stats import Lengths, count_files
-from chinchilla.jsonl import write_values
-from chinchilla.prompt import PromptStyle
-from chinchilla.report.record_stats import stats_page, stats_tables
+from chinchilla.instructions.stats_report import stats_page, stats_tables
+from chinchilla.prompts.prompt import PromptStyle
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chinchilla.data import (
+from chinchilla.data.documents import (
     Argument,
     Document,
     Entity,

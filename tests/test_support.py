@@ -1,8 +1,8 @@
 import msgspec
 import pytest
 
-from chinchilla.data import Argument, Entity, Event, Extraction, Issue, Mention, Relation
-from chinchilla.support import settled, supported
+from chinchilla.data.documents import Argument, Entity, Event, Extraction, Issue, Mention, Relation
+from chinchilla.mini.support import settled, supported
 
 TEXT = "甲公司收购乙公司，丙公司持股。"
 A, B, C = (

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chinchilla import tagger
 from chinchilla.errors import ModelError
-from chinchilla.tagger import Head, Tagger, jieba_weights, tag_names
+from chinchilla.mini import tagger
+from chinchilla.mini.tagger import Head, Tagger, jieba_weights, tag_names
 
 TAGGER = Tagger()
 TEXT = "国家主席王小明昨天在北京会见了星河科技公司董事长比尔·史密斯。"

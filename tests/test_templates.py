@@ -2,10 +2,11 @@ import hashlib
 
 import pytest
 
-from chinchilla.data import Document
-from chinchilla.decoder import decode
+from chinchilla.data.documents import Document
+from chinchilla.data.schema import Schema, read_schema
+from chinchilla.decoding.decode import decode
 from chinchilla.errors import ConfigError
-from chinchilla.prompt import (
+from chinchilla.prompts.prompt import (
     PromptStyle,
     occurrence_of,
     read_template,
@@ -13,7 +14,6 @@ from chinchilla.prompt import (
     render_prompt,
     template_names,
 )
-from chinchilla.schema import Schema, read_schema
 
 SCHEMA = read_schema(
     {

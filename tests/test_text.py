@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chinchilla.text import fold, windows
+from chinchilla.data.text import fold, windows
 
 TEXTS = st.text("雀巢裁员。！，；“”《》（）\nab1. 　", max_size=120)
 

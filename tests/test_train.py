@@ -11,10 +11,10 @@ from click.testing import CliRunner
 
 torch = pytest.importorskip("torch")
 
-from chinchilla.bottleneck import add_bottlenecks  # noqa: E402
+from chinchilla.engines.bottleneck import add_bottlenecks  # noqa: E402
+from chinchilla.engines.loading import BaseModel, greedy, load_base, load_model  # noqa: E402
+from chinchilla.engines.tokens import prompt_ids  # noqa: E402
 from chinchilla.errors import ChinchillaError, ConfigError, ModelError  # noqa: E402
-from chinchilla.models import BaseModel, greedy, load_base, load_model  # noqa: E402
-from chinchilla.tokens import prompt_ids  # noqa: E402
 from chinchilla.train.config import (  # noqa: E402
     MERGEABLE_METHODS,
     METHODS,
@@ -79,7 +79,7 @@ def weights_of(folder):
 
 def check_method(place, output, family, method):
     """Train, save, reload to equal outputs, and merge where that is defined."""
-    from chinchilla.export import export_model
+    from chinchilla.train.export import export_model
 
     config = configuration(place, output / "run", family, method)
     result = train(config)
@@ -98,7 +98,7 @@ def check_method(place, output, family, method):
 
 
 def tiny_prompt():
-    from chinchilla.backend import Prompt
+    from chinchilla.prompts.messages import Prompt
 
     return Prompt("找出人名", "张伟一年在北京加入腾讯。")
 
@@ -173,7 +173,7 @@ def test_new_bottleneck_adapters_change_nothing_until_trained(place):
 
 
 def test_packed_records_do_not_see_each_other_in_any_packable_family(place):
-    from chinchilla.train.data import layout
+    from chinchilla.train.dataset import layout
     from chinchilla.train.examples import Encoding, TrainingRecord, encode_records
 
     tokenizer = tiny_models.build_tokenizer()
@@ -419,7 +419,7 @@ def test_packing_is_refused_where_it_would_leak(place, tmp_path):
 
 
 def test_added_tokens_are_trained_saved_and_merged(place, tmp_path):
-    from chinchilla.export import export_model
+    from chinchilla.train.export import export_model
 
     words = tmp_path / "tokens.txt"
     words.write_text("腾讯\n北京\n", encoding="utf-8")
@@ -454,7 +454,7 @@ def test_trackers_that_are_not_installed_are_named(place, tmp_path, monkeypatch)
 
 
 def test_the_command_reports_mistakes_and_trains(place, tmp_path):
-    from chinchilla.commands.train import command
+    from chinchilla.cli.train import command
 
     path = tmp_path / "c.yaml"
     path.write_text(config_to_yaml(configuration(place, tmp_path / "run")), encoding="utf-8")

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import tiny_models
 
-from chinchilla.backend import Prompt
+from chinchilla.engines.tokens import answer_ids, answer_text, load_tokenizer, pad_id, prompt_ids
 from chinchilla.errors import ConfigError, InputError
-from chinchilla.prompt import plain_prompt
-from chinchilla.tokens import answer_ids, answer_text, load_tokenizer, pad_id, prompt_ids
+from chinchilla.prompts.messages import Prompt
+from chinchilla.prompts.prompt import plain_prompt
 from chinchilla.train.config import DataOptions
-from chinchilla.train.data import split_records
+from chinchilla.train.dataset import split_records
 from chinchilla.train.examples import Encoding, TrainingRecord, encode_records, read_records
 from chinchilla.train.packing import (
     IGNORED,

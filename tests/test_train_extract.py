@@ -10,12 +10,11 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("ctranslate2")
 
 from chinchilla import Extractor  # noqa: E402
-from chinchilla.data import Document, Entity  # noqa: E402
-from chinchilla.export import export_model  # noqa: E402
+from chinchilla.data.documents import Document, Entity  # noqa: E402
+from chinchilla.data.schema import read_schema  # noqa: E402
+from chinchilla.files.jsonl import write_values  # noqa: E402
 from chinchilla.instructions.records import BuildOptions, build_records  # noqa: E402
-from chinchilla.jsonl import write_values  # noqa: E402
-from chinchilla.prompt import PromptStyle  # noqa: E402
-from chinchilla.schema import read_schema  # noqa: E402
+from chinchilla.prompts.prompt import PromptStyle  # noqa: E402
 from chinchilla.train.config import (  # noqa: E402
     DataOptions,
     ModelOptions,
@@ -23,6 +22,7 @@ from chinchilla.train.config import (  # noqa: E402
     TrainConfig,
     TrainingOptions,
 )
+from chinchilla.train.export import export_model  # noqa: E402
 from chinchilla.train.loop import train  # noqa: E402
 
 PEOPLE = ("张伟", "李娜", "王芳", "欧阳明", "赵小刚", "孙丽", "周建国", "吴敏")

@@ -8,10 +8,10 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
-from chinchilla.data import Argument, Document, Entity, Event, Mention, Relation
+from chinchilla.data.documents import Argument, Document, Entity, Event, Mention, Relation
+from chinchilla.data.schema import EntityType, EventType, RelationType, Role, Schema
 from chinchilla.errors import ConfigError, ModelError
-from chinchilla.schema import EntityType, EventType, RelationType, Role, Schema
-from chinchilla.tagger import (
+from chinchilla.mini.tagger import (
     OUTSIDE,
     Tagger,
     jieba_weights,
@@ -19,8 +19,17 @@ from chinchilla.tagger import (
     tag_names,
     write_weights,
 )
-from chinchilla.train import tagger
-from chinchilla.train.tagger import Example, Lesson, Tuning, go_on, lesson, made_eager, slim, tune
+from chinchilla.mini.train import tune_tagger as tagger
+from chinchilla.mini.train.tune_tagger import (
+    Example,
+    Lesson,
+    Tuning,
+    go_on,
+    lesson,
+    made_eager,
+    slim,
+    tune,
+)
 
 TEXT = "顾长风昨天在北京试驾远航三号。"
 

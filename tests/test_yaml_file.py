@@ -2,8 +2,8 @@
 
 import pytest
 
+from chinchilla.data.yaml_file import read_yaml
 from chinchilla.errors import ConfigError
-from chinchilla.yaml_file import read_yaml
 
 
 @pytest.mark.parametrize(

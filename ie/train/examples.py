@@ -11,15 +11,15 @@ import numpy.typing as npt
 
 from chinchilla.instructions.windowing import cut_document
 
-from ..backend import Prompt
-from ..data import Document
-from ..decoder import decode
-from ..encoder import encode
+from ..data.documents import Document
+from ..data.schema import TASKS, Schema, builtin_schemas, read_schema
+from ..data.text import windows
+from ..decoding.decode import decode
+from ..decoding.encode import encode
+from ..engines.tokens import Tokenizer, answer_ids, prompt_ids
 from ..errors import ConfigError, InputError
-from ..jsonl import read_values
-from ..schema import TASKS, Schema, builtin_schemas, read_schema
-from ..text import windows
-from ..tokens import Tokenizer, answer_ids, prompt_ids
+from ..files.jsonl import read_values
+from ..prompts.messages import Prompt
 
 # Windows shorter than this many characters are not worth asking about.
 _LEAST_WINDOW = 16

@@ -8,15 +8,16 @@ from typing import Any
 
 import yaml
 
+from ..engines.loading import BaseModel, has_bfloat16, load_base, load_config, quiet_libraries
+from ..engines.tokens import load_tokenizer
 from ..errors import ConfigError, ModelError
-from ..models import BaseModel, has_bfloat16, load_base, load_config, quiet_libraries
-from ..tokens import load_tokenizer
 from .card import CARD_FILE, write_card, write_plot
 from .checks import check_model
 from .config import PROMPT_METHODS, TrainConfig
-from .data import RunData, read_data
+from .dataset import RunData, read_data
 from .methods import attach, save_trained
 from .packing import PACKABLE_TYPES
+from .record_style import write_trained_style
 from .run import (
     CHECKPOINTS,
     METRICS_FILE,
@@ -26,7 +27,6 @@ from .run import (
     open_run,
     write_manifest,
 )
-from .style import write_trained_style
 from .vocabulary import NewTokens, add_tokens, start_embeddings
 
 Report = Callable[[str], None]

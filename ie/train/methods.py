@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from ..bottleneck import add_bottlenecks, save_bottlenecks
+from ..engines.bottleneck import add_bottlenecks, save_bottlenecks
+from ..engines.loading import Model, quiet_libraries
 from ..errors import ConfigError
-from ..models import Model, quiet_libraries
 from .config import BOTTLENECK_METHODS, LOW_RANK_METHODS, AdapterOptions, TrainConfig
 
 # Names of key and value projections and of the last feed-forward layer, which IA3 rescales.

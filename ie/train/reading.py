@@ -9,8 +9,8 @@ from typing import Any, get_type_hints
 import msgspec
 import yaml
 
+from ..data.yaml_file import read_yaml
 from ..errors import ConfigError, near_miss
-from ..yaml_file import read_yaml
 from .checks import combination_problems, file_problems
 from .config import TrainConfig
 

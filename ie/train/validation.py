@@ -4,11 +4,11 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from ..data import Document
-from ..decoder import decode
-from ..models import greedy
-from ..scoring import score_documents
-from ..tokens import Tokenizer, answer_text, prompt_ids
+from ..data.documents import Document
+from ..decoding.decode import decode
+from ..engines.loading import greedy
+from ..engines.tokens import Tokenizer, answer_text, prompt_ids
+from ..evaluate.scorers import score_documents
 from .config import EvaluationOptions
 from .examples import TrainingRecord, record_task, schema_finder
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from ..bottleneck import load_bottlenecks, remove_bottlenecks
+from ..engines.bottleneck import load_bottlenecks, remove_bottlenecks
+from ..engines.loading import quiet_libraries
 from ..errors import ModelError
-from ..models import quiet_libraries
 from .config import BOTTLENECK_METHODS, TrainConfig
 
 # Greatest difference of logits that rounding alone can make, by far.

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..engines.loading import Model
+from ..engines.tokens import Tokenizer
 from ..errors import ConfigError
-from ..models import Model
-from ..tokens import Tokenizer
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,24 @@
+"""`chinchilla data`: everything done to corpora and instruction records."""
+
+import click
+
+from .main import LazyGroup
+
+# Command -> (module in .commands, one-sentence help shown without importing it).
+COMMANDS = {
+    "list": ("data_list", "List the data sets of the catalogue, with their licences."),
+    "convert": (
+        "data_convert",
+        "Turn the files of a corpus into documents, one JSON object a line.",
+    ),
+    "build": ("data_build", "Turn documents into instruction records, mixed as asked."),
+    "schema": ("data_schema", "Make a schema file of what documents hold."),
+    "stats": ("data_stats", "Count sources, types, lengths and negatives."),
+    "audit": ("data_audit", "Find duplicates and leaks between files, and remove them."),
+    "select": ("data_select", "Choose a small, diverse set that covers every type."),
+}
+
+
+@click.group(cls=LazyGroup, places=COMMANDS)
+def command() -> None:
+    """Convert, build, list and inspect corpora and instruction records."""

@@ -1,0 +1,150 @@
+"""`chinchilla data convert`: corpus files in, documents out, faults counted."""
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..data.schema import builtin_schemas
+from ..errors import ConfigError, InputError
+from ..files import jsonl
+from .outputs import check_outputs
+
+# Names that --set and --mapping cannot give, and what gives them.
+_RESERVED = {
+    "name": "for the corpus that documents name, give source",
+    "paths": "files stand on the command line",
+    "report": "use --report",
+    "workers": "use --workers",
+    "encoding": "use --encoding",
+}
+_ANNOTATIONS = ("entities", "relations", "events")
+
+
+@click.command()
+@click.argument("name")
+@click.argument("files", nargs=-1, required=True, metavar="FILE…")
+@click.option("-o", "--output", default="-", help="File to write; - is standard output.")
+@click.option("--report", "report_path", metavar="FILE", help="Write totals and faults as JSON.")
+@click.option("--encoding", default="utf-8", show_default=True, help="Encoding of the files.")
+@click.option(
+    "--set", "options", multiple=True, metavar="KEY=VALUE", help="An option of the reader."
+)
+@click.option("--mapping", metavar="FILE", help="A YAML file of options, as fields and types.")
+@click.option("--strict", is_flag=True, help="Stop at the first record or annotation that is lost.")
+@click.option("--check-keys", is_flag=True,
+              help="Look for repeated JSON keys at every depth; slower.")  # fmt: skip
+@click.option("--workers", type=click.IntRange(min=1), default=1,
+              help="Processes that share the lines of JSON Lines files.")  # fmt: skip
+@click.option("--force", is_flag=True, help="Overwrite the output.")
+@click.option("--quiet", is_flag=True, help="Print errors only.")
+def command(
+    name: str,
+    files: tuple[str, ...],
+    output: str,
+    report_path: str | None,
+    encoding: str,
+    options: tuple[str, ...],
+    mapping: str | None,
+    strict: bool,
+    check_keys: bool,
+    workers: int,
+    force: bool,
+    quiet: bool,
+) -> None:
+    """Turn the FILEs of corpus NAME into documents, one JSON object a line.
+
+    What cannot be read or located is counted with its reason, never lost silently.
+
+    Example: chinchilla data convert duie duie_train.json -o docs.jsonl --report faults.json
+    """
+    from chinchilla import converters
+
+    check_outputs(output=output, report=report_path)
+    if report_path and not force and Path(report_path).exists():
+        raise InputError(f"{report_path}: exists; pass --force to overwrite it")
+    report = converters.Report(strict=strict, check_keys=check_keys)
+    given = converters.read_mapping(mapping) if mapping else {}
+    begin = time.perf_counter()
+    given = {**given, **_options(options)}
+    for key in _RESERVED:
+        if key in given:
+            raise ConfigError(f"{key!r} is no option of a converter; {_RESERVED[key]}")
+    given["encoding"] = encoding
+    batches = converters.convert(name, files, report=report, workers=workers, **given)
+    with jsonl.write_bytes(output, force=force) as file:
+        for lines in _watched(batches, quiet):
+            file.write(lines)
+    if report_path:
+        jsonl.write_values(report_path, [report.to_dict()])
+    if not quiet:
+        _print_summary(report.to_dict(), time.perf_counter() - begin)
+
+
+def _options(pairs: tuple[str, ...]) -> dict[str, Any]:
+    from ..data.yaml_file import parse_yaml
+
+    options = {}
+    for pair in pairs:
+        key, found, value = pair.partition("=")
+        if not found:
+            raise ConfigError(f"--set {pair!r}: expected KEY=VALUE, such as canonical=true")
+        options[key.strip().replace("-", "_")] = (
+            parse_yaml(value, f"--set {key}") if value.strip() else value
+        )
+    return options
+
+
+def _watched(batches: Iterator[bytes], quiet: bool) -> Iterator[bytes]:
+    """Pass on the lines to write; show a count on a terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield from batches
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.fields[count]:,} documents"), TimeElapsedColumn())
+    count = 0
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", count=count)
+        for lines in batches:
+            yield lines
+            count += lines.count(b"\n")
+            progress.update(task, count=count)
+
+
+def _print_summary(summary: dict[str, Any], seconds: float) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(stderr=True)
+    if summary["reasons"]:
+        table = Table("outcome", "reason", "count", "first example")
+        table.columns[2].justify = "right"
+        for entry in summary["reasons"]:
+            example = entry["examples"][0]
+            table.add_row(
+                entry["outcome"],
+                entry["reason"],
+                f"{entry['count']:,}",
+                _plain(f"{example['where']}: {example['what']}"),
+            )
+        console.print(table)
+    counts = ", ".join(f"{summary[key]:,} {key}" for key in ("documents", *_ANNOTATIONS))
+    if summary["documents"] and not any(summary[key] for key in _ANNOTATIONS):
+        hint = "no annotation in any record: is it a file of this corpus, or a split without gold?"
+        console.print(f"{summary['name']}: {hint}", highlight=False)
+    name = summary["name"]
+    if any(summary[key] for key in _ANNOTATIONS) and name not in builtin_schemas():
+        hint = f"no built-in schema is called {name!r}: build records with --schema derived"
+        console.print(hint, highlight=False)
+    console.print(f"{name}: {counts} in {seconds:.1f} s", highlight=False)
+
+
+def _plain(content: str) -> Any:
+    from rich.text import Text
+
+    return Text(content)

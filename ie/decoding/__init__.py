@@ -1,0 +1,1 @@
+"""The structured decoder: written forms, parsing, alignment to the text, scores."""

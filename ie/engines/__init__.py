@@ -1,0 +1,1 @@
+"""Engines that answer prompts, and how one is opened by name."""

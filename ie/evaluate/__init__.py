@@ -1,0 +1,1 @@
+"""Evaluation: scorers, reports, the benchmark grid."""

@@ -1,0 +1,1 @@
+"""Files in and out: JSON Lines, inputs of `extract`, resumable output, facts as tables and pages."""

@@ -1,0 +1,321 @@
+r"""JSON Lines in and out: UTF-8, one value a line, `-` for the standard streams, `.gz` by name.
+
+Lines end at `\n` alone (U+2028 and U+0085 occur inside texts); line numbers are physical.
+"""
+
+import codecs
+import gzip
+import io
+import os
+import sys
+import tempfile
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any, TypeVar, overload
+
+import msgspec
+
+from ..data.documents import Document, check_offsets
+from ..errors import ChinchillaError, InputError
+
+_T = TypeVar("_T")
+_encoder = msgspec.json.Encoder()
+_documents = msgspec.json.Decoder(Document)
+_anything = msgspec.json.Decoder()
+_BOM = b"\xef\xbb\xbf"
+_UNZIPPED_BYTES = 1 << 16
+
+
+class _Unzipped(io.RawIOBase):
+    """The content of a gzip file; damage is an InputError with the line, however it is read."""
+
+    def __init__(self, file: gzip.GzipFile, path: str | Path) -> None:
+        self._file = file
+        self._path = path
+        self._line = 1
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        try:
+            # Not readinto: that would lose what comes before the damage.
+            data = self._file.read1(len(buffer))
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise InputError(
+                f"{self._path}:{self._line}: damaged gzip file ({error}); get it anew, "
+                "or take .gz off its name if it is not compressed"
+            ) from None
+        buffer[: len(data)] = data
+        self._line += data.count(b"\n")
+        return len(data)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def open_bytes(path: str | Path) -> IO[bytes]:
+    """Open a file, a `.gz` file or `-` for reading bytes.
+
+    Raises:
+        InputError: the file is missing, a folder, or unreadable; on reading, damaged gzip.
+    """
+    if str(path) == "-":
+        return sys.stdin.buffer
+    try:
+        if str(path).lower().endswith(".gz"):
+            return io.BufferedReader(_Unzipped(gzip.open(path, "rb"), path), _UNZIPPED_BYTES)
+        return Path(path).open("rb")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; check the name") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder; name the files in it") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def read_lines(path: str | Path) -> Iterator[tuple[int, bytes]]:
+    """Yield `(line number from 1, content without the line end)` of every line, blank ones too."""
+    with open_bytes(path) as file:
+        for number, line in enumerate(file, 1):
+            if number == 1 and line.startswith(_BOM):
+                line = line[3:]
+            yield number, line.rstrip(b"\r\n")
+
+
+def read_batches(path: str | Path, size: int = 1 << 16) -> Iterator[tuple[int, list[bytes]]]:
+    """Yield `(number of the first line, lines with their ends)`, some `size` bytes at a time."""
+    with open_bytes(path) as file:
+        number = 1
+        while lines := file.readlines(size):
+            if number == 1 and lines[0].startswith(_BOM):
+                lines[0] = lines[0][3:]
+            yield number, lines
+            number += len(lines)
+
+
+@cache
+def is_utf8(encoding: str) -> bool:
+    """Say whether a name of an encoding means UTF-8, so that bytes may go to the JSON parser.
+
+    Raises:
+        InputError: no such encoding.
+    """
+    try:
+        # Unlike looking it up, this also refuses codecs that are none of text, such as hex.
+        "".encode(encoding)
+    except LookupError:
+        raise InputError(f"unknown encoding {encoding!r}; try utf-8 or gb18030") from None
+    return codecs.lookup(encoding).name == "utf-8"
+
+
+def decode_line(line: bytes, where: str, encoding: str = "utf-8") -> str:
+    """Decode bytes, or raise an InputError that names the place and the likely encoding."""
+    try:
+        return line.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{where}: not {encoding.upper()} at byte {error.start}; "
+            "if it is an older Chinese file try --encoding gb18030"
+        ) from None
+
+
+@overload
+def read_values(path: str | Path) -> Iterator[tuple[int, Any]]: ...
+
+
+@overload
+def read_values(path: str | Path, kind: type[_T]) -> Iterator[tuple[int, _T]]: ...
+
+
+def read_values(path: str | Path, kind: Any = Any) -> Iterator[tuple[int, Any]]:
+    """Yield `(line number, value)` for each non-blank line, decoded and validated as `kind`.
+
+    Raises:
+        InputError: names file and line of what is not JSON or not of that kind.
+    """
+    decoder = msgspec.json.Decoder(kind)
+    for number, line in read_lines(path):
+        if line.strip():
+            yield number, _decode(decoder, line, path, number)
+
+
+def parse_value(line: bytes, path: str | Path, number: int, encoding: str = "utf-8") -> Any:
+    """Return the value on one line.
+
+    Raises:
+        InputError: names file and line of what is not JSON.
+    """
+    if not is_utf8(encoding):
+        line = decode_line(line, f"{path}:{number}", encoding).encode()
+    return _decode(_anything, line, path, number)
+
+
+def _decode(decoder: "msgspec.json.Decoder[_T]", line: bytes, path: str | Path, number: int) -> _T:
+    try:
+        return decoder.decode(line)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{path}:{number}: {error}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        decode_line(line, f"{path}:{number}")
+        raise InputError(f"{path}:{number}: not valid JSON ({error}); fix the line") from None
+
+
+def read_documents(path: str | Path) -> Iterator[Document]:
+    """Yield documents lazily; offsets are checked, missing ids become the line number.
+
+    Also accepts the unified `sentence/entities/pos` record.
+
+    Raises:
+        InputError: names file and line.
+    """
+    for number, line in read_lines(path):
+        if line.strip():
+            yield parse_document(line, path, number)
+
+
+def parse_document(line: bytes, path: str | Path, number: int) -> Document:
+    """Return the document on one line, checked as `read_documents` says.
+
+    Raises:
+        InputError: names file and line.
+    """
+    try:
+        # Nearly every line is our own form, which msgspec decodes without a detour.
+        document = _documents.decode(line)
+        if document.id:
+            check_offsets(document)
+            return document
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        pass
+    except ChinchillaError as error:
+        raise InputError(f"{path}:{number}: {error}") from None
+    return _parse_loosely(line, path, number)
+
+
+def parse_documents(lines: Sequence[bytes], path: str | Path, number: int) -> list[Document]:
+    """Return the documents of consecutive lines, blank ones left out; `number` is the first's.
+
+    Raises:
+        InputError: names file and line.
+    """
+    try:
+        documents = _documents.decode_lines(b"".join(lines))
+        named = True
+        for document in documents:
+            check_offsets(document)
+            if not document.id:
+                named = False
+        if named:
+            return documents
+    except (msgspec.DecodeError, UnicodeDecodeError, InputError):
+        # One by one they are read more leniently, and what is wrong has a line number.
+        pass
+    return [
+        parse_document(line.rstrip(b"\r\n"), path, n)
+        for n, line in enumerate(lines, number)
+        if not line.isspace()
+    ]
+
+
+def _parse_loosely(line: bytes, path: str | Path, number: int) -> Document:
+    value = _decode(msgspec.json.Decoder(), line, path, number)
+    if not isinstance(value, dict):
+        raise InputError(
+            f"{path}:{number}: expected an object with 'text', got {type(value).__name__}"
+        )
+    identifier = value.get("id")
+    value["id"] = str(number) if identifier in (None, "") else str(identifier)
+    try:
+        return Document.from_dict(value)
+    except ChinchillaError as error:
+        raise InputError(f"{path}:{number}: {error}") from None
+
+
+def dumps(value: Any) -> str:
+    """Return the JSON of a document, a record or plain data, on one line, not escaped to ASCII."""
+    return _encoder.encode(value).decode()
+
+
+@contextmanager
+def write_bytes(path: str | Path, *, force: bool = True) -> Iterator[IO[bytes]]:
+    """Open for writing under a temporary name and rename at the end; `-` is standard output.
+
+    On an exception nothing is left behind and an existing file stays as it was.
+
+    Raises:
+        InputError: the folder is missing, or the file exists and `force` is false.
+    """
+    if str(path) == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; name a file in it")
+    if path.exists() and not path.is_file():
+        # A pipe or device such as /dev/null: a rename would put a file in its place.
+        with path.open("wb") as stream:
+            yield stream
+        return
+    if path.exists() and not force:
+        raise InputError(f"{path}: exists; pass --force to overwrite it")
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent or ".")
+    except FileNotFoundError:
+        raise InputError(f"{path}: folder {str(path.parent)!r} does not exist; create it") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror})") from None
+    try:
+        with open(handle, "wb") as raw:
+            if path.suffix.lower() == ".gz":
+                # mtime 0 and no name: the same content gives the same bytes.
+                with gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as file:
+                    yield file  # type: ignore[misc]
+            else:
+                yield raw
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(name, 0o666 & ~umask)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_values(path: str | Path, values: Iterable[Any]) -> int:
+    """Write one JSON value a line and return how many; see `write_bytes` for how."""
+    count = 0
+    with write_bytes(path) as file:
+        for value in values:
+            file.write(_encoder.encode(value) + b"\n")
+            count += 1
+    return count
+
+
+def encode_batches(values: Iterable[_T], size: int = 64) -> Iterator[tuple[list[_T], bytes]]:
+    """Yield values in lists of `size` with their JSON lines: much faster than one by one."""
+    iterator = iter(values)
+    while batch := list(islice(iterator, size)):
+        yield batch, _encoder.encode_lines(batch)
+
+
+def write_documents(path: str | Path, documents: Iterable[Document]) -> int:
+    """Write documents as JSON Lines after checking their offsets; return how many.
+
+    Raises:
+        InputError: a mention's offsets do not give its text.
+    """
+    count = 0
+    with write_bytes(path) as file:
+        for batch, lines in encode_batches(documents):
+            for document in batch:
+                check_offsets(document)
+            file.write(lines)
+            count += len(batch)
+    return count

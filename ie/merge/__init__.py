@@ -1,0 +1,1 @@
+"""Bring several extractions of one text together: windows, votes, a lexicon."""

@@ -1,0 +1,1 @@
+"""The embedded model: its runtime and its weights."""

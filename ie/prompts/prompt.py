@@ -1,0 +1,279 @@
+"""Prompts: the words in which a model is asked, the same in training records and at inference.
+
+A template is a YAML file of `chinchilla.instructions` with wordings for each task and the slots
+`{types}` and `{format}`. How a model was taught is its `PromptStyle`, kept in `chinchilla.json`
+beside its weights, so that inference asks just as training did. Training has it from a file
+beside the records, which says how they were made (`records_style_file`).
+
+With `steps: 2` events are asked twice: `render_prompt("ee", …)` asks for triggers, and
+`render_arguments` for the arguments of one trigger found; both answers have the usual form.
+With `rationale: true` the answer begins with `<think>…</think>`, which `parse` skips.
+With `occurrences: true` the answer numbers the occurrence of a mention whose string stands in the
+text several times, where the order of the answer does not tell (see `encoder`).
+"""
+
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from ..data.documents import Document, Event, Extraction
+from ..data.schema import TASKS, Schema
+from ..decoding.encode import encode
+from ..decoding.formats import FORMATS
+from ..errors import ConfigError, near_miss
+from ..mini.hints import JIEBA, marker
+from .messages import Prompt
+from .wording import (
+    ARGUMENTS,
+    FORMAT_TEXT,
+    OCCURRENCES_TEXT,
+    RATIONALE_TEXT,
+    TRIGGERS,
+    describe_trigger,
+    describe_types,
+    render_demonstrations,
+)
+
+STYLE_FILE = "chinchilla.json"
+
+
+def records_style_file(path: str | Path) -> Path:
+    """Return where the style of a file of instruction records is told: beside it, by its name."""
+    return Path(f"{path}.style.json")
+
+
+@dataclass(frozen=True)
+class PromptStyle:
+    """How a model is asked.
+
+    `types_per_prompt` (None: all) is how many types one prompt may list per task; `window` is
+    the most characters of text in one prompt, per task; `trained` lists the labels met in
+    training per task (empty: unknown, as for a general model). `steps` 2 asks for events in two
+    prompts; `rationale` asks for a few words of reasoning before the answer; `demonstrations`
+    are gold documents (in their JSON form) shown as worked examples in every prompt; `hints` names
+    the tagger that marks likely names in the text: `jieba`, or a file, in the style beside a model
+    relative to it (module `hints`); the tasks in `only_marked` are not asked of texts in which a
+    tagger that knows all labels asked for sees nothing; `glimpsed` is, by head of the tagger, the
+    margin outside which a type is not asked for (`hints.Marker.glimpsed`); `support`, by head too, the
+    score that what is said needs to be returned, by how much of it is marked (module `support`); none of
+    the three shapes training records. A model taught before there were `occurrences` does not say them,
+    hence their default.
+    """
+
+    template: str = "zh-v1"
+    format: str = "json"
+    wording: int = 0
+    types_per_prompt: dict[str, int] = field(default_factory=dict)
+    window: dict[str, int] = field(default_factory=dict)
+    trained: dict[str, list[str]] = field(default_factory=dict)
+    steps: int = 1
+    rationale: bool = False
+    demonstrations: list[dict[str, Any]] = field(default_factory=list)
+    hints: str = ""
+    only_marked: tuple[str, ...] = ()
+    glimpsed: dict[str, float] = field(default_factory=dict)
+    support: dict[str, tuple[float | None, ...]] = field(default_factory=dict)
+    occurrences: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, value: dict[str, Any], where: str = STYLE_FILE) -> "PromptStyle":
+        """Build from the JSON form; `where` is its file, to which that of the tagger is relative.
+
+        Raises:
+            ConfigError: unknown key, wrong type, unknown template or format.
+        """
+        names = [spec.name for spec in fields(cls)]
+        for key in value:
+            if key not in names:
+                raise ConfigError(f"{where}: unknown key {key!r}{near_miss(key, names)}")
+        try:
+            style = msgspec.convert(value, cls)
+        except msgspec.ValidationError as error:
+            raise ConfigError(f"{where}: {error}") from None
+        if style.format not in FORMATS:
+            raise ConfigError(
+                f"{where}: unknown format {style.format!r}; use {' or '.join(FORMATS)}"
+            )
+        check_style(style, where)
+        if style.hints in ("", JIEBA):
+            return style
+        return replace(style, hints=str(Path(where).parent / style.hints))
+
+
+def check_style(style: PromptStyle, where: str = STYLE_FILE) -> None:
+    """Check that the template exists and words what the style asks for.
+
+    Raises:
+        ConfigError: unknown template or task, `only_marked`, `glimpsed` or `support` without hints,
+            one of the latter two or `steps` out of range, or no wording for two steps.
+    """
+    template = read_template(style.template)
+    if style.steps not in (1, 2):
+        raise ConfigError(f"{where}: steps is {style.steps}; events are asked in 1 or 2 steps")
+    for task in style.only_marked:
+        if task not in TASKS:
+            raise ConfigError(
+                f"{where}: only_marked names no task {task!r}{near_miss(task, TASKS)}; "
+                f"tasks are {', '.join(TASKS)}"
+            )
+    for name, least in style.support.items():
+        if not 1 <= len(least) <= 4 or any(not 0 <= score <= 1 for score in least if score):
+            raise ConfigError(
+                f"{where}: support of {name} is {list(least)}; expected for each of 0 to 3 points "
+                "the least score, from 0 to 1, or null"
+            )
+    for name, margin in style.glimpsed.items():
+        if not margin >= 0:
+            raise ConfigError(
+                f"{where}: glimpsed of {name} is {margin}; expected a margin of 0 or more points"
+            )
+    for name in ("only_marked", "glimpsed", "support"):
+        if getattr(style, name) and not style.hints:
+            raise ConfigError(f"{where}: {name} needs hints, which mark the texts")
+    if style.steps == 2 and TRIGGERS not in template.wordings:
+        able = [name for name in template_names() if TRIGGERS in read_template(name).wordings]
+        raise ConfigError(
+            f"{where}: template {style.template!r} has no wording for two-step events; "
+            f"use one of {', '.join(able)}"
+        )
+
+
+@dataclass(frozen=True)
+class Template:
+    """Wordings per task and step. `types` is `labels` (bare) or `list` (a described line each)."""
+
+    name: str
+    lang: str
+    format: str
+    types: str
+    wordings: dict[str, tuple[str, ...]]
+
+
+@cache
+def template_names() -> tuple[str, ...]:
+    """Return the names of the built-in templates, sorted."""
+    folder = resources.files("chinchilla.instructions").joinpath("templates")
+    return tuple(sorted(item.name[:-5] for item in folder.iterdir() if item.name.endswith(".yaml")))
+
+
+@cache
+def read_template(name: str) -> Template:
+    """Return a built-in template.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
+    if name not in template_names():
+        raise ConfigError(
+            f"unknown template {name!r}{near_miss(name, template_names())}; "
+            f"templates are {', '.join(template_names())}"
+        )
+    source = resources.files("chinchilla.instructions").joinpath("templates") / f"{name}.yaml"
+    value = yaml.safe_load(source.read_text(encoding="utf-8"))
+    steps = [step for step in (TRIGGERS, ARGUMENTS) if step in value]
+    wordings = {task: tuple(value[task]) for task in (*TASKS, *steps)}
+    return Template(name, value["lang"], value["format"], value["types"], wordings)
+
+
+def render_prompt(
+    task: str, schema: Schema, text: str, style: PromptStyle, asked: Schema | None = None
+) -> Prompt:
+    """Ask for all types that the schema declares for one task in one text, or a part: `asked`.
+
+    With two steps, the prompt for `ee` asks for triggers alone; see `render_arguments`.
+    """
+    instruction = render_instruction(task, asked or schema, style)
+    return Prompt(instruction, shown_text(text, task, schema, style, asked))
+
+
+def render_arguments(
+    schema: Schema, trigger: str | None, text: str, style: PromptStyle, occurrence: int = 0
+) -> Prompt:
+    """Ask for the arguments of one trigger: the second step of events.
+
+    `schema` declares one event type; `trigger` is None where the type has no trigger. The answer
+    is the whole event (or events, if several share the trigger) in the usual form.
+    `occurrence` counts from 1 which of several places in the text is meant; 0 if there is one.
+    """
+    template = read_template(style.template)
+    instruction = render_instruction(ARGUMENTS, schema, style)
+    named = describe_trigger(trigger, occurrence, template.types, template.lang)
+    instruction = instruction.replace("{trigger}", named)
+    return Prompt(instruction, shown_text(text, "ee", schema, style))
+
+
+def shown_text(
+    text: str, task: str, schema: Schema, style: PromptStyle, asked: Schema | None = None
+) -> str:
+    """Return the text as a prompt holds it: with hints, if the style wants them."""
+    return marker(style.hints).mark(text, task, schema, asked) if style.hints else text
+
+
+def occurrence_of(text: str, mention: str, start: int | None) -> int:
+    """Return which occurrence (from 1) begins at `start`; 0 where the mention occurs once."""
+    number, at = 0, text.find(mention)
+    if start is None or text.find(mention, at + 1) < 0:
+        return 0
+    while 0 <= at <= start:
+        number += 1
+        at = text.find(mention, at + 1)
+    return number
+
+
+def render_instruction(task: str, schema: Schema, style: PromptStyle) -> str:
+    """Return the instruction alone; `{trigger}` is left open in that of the arguments step."""
+    template = read_template(style.template)
+    step = TRIGGERS if task == "ee" and style.steps == 2 else task
+    wordings = template.wordings[step]
+    wording = wordings[style.wording % len(wordings)]
+    types = describe_types(
+        schema.types("ee" if step == ARGUMENTS else task), template.types, template.lang
+    )
+    described = FORMAT_TEXT[template.lang, style.format][step] if "{format}" in wording else ""
+    # Not str.format: names and descriptions may hold braces.
+    instruction = wording.replace("{types}", types).replace("{format}", described)
+    if style.occurrences and template.types != "labels":
+        instruction += "\n" + OCCURRENCES_TEXT[template.lang, style.format]
+    if style.rationale:
+        instruction += "\n" + RATIONALE_TEXT[template.lang]
+    if style.demonstrations and step != ARGUMENTS:
+        shown = [Document.from_dict(value) for value in style.demonstrations]
+        pairs = [(document.text, _answer(document, schema, task, style)) for document in shown]
+        instruction += render_demonstrations(pairs, template.lang)
+    return instruction
+
+
+def _answer(document: Document, schema: Schema, task: str, style: PromptStyle) -> str:
+    if task == "ee" and style.steps == 2:
+        document = without_arguments(document)
+    return encode(document, schema, style.format, (task,), occurrences=style.occurrences)
+
+
+def without_arguments(document: Document) -> Document:
+    """Return the document with events reduced to type and trigger, each pair once a place."""
+    seen: dict[tuple[str, int | None], Event] = {}
+    for event in document.events:
+        key = (event.type, event.trigger.start if event.trigger else None)
+        seen.setdefault(key, Event(event.type, event.trigger))
+    return document.with_extraction(Extraction(events=tuple(seen.values())))
+
+
+def split_schema(schema: Schema, task: str, limit: int | None) -> list[Schema]:
+    """Cut the types of a task into schemas of at most `limit` types, in order."""
+    labels = [item.label for item in schema.types(task)]
+    size = limit or len(labels)
+    return [schema.select(task, labels[i : i + size]) for i in range(0, len(labels), size)]
+
+
+def plain_prompt(prompt: Prompt) -> str:
+    """Join a prompt for models without a chat template; the answer follows directly."""
+    return f"{prompt.instruction}\n{prompt.input}\n"

@@ -1,1 +1,0 @@
-"""Evaluation reports: tables for people, JSON for programs, a page for looking at errors."""

@@ -1,0 +1,164 @@
+"""Statistics shown: plain tables, and one HTML page with plots that needs nothing else."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from chinchilla.files.tables import Row, Table, format_table
+from chinchilla.instructions.stats import Lengths, Stats, by_frequency
+
+_SHOWN_TYPES = 40
+_BINS = 24
+_STYLE = """
+:root { color-scheme: light dark; }
+body { font: 15px/1.6 system-ui, sans-serif; margin: 1.5rem auto; max-width: 60rem; padding: 0 1rem; }
+h1 { font-size: 1.3rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+td, th { border: 1px solid #8884; padding: .1rem .5rem; text-align: left; }
+td.n { text-align: right; }
+svg { display: block; max-width: 100%; } svg text { fill: currentColor; font: 12px sans-serif; }
+rect { fill: #58c; } rect.empty { fill: #e93; }
+"""
+
+
+def stats_tables(stats: Stats) -> str:
+    """Return the tables of sources, types and templates as aligned plain text."""
+    parts = [format_table(Table(f"{stats.items} {stats.kind}", *_source_table(stats)))]
+    for task in sorted(stats.types):
+        parts.append(format_table(Table(f"types: {task}", *_type_table(stats, task))))
+    if stats.templates:
+        parts.append(format_table(Table("templates", *_template_table(stats))))
+    return "\n\n".join(parts)
+
+
+def _source_table(stats: Stats) -> tuple[Row, list[Row]]:
+    has_tokens = any(source.tokens.counts for source in stats.sources.values())
+    header: Row = ("source", stats.kind or "items", "empty", "tasks", "chars mean", "p95", "max")
+    header += ("tokens mean", "p95", "max") if has_tokens else ()
+    rows = []
+    for name, source in sorted(stats.sources.items()):
+        tasks = ", ".join(f"{task} {n}" for task, n in sorted(source.tasks.items()))
+        row: Row = (name, str(source.items), _share(source.empty, source.items), tasks)
+        row += _lengths(source.characters) + (_lengths(source.tokens) if has_tokens else ())
+        rows.append((*row, "; ".join(source.licences)))
+    return (*header, "licences"), rows
+
+
+def _lengths(lengths: Lengths) -> Row:
+    summary = lengths.to_dict()
+    if not summary:
+        return ("", "", "")
+    return f"{summary['mean']:.1f}", str(summary["p95"]), str(summary["max"])
+
+
+def _type_table(stats: Stats, task: str) -> tuple[Row, list[Row]]:
+    is_records = stats.kind == "records"
+    header: Row = ("type", "named", f"in {stats.kind}")
+    header += ("asked in", "negatives") if is_records else ()
+    rows = []
+    for label, found in by_frequency(stats.types[task]):
+        row: Row = (label, str(found.mentions), str(found.items))
+        if is_records:
+            row += (str(found.asked), _share(found.asked - found.items, found.asked))
+        rows.append((*row, ", ".join(f"{s} {n}" for s, n in sorted(found.sources.items()))))
+    return (*header, "by source"), rows
+
+
+def _template_table(stats: Stats) -> tuple[Row, list[Row]]:
+    rows: list[Row] = [
+        (name, str(n), _share(n, stats.items)) for name, n in stats.templates.most_common()
+    ]
+    return ("template", "records", "share"), rows
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f}%" if whole else ""
+
+
+def stats_page(stats: Stats) -> str:
+    """Return one self-contained HTML page: tables, and plots as inline SVG, no script."""
+    title = f"{stats.items} {stats.kind or 'items'}"
+    body = [f"<h1>{escape(title)}</h1>", f"<p>{escape(', '.join(stats.files))}</p>"]
+    body += ["<h2>Sources</h2>", _html_table(*_source_table(stats))]
+    sizes = [(name, s.items, s.empty) for name, s in sorted(stats.sources.items())]
+    body.append(_bars(sizes, f"{stats.kind} (orange: empty)"))
+    for name, source in sorted(stats.sources.items()):
+        for unit, lengths in (("characters", source.characters), ("tokens", source.tokens)):
+            if lengths.counts:
+                body.append(_histogram(lengths, f"{name}: length in {unit}"))
+    for task in sorted(stats.types):
+        types = by_frequency(stats.types[task])
+        counts = [(label, found.mentions, 0) for label, found in types[:_SHOWN_TYPES]]
+        more = f", the first {_SHOWN_TYPES} of {len(types)}" if len(types) > _SHOWN_TYPES else ""
+        body += [f"<h2>Types: {escape(task)}</h2>", _bars(counts, f"times named{more}")]
+        body.append(_html_table(*_type_table(stats, task)))
+    if stats.templates:
+        body += ["<h2>Templates</h2>", _html_table(*_template_table(stats))]
+    licences = _licences(stats)
+    body += ["<h2>Licences</h2>", _bars(licences, stats.kind), ""]
+    policy = "default-src 'none'; style-src 'unsafe-inline'"
+    head = (
+        '<!DOCTYPE html>\n<html lang="zh"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>"
+    )
+    return "\n".join([head, *body, "</body></html>\n"])
+
+
+def _licences(stats: Stats) -> list[tuple[str, int, int]]:
+    counts: dict[str, int] = {}
+    for source in stats.sources.values():
+        for licence, number in source.licences.items():
+            counts[licence] = counts.get(licence, 0) + number
+    return [
+        (name, n, 0) for name, n in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    ]
+
+
+def _html_table(header: Row, rows: Iterable[Row]) -> str:
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+    lines = [f"<table><tr>{head}</tr>"]
+    for row in rows:
+        cells = "".join(
+            f'<td class="n">{escape(c)}</td>' if c[:1].isdigit() else f"<td>{escape(c)}</td>"
+            for c in row
+        )
+        lines.append(f"<tr>{cells}</tr>")
+    return "\n".join([*lines, "</table>"])
+
+
+def _bars(rows: Sequence[tuple[str, int, int]], title: str) -> str:
+    """Draw a horizontal bar for each (name, whole, part of it in the second colour)."""
+    most = max((whole for _, whole, _ in rows), default=0) or 1
+    height = 18
+    drawn = [f'<text x="0" y="12">{escape(title)}</text>']
+    for i, (name, whole, part) in enumerate(rows, 1):
+        y = i * height
+        width, filled = 420 * whole / most, 420 * part / most
+        drawn.append(
+            f'<text x="0" y="{y + 12}">{escape(name)}</text>'
+            f'<rect x="220" y="{y + 2}" width="{width:.1f}" height="13"/>'
+            f'<rect class="empty" x="220" y="{y + 2}" width="{filled:.1f}" height="13"/>'
+            f'<text x="{225 + width:.1f}" y="{y + 12}">{whole}</text>'
+        )
+    size = (len(rows) + 1) * height
+    return f'<svg viewBox="0 0 720 {size}" width="720" role="img">{"".join(drawn)}</svg>'
+
+
+def _histogram(lengths: Lengths, title: str) -> str:
+    """Draw the distribution in equal bins; the last one holds all above the 99th percentile."""
+    limit = max(lengths.at_share(0.99), 1)
+    width = -(-limit // _BINS)
+    bins = [0] * _BINS
+    for length, number in lengths.counts.items():
+        bins[min(length // width, _BINS - 1)] += number
+    most = max(bins) or 1
+    drawn = [f'<text x="0" y="12">{escape(title)}</text>']
+    for i, number in enumerate(bins):
+        height = 100 * number / most
+        drawn.append(
+            f'<rect x="{i * 28}" y="{120 - height:.1f}" width="26" height="{height:.1f}">'
+            f"<title>{i * width}-{(i + 1) * width - 1}: {number}</title></rect>"
+        )
+        if i % 4 == 0:
+            drawn.append(f'<text x="{i * 28}" y="134">{i * width}</text>')
+    return f'<svg viewBox="0 0 720 140" width="720" role="img">{"".join(drawn)}</svg>'
