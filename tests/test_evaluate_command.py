@@ -1,4 +1,5 @@
 import dataclasses
+import html
 import json
 import math
 import sys
@@ -48,16 +49,43 @@ def test_the_table_is_aligned_with_hanzi_as_two_columns(files):
     # Entities: 3 gold, 2 predicted, both right: P = 1, R = 2/3, F1 = 4/5.
     assert done.stdout.split("\n\n")[0] == "\n".join(
         [
-            "strict, 2 documents",
-            "section   type                gold  predicted  correct       P       R      F1",
-            "entities                         3          2        2  1.0000  0.6667  0.8000",
-            "entities  macro over 2 types                            0.5000  0.5000  0.5000",
-            "entities  人名                   2          2        2  1.0000  1.0000  1.0000",
-            "entities  作品                   1          0        0  0.0000  0.0000  0.0000",
-            "all                              3          2        2  1.0000  0.6667  0.8000",
+            "strict, 2 documents: types and offsets, of relations end types and qualifiers too, "
+            "each item once",
+            "section   type                     gold  predicted  correct       P       R      F1",
+            "entities                              3          2        2  1.0000  0.6667  0.8000",
+            "entities  macro over 2 gold types                            0.5000  0.5000  0.5000",
+            "entities  人名                        2          2        2  1.0000  1.0000  1.0000",
+            "entities  作品                        1          0        0  0.0000  0.0000  0.0000",
+            "all                                   3          2        2  1.0000  0.6667  0.8000",
         ]
     )
     assert done.stderr == ""
+
+
+def test_all_scorers_tell_their_rules_units_and_sources_everywhere(files, tmp_path):
+    out, page = tmp_path / "out.json", tmp_path / "page.html"
+    paths = files(gold=GOLD, found=FOUND)
+    shown = run(*paths, "--scorer", "all", "--json", out, "--html", page).stdout
+    told = json.loads(out.read_text(encoding="utf-8"))["predictions"][0]["scorers"]
+    written = page.read_text(encoding="utf-8")
+    for name, scorer in told.items():
+        line = next(line for line in shown.split("\n") if line.startswith(f"{name} "))
+        (section,) = scorer["sections"].values()
+        assert section["unit"] in line
+        for words in (section["unit"], scorer["rule"], scorer["source"], section["macro"]["over"]):
+            assert words in shown
+            assert html.escape(words) in written
+    assert (
+        "types of gold or predictions" in told["seqeval"]["sections"]["entities"]["macro"]["over"]
+    )
+
+
+def test_one_document_is_shown_without_an_interval(files, tmp_path):
+    out = tmp_path / "out.json"
+    done = run(*files(gold=GOLD[:1], found=FOUND[:1]), "--json", out)
+    assert done.stdout.startswith("strict, 1 document: ")
+    assert "95 %" not in done.stdout
+    assert json.loads(out.read_text(encoding="utf-8"))["predictions"][0]["intervals"] == {}
 
 
 @pytest.mark.parametrize("option", ["--samples", "--seed"])

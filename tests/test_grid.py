@@ -231,7 +231,7 @@ def test_gold_without_an_item_to_score_is_an_error(make):
     write_documents("gold.jsonl", [Document.from_dict(empty)])
     silent = Models(lambda prompt: '{"entities": []}')
     (cell,) = run_grid(grid, "work", OPTIONS, open_model=silent)
-    assert cell.error == "InputError: gold.jsonl: no sample holds an item that strict scores"
+    assert cell.error == "InputError: gold.jsonl: neither side holds an item that strict scores"
 
 
 def test_only_the_cells_named_are_run(make):

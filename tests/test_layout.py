@@ -42,7 +42,6 @@ RANKS = [
 KNOWN = {
     ("chinchilla.engines.open", "chinchilla.mini.hints"),
     ("chinchilla.prompts.prompt", "chinchilla.mini.hints"),
-    ("chinchilla.evaluate.parity", "chinchilla.train.export"),
 }
 
 

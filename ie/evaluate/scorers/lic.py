@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from ...data.documents import Document, Event, Relation
-from .counts import Tally
 from .matching import row_of
+from .scorer import Tally
 
 Aliases = Mapping[str, frozenset[str]]
 Fact = tuple[str, str, frozenset[tuple[str, str]]]  # predicate, subject, {(slot, object)}

@@ -6,8 +6,8 @@ from typing import Any
 
 from ...data.documents import Document, Entity
 from ...errors import ModelError
-from .counts import Tally
 from .matching import Item, match_sets
+from .scorer import Tally
 
 
 def score_seqeval(gold: Document, predicted: Document) -> Tally:

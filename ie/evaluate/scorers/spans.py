@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ...data.documents import Document, Entity, Located, Relation
-from .counts import Tally
 from .matching import Item, Match, match_multisets, match_sets
+from .scorer import Tally
 
 Place = tuple[int | str | None, int | None]
 Key = Callable[[Located], Any]

@@ -11,7 +11,12 @@ from chinchilla.data.documents import Document
 from chinchilla.decoding import confidence
 from chinchilla.engines.open import CALIBRATION_FILE, TAGGER_FILE, Engine, open_engine
 from chinchilla.errors import ConfigError
-from chinchilla.evaluate.scorers.calibration import Calibration, ScoredItem, calibrate, scored_items
+from chinchilla.evaluate.scorers.calibration import (
+    ReliabilityReport,
+    ScoredItem,
+    calibrate,
+    scored_items,
+)
 from chinchilla.evaluate.scorers.counts import Section, summarise
 from chinchilla.evaluate.scorers.pairing import Pair, pair_documents
 from chinchilla.evaluate.scorers.registry import find_scorers, tally_documents
@@ -96,7 +101,7 @@ def _unseen_rows(recipe: Recipe, work: Path, engine: Engine) -> Iterator[UnseenR
         pairs = pair_documents(gold, predicted, f"{name}-dev", engine.name)
         found = [0, 0, 0]
         for scorer in find_scorers(("string",), gold):
-            for section in summarise(scorer.name, tally_documents(pairs, scorer)).sections.values():
+            for section in summarise(scorer, tally_documents(pairs, scorer)).sections.values():
                 counts = section.micro.gold, section.micro.predicted, section.micro.correct
                 found = [a + int(b) for a, b in zip(found, counts, strict=True)]
         yield UnseenRow(name, len(gold), *found)
@@ -170,7 +175,7 @@ def _measured(recipe: Recipe, work: Path) -> list[str]:
 def _rows(name: str, pairs: list[Pair]) -> Iterator[Row]:
     results = {}
     for scorer in find_scorers(("strict", "string"), [gold for gold, _ in pairs]):
-        results[scorer.name] = summarise(scorer.name, tally_documents(pairs, scorer))
+        results[scorer.name] = summarise(scorer, tally_documents(pairs, scorer))
     for section, scorer_name, words in _MEASURES:
         found: Section | None = results[scorer_name].sections.get(section)
         if found is None or not found.micro.gold:
@@ -197,7 +202,7 @@ def _errors(fitted: dict[str, list[Pair]]) -> dict[str, dict[str, float]]:
     return errors
 
 
-def _changed(item: ScoredItem, fit: Calibration | None) -> ScoredItem:
+def _changed(item: ScoredItem, fit: ReliabilityReport | None) -> ScoredItem:
     if fit is None:
         return item
     found = confidence.Calibration(fit.temperature, fit.bias, fit.kinds)

@@ -10,15 +10,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..data.documents import Document
-from ..data.schema import Schema
-from ..engines.open import Engine, open_engine, read_style
-from ..engines.protocol import Backend, Completion
-from ..errors import ConfigError
-from ..files.tables import Table, format_interval, format_ratio
-from ..pipeline import ExtractOptions, Extractor
-from ..prompts.messages import Prompt
-from .evaluation import Evaluation, Options, compare_evaluations, evaluate
+from chinchilla.data.documents import Document
+from chinchilla.data.schema import Schema
+from chinchilla.engines.open import Engine, open_engine, read_style
+from chinchilla.engines.protocol import Backend, Completion
+from chinchilla.errors import ConfigError
+from chinchilla.evaluate.evaluation import Evaluation, Options, compare_evaluations, evaluate
+from chinchilla.files.tables import Table, format_interval, format_ratio
+from chinchilla.pipeline import ExtractOptions, Extractor
+from chinchilla.prompts.messages import Prompt
 
 # Ends an answer that the model itself ended; no token has this text.
 _END = "\0end"
@@ -40,7 +40,7 @@ class Variant:
         """
         if self.compute_type is None:
             return open_engine(self.folder)
-        from ..engines.ct2 import CTranslate2Backend
+        from chinchilla.engines.ct2 import CTranslate2Backend
 
         folder = Path(self.folder)
         backend = CTranslate2Backend(folder, compute_type=self.compute_type)
@@ -199,7 +199,7 @@ def make_missing(
         ConfigError: neither an adapter nor a merged model is given.
         ModelError: the model cannot be merged or converted, with the reason.
     """
-    from ..train.export import export_model
+    from chinchilla.train.export import export_model
 
     if not (adapter or merged):
         raise ConfigError("nothing to merge or convert; name an adapter or a merged model")
