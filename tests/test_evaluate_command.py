@@ -72,7 +72,8 @@ def test_all_scorers_tell_their_rules_units_and_sources_everywhere(files, tmp_pa
         line = next(line for line in shown.split("\n") if line.startswith(f"{name} "))
         (section,) = scorer["sections"].values()
         assert section["unit"] in line
-        for words in (section["unit"], scorer["rule"], scorer["source"], section["macro"]["over"]):
+        over = section["macro"]["over"] if section["macro"] else ""
+        for words in (section["unit"], scorer["rule"], scorer["source"], over):
             assert words in shown
             assert html.escape(words) in written
     assert (
