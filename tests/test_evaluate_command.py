@@ -65,7 +65,8 @@ def test_the_table_is_aligned_with_hanzi_as_two_columns(files):
 def test_all_scorers_tell_their_rules_units_and_sources_everywhere(files, tmp_path):
     out, page = tmp_path / "out.json", tmp_path / "page.html"
     paths = files(gold=GOLD, found=FOUND)
-    shown = run(*paths, "--scorer", "all", "--json", out, "--html", page).stdout
+    options = ("--scorer", "all", "--samples", 0, "--json", out, "--html", page)
+    shown = run(*paths, *options).stdout
     told = json.loads(out.read_text(encoding="utf-8"))["predictions"][0]["scorers"]
     written = page.read_text(encoding="utf-8")
     for name, scorer in told.items():
@@ -87,6 +88,32 @@ def test_one_document_is_shown_without_an_interval(files, tmp_path):
     assert done.stdout.startswith("strict, 1 document: ")
     assert "95 %" not in done.stdout
     assert json.loads(out.read_text(encoding="utf-8"))["predictions"][0]["intervals"] == {}
+
+
+def test_a_scorer_of_what_neither_side_holds_is_told(files):
+    done = run(*files(gold=GOLD, found=FOUND), "--scorer", "strict,duie", "--samples", 0)
+    assert done.stderr == "note: duie: neither side holds relations\n"
+
+
+def test_standard_input_can_be_read_once_only():
+    done = run("-", "-")
+    assert (done.exit_code, "only one input can be '-'" in done.stderr) == (2, True)
+
+
+def test_other_wordings_of_an_odd_form_are_told(files):
+    gold = [document(events=[event("出版", None)], meta={"aliases": ["周树人"]})]
+    with pytest.raises(
+        InputError, match=r"document 'd1': meta\.aliases: .* expected lists of names"
+    ):
+        run(*files(gold=gold, found=gold), "--scorer", "duee")
+
+
+def test_scores_that_are_no_probabilities_are_not_calibrated(files, tmp_path):
+    scored = [document(entities=[mention("鲁迅", 0, type="人名", score=7.5)]), FOUND[1]]
+    paths = files(gold=GOLD, found=scored)
+    assert run(*paths, "--samples", 0).exit_code == 0
+    with pytest.raises(InputError, match=r"or one is not between 0 and 1"):
+        run(*paths, "--samples", 0, "--calibrate", tmp_path / "fit.json")
 
 
 @pytest.mark.parametrize("option", ["--samples", "--seed"])

@@ -92,9 +92,16 @@ def test_texts_read_ahead_are_tagged_once(monkeypatch):
     alone = [MARKER.mark(text, "ner", MSRA) for text in texts]
     fresh = Marker(MARKER.tagger, 2)
     fresh.read_ahead(readings(*texts))
-    monkeypatch.setattr(fresh.tagger, "tag", lambda *_: pytest.fail("tagged again"))
+    asked = []
+    read = fresh.tagger.read
+    monkeypatch.setattr(
+        fresh.tagger, "read", lambda texts, *more: asked.extend(texts) or read(texts, *more)
+    )
     fresh.read_ahead(readings(*texts))
     assert [fresh.mark(text, "ner", MSRA) for text in texts] == alone
+    assert asked == []
+    fresh.read_ahead(readings(*texts, "另一个人是李华"))
+    assert asked == ["另一个人是李华"]
 
 
 def test_what_is_kept_is_bounded_and_holds_what_is_asked_for_next(monkeypatch):

@@ -208,11 +208,11 @@ def test_stream_is_lazy_and_keeps_order_ids_and_meta():
     def documents():
         for i in range(1000):
             taken.append(i)
-            yield Document(str(i), "A" * 500, meta={"n": i})
+            yield Document(str(i), "A" + "甲" * 499, meta={"n": i})
 
     stream = Extractor(scripted_engine(name_every_capital), SCHEMA, ["ner"]).stream(documents())
     first = next(stream)
-    assert (first.id, first.meta, len(first.entities)) == ("0", {"n": 0}, 500)
+    assert (first.id, first.meta, len(first.entities)) == ("0", {"n": 0}, 1)
     assert len(taken) < 1000
     assert [document.id for document in stream] == [str(i) for i in range(1, 1000)]
 

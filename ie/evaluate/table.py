@@ -108,10 +108,10 @@ def _short_rows(result: Result) -> list[Row]:
 def _rule_table(evaluation: Evaluation, place: str) -> Table:
     """Say of each scorer what it holds to be right, what its macro mean is over, and whence."""
     rows = [
-        (result.scorer, result.by.rule, result.by.over, result.by.source)
+        (result.by.rule, result.scorer, result.by.over, result.by.source)
         for result in evaluation.results
     ]
-    return Table(f"{place}rules of the scorers", ("scorer", "rule", "macro over", "source"), rows)
+    return Table(f"{place}rules", ("rule", "scorer", "macro over", "source"), rows)
 
 
 def _part_rows(part: str, result: Result) -> list[Row]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ...data.documents import Argument, Document, Event
 from .counts import Result, summarise
+from .lic import other_wordings
 from .matching import Item
 from .pairing import Pair
 from .scorer import Scorer, Tally, shown_key
@@ -86,8 +87,8 @@ def _restricted(document: Document, seen: Seen, wanted: bool) -> Document:
     def keep(section: str, *item: str) -> bool:
         return (item in seen.items.get(section, ())) is wanted
 
-    names: dict[str, list[str]] = document.meta.get("aliases") or {}
-    aliases: dict[str, list[str]] = {}
+    names = other_wordings(document)
+    aliases: dict[str, Sequence[str]] = {}
 
     def kept(i: int, event: Event) -> Event:
         trigger = event.trigger

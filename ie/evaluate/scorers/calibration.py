@@ -113,14 +113,14 @@ def _trigger_scores(document: Document) -> list[float | None]:
 
 
 def calibrate(items: Sequence[ScoredItem]) -> ReliabilityReport | None:
-    """Measure calibration and fit `Calibration`; None where nothing has a score.
+    """Measure calibration and fit `Calibration`; None without scores, or if one is not 0 to 1.
 
     Expected calibration error: over ten equal bins, the mean distance of mean score and share of
     right ones, weighted by bin size (Guo et al. 2017). A temperature above 1 makes scores more
     modest, a bias below 0 lowers them all. The figures `after` are on the same items: apply the
     calibration to other data than it was fitted on to measure honestly.
     """
-    if not items:
+    if not items or not all(0 <= item.score <= 1 for item in items):
         return None
     scores = np.array([item.score for item in items], dtype=float)
     right = np.array([item.is_right for item in items], dtype=float)

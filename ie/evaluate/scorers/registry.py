@@ -41,7 +41,7 @@ def _tags(name: str, tally: Callable[[Document, Document], Tally], tags: str) ->
     return Scorer(
         name,
         tally,
-        f"seqeval's chunks of {tags}, one tag a code point; overlaps are cut to the longest",
+        f"chunks of {tags}, one tag a code point; of entities that overlap the longest",
         f"{_SEQEVAL}, {'get_entities' if name == 'seqeval' else 'mode strict'}",
         _units("chunks of tags", "entities"),
         ("entities",),
