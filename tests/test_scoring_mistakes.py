@@ -123,11 +123,8 @@ def test_relations_that_share_an_end_are_paired_without_comparing_each_with_each
 
     def star(longer):
         def end(start, longer=0):
-            return {
-                "text": text[start : start + 1 + longer],
-                "start": start,
-                "end": start + 1 + longer,
-            }
+            stop = start + 1 + longer
+            return {"type": "人", "text": text[start:stop], "start": start, "end": stop}
 
         ends = [{"subject": end(0), "object": end(3 * i, longer)} for i in range(1, 800)]
         return document(text=text, relations=[{"type": "属于", **pair} for pair in ends])
