@@ -81,7 +81,7 @@ tables: [1]
         "c.yaml:1: rate: expected a number in [0, 1), got 1.5",
         "c.yaml:2: unknown key 'color'; did you mean 'colour'?",
         "c.yaml:3: strict: expected true or false, got 'yes'",
-        "c.yaml:4: limit: expected a whole number or null, got 2.5",
+        "c.yaml:4: limit: expected a whole number, got 2.5",
         "c.yaml:5: files[1]: expected a string, got 1; write it in quotes",
         "c.yaml:8: parts[1] (乙).size: expected a whole number of at least 1, got 0",
         "c.yaml:8: parts[1] (乙): unknown key 'label'; keys are name, size",
