@@ -139,8 +139,9 @@ class _Reader:
         if isinstance(info, kinds.Metadata):
             choices = (info.extra or {}).get("choices")
             if choices and isinstance(value, str) and value not in choices:
-                return self._unknown(path, value, choices)
-            if isinstance(_bare(info), kinds.StrType | kinds.IntType | kinds.FloatType):
+                near = near_miss(value, choices) or ";"
+                return self.tell(path, f"unknown value {value!r}{near} use {_listed(choices)}")
+            if isinstance(info.type, kinds.StrType | kinds.IntType | kinds.FloatType):
                 return self._scalar(value, info, path)
             return self.read(value, info.type, path)
         if isinstance(info, kinds.UnionType):
@@ -151,14 +152,7 @@ class _Reader:
             return self._list(value, info, path)
         if isinstance(info, kinds.DictType):
             return self._mapping(value, info, path)
-        if isinstance(info, kinds.LiteralType) and isinstance(value, str):
-            return value if value in info.values else self._unknown(path, value, info.values)
         return self._scalar(value, info, path)
-
-    def _unknown(self, path: Place, value: str, choices: Iterable[Any]) -> Any:
-        names = [str(choice) for choice in choices]
-        near = near_miss(value, names)
-        return self.tell(path, f"unknown value {value!r}{near or ';'} use {', '.join(names)}")
 
     def _expected(self, value: Any, info: kinds.Type, path: Place) -> Any:
         quoted = "; write it in quotes" if _wants_quotes(value, info) else ""
@@ -193,8 +187,6 @@ class _Reader:
             value = [value] if isinstance(_bare(info.item_type), kinds.StrType) else value
         if not isinstance(value, list | tuple | set | frozenset):
             return self._expected(value, info, path)
-        if isinstance(info.item_type, kinds.AnyType):
-            return list(value)
         items = [self.read(item, info.item_type, (*path, i)) for i, item in enumerate(value)]
         if any(item is _FAILED for item in items):
             self.is_whole &= not isinstance(_bare(info.item_type), _OBJECTS)
@@ -264,16 +256,13 @@ def in_words(info: kinds.Type) -> str:
         return " or ".join(map(in_words, info.types))
     if isinstance(info, kinds.IntType | kinds.FloatType):
         return ("a whole number" if isinstance(info, kinds.IntType) else "a number") + _bounds(info)
-    if isinstance(info, kinds.LiteralType):
-        return f"one of {_listed(info.values)}"
     if isinstance(info, _LISTS):
         items = _PLURALS.get(in_words(info.item_type), "")
         return f"a list of {items}" if items else "a list"
     if isinstance(info, _OBJECTS):
         names = [field.encode_name for field in info.fields if _is_written(field)]
-        alone = [f"a {name} or " for name in names for field in info.fields
-                 if field.encode_name == name and _extra(field.type, "stands alone")]  # fmt: skip
-        return f"{''.join(alone)}a mapping with {_listed(names)}"
+        alone = [f for f in info.fields if _extra(f.type, "stands alone")]
+        return f"{f'a {alone[0].name} or ' if alone else ''}a mapping with {_listed(names)}"
     if isinstance(info, kinds.DictType):
         return "a mapping"
     words = {kinds.StrType: "a string", kinds.BoolType: "true or false", kinds.NoneType: "null"}
@@ -309,8 +298,6 @@ def _is_of(value: Any, info: Any) -> bool:
             and len(value) >= (info.min_length or 0)
             and (info.pattern is None or bool(re.search(info.pattern, value)))
         )
-    if isinstance(info, kinds.LiteralType):
-        return value in info.values
     if isinstance(info, kinds.BoolType | kinds.NoneType):
         return isinstance(value, bool if isinstance(info, kinds.BoolType) else type(None))
     return True
