@@ -6,19 +6,20 @@ Others may add their own: as an entry point of the group `chinchilla.converters`
 """
 
 import inspect
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module, util
 from importlib.metadata import entry_points
 from pathlib import Path
-from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any
 
 import msgspec
 
 from chinchilla.converters.report import Report
 from chinchilla.converters.source import is_first_share
+from chinchilla.data.configuration import configure_options
 from chinchilla.data.documents import Document, check_offsets
-from chinchilla.errors import ConfigError, InputError, near_miss
+from chinchilla.data.yaml_file import Content, read_content
+from chinchilla.errors import InputError, near_miss
 
 ENTRY_POINTS = "chinchilla.converters"
 _ENGLISH = {"joiner": " "}
@@ -84,6 +85,15 @@ LINEWISE = frozenset(
     + ("spans", "token_spans", "unified")
 )
 
+# Names that a file of options cannot give, and what gives them.
+_RESERVED = {
+    "name": "for the corpus that documents name, give source",
+    "paths": "files stand on the command line",
+    "report": "use --report",
+    "workers": "use --workers",
+    "encoding": "use --encoding",
+}
+
 Reader = Callable[..., Iterator[Document]]
 
 
@@ -140,22 +150,10 @@ def read(
     if ".py:" not in name:
         name = name if name in names() else name.replace("_", "-")
     reader, fixed = load(name)
-    facts = ("lang", "licence")
-    for key in ("source", *facts):
-        _check_value(name, key, options.get(key, ""), str)
-    given: dict[str, Any] = {"name": options.pop("source", name), "encoding": encoding}
-    meta: dict[str, Any] = {key: options.pop(key) for key in facts if key in options}
     takes = inspect.signature(reader).parameters
-    known = [
-        key for key, item in takes.items() if item.kind is item.KEYWORD_ONLY and key not in given
-    ]
-    for option, value in options.items():
-        if option not in known:
-            raise ConfigError(
-                f"converter {name!r} has no option {option!r}{near_miss(option, known)}; "
-                f"its options are {', '.join([*known, 'source', 'lang', 'licence'])}"
-            )
-        _check_value(name, option, value, takes[option].annotation)
+    options = configure_options(Content(f"converter {name!r}", options), _option_types(takes))
+    given: dict[str, Any] = {"name": options.pop("source", name), "encoding": encoding}
+    meta = {key: options.pop(key) for key in ("lang", "licence") if key in options}
     report = Report() if report is None else report
     report.name = str(given["name"])
     given = {key: value for key, value in given.items() if key in takes}
@@ -166,43 +164,31 @@ def read(
     return _counted(documents, report, meta)
 
 
-def _check_value(name: str, option: str, value: Any, hint: Any) -> None:
-    """Refuse a value that is not of the type that the reader's parameter says."""
-    if _is_of(value, hint):
-        return
-    hints = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    expected = " or ".join(_in_words(one) for one in hints if one is not type(None))
-    raise ConfigError(f"option {option!r} of converter {name!r} is {value!r}; expected {expected}")
+def read_options(
+    name: str, mapping: str | Path | None = None, assignments: Iterable[str] = ()
+) -> dict[str, Any]:
+    """Return the options of a converter that a YAML file gives, `key=value` laid over them.
+
+    Raises:
+        InputError: unknown converter.
+        ConfigError: the file cannot be read, or a line for each fault in it.
+    """
+    content = read_content(mapping) if mapping else Content(f"converter {name!r}", {})
+    content.override(assignments)
+    for key, instead in _RESERVED.items():
+        if isinstance(content.value, dict) and content.value.pop(key, None) is not None:
+            content.faults.append(f"{key!r} is no option of a converter; {instead}")
+    return configure_options(content, _option_types(inspect.signature(load(name)[0]).parameters))
 
 
-def _is_of(value: Any, hint: Any) -> bool:
-    """Say whether a value is of a type; True where the type is none that options here have."""
-    kind, inner = get_origin(hint) or hint, get_args(hint)
-    if kind in (Union, UnionType):
-        return any(_is_of(value, one) for one in inner)
-    if kind in (int, float):
-        # A bool is an int to Python.
-        return isinstance(value, (int, kind)) and not isinstance(value, bool)
-    if kind in (bool, str, type(None)):
-        return isinstance(value, kind)
-    if not isinstance(kind, type) or not issubclass(kind, Iterable):
-        return True
-    if issubclass(kind, Mapping):
-        return isinstance(value, Mapping) and all(
-            _is_of(key, inner[0]) and _is_of(item, inner[1]) for key, item in value.items() if inner
-        )
-    if isinstance(value, str | Mapping) or not isinstance(value, Collection):
-        return False
-    return all(_is_of(item, inner[0]) for item in value if inner)
-
-
-def _in_words(hint: Any) -> str:
-    """Return what a user calls a type."""
-    words = {bool: "true or false", str: "a string", int: "a whole number", float: "a number"}
-    kind = get_origin(hint) or hint
-    if kind in words:
-        return words[kind]
-    return "a mapping" if issubclass(kind, Mapping) else "a list of strings"
+def _option_types(takes: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
+    """Return the types of the options of a reader, and of the facts that every one takes."""
+    own = {
+        key: Any if item.annotation is item.empty else item.annotation
+        for key, item in takes.items()
+        if item.kind is item.KEYWORD_ONLY and key not in ("name", "encoding")
+    }
+    return {**own, **dict.fromkeys(("source", "lang", "licence"), str)}
 
 
 def _note_namesakes(files: Iterable[str | Path], report: Report) -> None:

@@ -9,18 +9,10 @@ from typing import Any
 import click
 
 from ..data.schema import builtin_schemas
-from ..errors import ConfigError, InputError
+from ..errors import InputError
 from ..files import jsonl
 from .outputs import check_outputs
 
-# Names that --set and --mapping cannot give, and what gives them.
-_RESERVED = {
-    "name": "for the corpus that documents name, give source",
-    "paths": "files stand on the command line",
-    "report": "use --report",
-    "workers": "use --workers",
-    "encoding": "use --encoding",
-}
 _ANNOTATIONS = ("entities", "relations", "events")
 
 
@@ -67,14 +59,11 @@ def command(
     if report_path and not force and Path(report_path).exists():
         raise InputError(f"{report_path}: exists; pass --force to overwrite it")
     report = converters.Report(strict=strict, check_keys=check_keys)
-    given = converters.read_mapping(mapping) if mapping else {}
+    given = converters.read_options(name, mapping, options)
     begin = time.perf_counter()
-    given = {**given, **_options(options)}
-    for key in _RESERVED:
-        if key in given:
-            raise ConfigError(f"{key!r} is no option of a converter; {_RESERVED[key]}")
-    given["encoding"] = encoding
-    batches = converters.convert(name, files, report=report, workers=workers, **given)
+    batches = converters.convert(
+        name, files, report=report, workers=workers, encoding=encoding, **given
+    )
     with jsonl.write_bytes(output, force=force) as file:
         for lines in _watched(batches, quiet):
             file.write(lines)
@@ -82,20 +71,6 @@ def command(
         jsonl.write_values(report_path, [report.to_dict()])
     if not quiet:
         _print_summary(report.to_dict(), time.perf_counter() - begin)
-
-
-def _options(pairs: tuple[str, ...]) -> dict[str, Any]:
-    from ..data.yaml_file import parse_yaml
-
-    options = {}
-    for pair in pairs:
-        key, found, value = pair.partition("=")
-        if not found:
-            raise ConfigError(f"--set {pair!r}: expected KEY=VALUE, such as canonical=true")
-        options[key.strip().replace("-", "_")] = (
-            parse_yaml(value, f"--set {key}") if value.strip() else value
-        )
-    return options
 
 
 def _watched(batches: Iterator[bytes], quiet: bool) -> Iterator[bytes]:

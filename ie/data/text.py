@@ -5,7 +5,8 @@ Nothing here changes a text. All positions are code points, ranges exclude their
 
 import re
 import unicodedata
-from functools import lru_cache
+from collections.abc import Callable
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 _PAIRS = dict(zip("》”’）」』】〉〕)]", "《“‘（「『【〈〔([", strict=True))
@@ -144,20 +145,24 @@ _MARKS = {
     **dict.fromkeys("〜～∼", "~"),
     "。": ".", "、": ",", "【": "[", "】": "]", "〔": "[", "〕": "]",
 }  # fmt: skip
-# Traditional and other variants -> the usual simplified form; only pairs that are safe both ways.
-_VARIANTS = dict(
-    zip(
-        "臺台檯颱於于裡裏里爲為爲們個國會來時對發後說開關門東車馬長張陳劉楊黃趙吳鄭馮鄧蕭許韓"
-        "葉葉鄔龍龜灣廣慶華蘇陝陽陰隊際雲電視學習機構業務報導經濟資訊產品銷售價萬億元點線網絡體"
-        "證券銀財務稅號碼軍戰爭爾羅蘭歐亞聯邦選舉總統據數據畫書藝術樂團員實驗證興奮處處記者應當變"
-        "異體峯峰羣群綫線着著祕秘冊册鬥斗鷄雞",
-        "台台台台于于里里里为为为们个国会来时对发后说开关门东车马长张陈刘杨黄赵吴郑冯邓萧许韩"
-        "叶叶邬龙龟湾广庆华苏陕阳阴队际云电视学习机构业务报导经济资讯产品销售价万亿元点线网络体"
-        "证券银财务税号码军战争尔罗兰欧亚联邦选举总统据数据画书艺术乐团员实验证兴奋处处记者应当变"
-        "异体峰峰群群线线着着秘秘册册斗斗鸡鸡",
-        strict=True,
-    )
-)
+# OpenCC leaves it, for some words keep it.
+_ALSO = {"著": "着"}
+
+
+@cache
+def _simplifier() -> Callable[[str], str]:
+    """Return what turns a traditional character, or another variant, into the simplified one."""
+    from opencc import OpenCC
+
+    convert: Callable[[str], str] = OpenCC("t2s").convert
+    return convert
+
+
+def _simplified(character: str) -> str:
+    # Half of a surrogate pair is none of OpenCC's characters.
+    if character < "\u3400" or "\ud800" <= character < "\uf900":
+        return character
+    return _ALSO.get(character) or _simplifier()(character)
 
 
 @lru_cache(maxsize=65536)
@@ -167,7 +172,7 @@ def _fold_character(character: str) -> str:
     character = _MARKS.get(character, character)
     folded = unicodedata.normalize("NFKC", character).lower()
     return "".join(
-        _VARIANTS.get(c, _MARKS.get(c, c)) for c in folded if c not in _DROPPED and not c.isspace()
+        _MARKS.get(c) or _simplified(c) for c in folded if c not in _DROPPED and not c.isspace()
     )
 
 

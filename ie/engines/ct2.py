@@ -19,7 +19,7 @@ from ..errors import ModelError
 from ..prompts.messages import Prompt
 from ..prompts.prompt import plain_prompt
 from .constrain.resume import hold_answers
-from .constrain.token_tree import Vocabulary, read_vocabulary
+from .constrain.token_bytes import Vocabulary, read_vocabulary
 from .constrain.walker import Walker
 from .cpu import processor_flags
 from .protocol import Completion, Constraint
@@ -189,7 +189,7 @@ class CTranslate2Backend:
         if self._vocabulary is None:
             self._vocabulary = _vocabulary(self._folder)
         names, vocabulary = self._vocabulary
-        walkers = [Walker(c.automaton(vocabulary.can_write), vocabulary) for c in constraints]
+        walkers = [Walker(constraint, vocabulary) for constraint in constraints]
         limits = [
             min(max_tokens, max(_limit(len(prompt)), walker.least_tokens()))
             for prompt, walker in zip(prompts, walkers, strict=True)
