@@ -1,8 +1,7 @@
 """Readers of corpora: one file per format, each yielding documents with gold annotations."""
 
 from chinchilla.converters.fields import read_mapping
-from chinchilla.converters.parallel import convert
-from chinchilla.converters.registry import load, names, read
+from chinchilla.converters.registry import convert, load, names, read
 from chinchilla.converters.report import Report
 
 __all__ = ["Report", "convert", "load", "names", "read", "read_mapping"]

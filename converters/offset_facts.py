@@ -59,11 +59,11 @@ class _Record(msgspec.Struct, gc=False):
 
 
 def read(
-    paths: Iterable[str | Path], report: Report, *, name: str = "dgre", encoding: str = "utf-8"
+    paths: Iterable[str | Path], report: Report, *, name: str = "dgre", encoding: str = "auto"
 ) -> Iterator[Document]:
     """Yield a document per text; each file's form is told by its first line."""
     for path in map(str, paths):
-        if first_line(path, encoding).removeprefix("\ufeff")[:1] in ("{", "["):
+        if first_line(path, encoding)[:1] in ("{", "["):
             yield from _json(path, report, name, encoding)
         else:
             yield from _table(path, report, name, encoding)

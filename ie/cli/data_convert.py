@@ -18,7 +18,6 @@ _RESERVED = {
     "name": "for the corpus that documents name, give source",
     "paths": "files stand on the command line",
     "report": "use --report",
-    "workers": "use --workers",
     "encoding": "use --encoding",
 }
 _ANNOTATIONS = ("entities", "relations", "events")
@@ -29,7 +28,8 @@ _ANNOTATIONS = ("entities", "relations", "events")
 @click.argument("files", nargs=-1, required=True, metavar="FILE…")
 @click.option("-o", "--output", default="-", help="File to write; - is standard output.")
 @click.option("--report", "report_path", metavar="FILE", help="Write totals and faults as JSON.")
-@click.option("--encoding", default="utf-8", show_default=True, help="Encoding of the files.")
+@click.option("--encoding", default="auto", show_default=True,
+              help="Encoding of the files; auto recognises each.")  # fmt: skip
 @click.option(
     "--set", "options", multiple=True, metavar="KEY=VALUE", help="An option of the reader."
 )
@@ -37,8 +37,6 @@ _ANNOTATIONS = ("entities", "relations", "events")
 @click.option("--strict", is_flag=True, help="Stop at the first record or annotation that is lost.")
 @click.option("--check-keys", is_flag=True,
               help="Look for repeated JSON keys at every depth; slower.")  # fmt: skip
-@click.option("--workers", type=click.IntRange(min=1), default=1,
-              help="Processes that share the lines of JSON Lines files.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Overwrite the output.")
 @click.option("--quiet", is_flag=True, help="Print errors only.")
 def command(
@@ -51,7 +49,6 @@ def command(
     mapping: str | None,
     strict: bool,
     check_keys: bool,
-    workers: int,
     force: bool,
     quiet: bool,
 ) -> None:
@@ -74,7 +71,7 @@ def command(
         if key in given:
             raise ConfigError(f"{key!r} is no option of a converter; {_RESERVED[key]}")
     given["encoding"] = encoding
-    batches = converters.convert(name, files, report=report, workers=workers, **given)
+    batches = converters.convert(name, files, report=report, **given)
     with jsonl.write_bytes(output, force=force) as file:
         for lines in _watched(batches, quiet):
             file.write(lines)
