@@ -12,6 +12,7 @@ in the event too, the number is left off. An argument that is an event stands fo
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -115,7 +116,7 @@ class _Reader:
         head, _, mention = rest.partition("\t")
         kind, _, offsets = head.partition(" ")
         pieces = [tuple(map(int, piece.split())) for piece in offsets.split(";")]
-        if not all(self._is_blank(one[1], two[0]) for one, two in zip(pieces, pieces[1:])):
+        if not all(self._is_blank(one[1], two[0]) for one, two in pairwise(pieces)):
             self.report.drop("span in several pieces", place, repr(rest[:80]))
             return
         (start, _), (_, end) = pieces[0], pieces[-1]

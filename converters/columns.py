@@ -310,8 +310,13 @@ class _Tags:
     def _of(self, tag: str) -> str | None:
         if tag not in self._known:
             plain = self._plain(self._names.get(tag, tag))
-            is_known = plain is None or plain == "O" or self._types is None
-            self._known[tag] = plain if is_known or plain[2:] in self._types else None
+            if (
+                plain not in (None, "O")
+                and self._types is not None
+                and plain[2:] not in self._types
+            ):
+                plain = None
+            self._known[tag] = plain
         return self._known[tag]
 
     def _hint(self, tag: str) -> str:

@@ -25,7 +25,16 @@ from chinchilla.data.documents import Document
 
 _ANNOTATIONS = ("annotations", "completions")
 # What a form that was filled in without marking spans leaves behind.
-_NO_SPANS = ("choices", "textarea", "rating", "number", "taxonomy", "datetime", "pairwise", "ranker")
+_NO_SPANS = (
+    "choices",
+    "textarea",
+    "rating",
+    "number",
+    "taxonomy",
+    "datetime",
+    "pairwise",
+    "ranker",
+)
 # Keys of JSON-MIN that say that somebody annotated the task.
 _DONE = ("annotation_id", "annotator", "completed_by", "lead_time")
 
@@ -82,8 +91,7 @@ def _results(task: Record, linked: Linked) -> list[Record] | None:
     """Return the results of the annotation that counts, or None after counting why there is none."""
     if not any(key in task for key in _ANNOTATIONS) and "data" not in task:
         return _of_json_min(task, linked)
-    given = next((task[key] for key in _ANNOTATIONS if _dicts(task.get(key))), [])
-    annotations = _dicts(given)
+    annotations = next((found for key in _ANNOTATIONS if (found := _dicts(task.get(key)))), [])
     kept = [one for one in annotations if not _is_cancelled(one)]
     if not kept or _is_cancelled(task):
         linked.report.drop(_why_none(task, annotations), linked.place, f"task {task.get('id')}")

@@ -36,9 +36,7 @@ class Linked:
     `place` is where the corpus is being read; `native` is how the tool counts.
     """
 
-    def __init__(
-        self, text: str, report: Report, place: Place, native: str = CODE_POINTS
-    ) -> None:
+    def __init__(self, text: str, report: Report, place: Place, native: str = CODE_POINTS) -> None:
         self.text = text
         self.report = report
         self.place = place

@@ -98,9 +98,7 @@ def _json(path: str, report: Report, name: str, encoding: str) -> Iterator[Docum
         once=(b'"text"', b'"spo_list"', b'"ID"'),
     )
     for place, ordinal, record in records:
-        rows = [
-            (_Fact(spo.relation, *_of(spo.h), *_of(spo.t)), place) for spo in record.spo_list
-        ]
+        rows = [(_Fact(spo.relation, *_of(spo.h), *_of(spo.t)), place) for spo in record.spo_list]
         identifier = document_id(record.ID, name, stem, ordinal)
         yield _document(identifier, record.text, rows, report, meta)
 

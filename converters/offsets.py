@@ -81,7 +81,7 @@ def choose_reading(text: str, spans: Sequence[Given], native: str = CODE_POINTS)
 
 def holds(text: str, span: tuple[int, int], mention: str) -> bool:
     """Say whether a span is of a mention: equal but for blanks, or wider than it."""
-    return 0 < len(_plain(mention)) and _plain(mention) in _plain(text[slice(*span)])
+    return len(_plain(mention)) > 0 and _plain(mention) in _plain(text[slice(*span)])
 
 
 def count_holding(text: str, spans: Sequence[Given], reading: Reading) -> int:

@@ -180,7 +180,10 @@ def _getter(kind: Any, key: str) -> Callable[[Any], Any] | None:
 def _fault(error: Exception, encoding: str, data: bytes) -> tuple[str, str]:
     """Return the reason and the details of a record that could not be read."""
     if isinstance(error, UnicodeDecodeError):
-        return f"not {encoding.upper()}", f"at byte {error.start}; {_other_encoding(data, encoding)}"
+        return (
+            f"not {encoding.upper()}",
+            f"at byte {error.start}; {_other_encoding(data, encoding)}",
+        )
     if isinstance(error, msgspec.DecodeError) and not isinstance(error, msgspec.ValidationError):
         return "not valid JSON", f"{error} in {data[:60].decode('utf-8', 'replace')!r}"
     return "malformed record", str(error)

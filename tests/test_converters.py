@@ -334,9 +334,7 @@ def test_command_names_an_option_that_is_no_yaml(tmp_path):
 def test_ids_that_general_events_repeats_are_told_apart(tmp_path):
     path = _file(tmp_path, '{"id": "a", "text": "甲"}\n' * 3 + '{"id": "b", "text": "乙"}\n')
     report = converters.Report()
-    lines = b"".join(
-        converters.convert("general_events", [path], report=report)
-    ).splitlines()
+    lines = b"".join(converters.convert("general_events", [path], report=report)).splitlines()
     assert [json.loads(line)["id"] for line in lines] == ["a", "a-2", "a-3", "b"]
     assert report.reasons["repeated id"].count == 2
     assert report.reasons["repeated id"].examples[0][0].endswith(":2")

@@ -464,7 +464,13 @@ def test_json_of_another_encoding_tells_the_option_to_try(tmp_path):
 @pytest.mark.parametrize("name", ["duie", "doccano", "label-studio", "people-daily", "sanwen"])
 def test_a_file_of_any_encoding_gives_the_documents_of_utf_8(tmp_path, name, encoding):
     # Long enough, and without characters that Big5 lacks, to be told from other encodings.
-    content = GOOD[name].replace("裁员", "解雇員工").replace("爱", "在").replace("乙", "上海市").replace("来", "在")
+    content = (
+        GOOD[name]
+        .replace("裁员", "解雇員工")
+        .replace("爱", "在")
+        .replace("乙", "上海市")
+        .replace("来", "在")
+    )
     if encoding == "big5" and name in ("duie", "sanwen"):
         pytest.skip("simplified characters")
     plain, _, _ = convert(tmp_path, name, content)

@@ -1,8 +1,8 @@
 """`chinchilla extract` with the embedded model: output, summary, warnings, errors, exit codes."""
 
 import csv
-import io
 import html
+import io
 import json
 import re
 import subprocess
@@ -292,7 +292,11 @@ def test_a_full_disk_is_told_in_a_line(tmp_path):
 
 BAD = {
     "missing": (["none.txt"], 1, "none.txt: no such file or folder"),
-    "gb18030": (["gb.txt"], 1, "gb.txt: not UTF-8 at byte 0.*--encoding gb18030"),
+    "gb18030": (
+        ["gb.txt", "--encoding", "utf-8"],
+        1,
+        "gb.txt: not UTF-8 at byte 0.*--encoding gb18030",
+    ),
     "json": (["broken.jsonl"], 1, "broken.jsonl:2: not valid JSON"),
     "encoding": (["good.txt", "--encoding", "utf-9"], 1, "unknown encoding 'utf-9'; try utf-8"),
     "gzip": (["good.csv.gz"], 1, "good.csv.gz:1: damaged gzip file.*take .gz off its name"),

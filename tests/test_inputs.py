@@ -120,7 +120,12 @@ def test_damaged_gzip_is_told_with_file_and_line(tmp_path, kind, damage):
 
 @pytest.mark.parametrize(
     ("encoding", "text"),
-    [("gb18030", "王芳在宁波"), ("big5", "張忠謀在臺北"), ("utf-16", "王芳在宁波"), ("utf-32", "王芳")],
+    [
+        ("gb18030", "王芳在宁波"),
+        ("big5", "張忠謀在臺北"),
+        ("utf-16", "王芳在宁波"),
+        ("utf-32", "王芳"),
+    ],
 )
 def test_an_encoding_is_recognised_and_told_or_suggested_where_another_is_named(
     tmp_path, encoding, text
@@ -373,7 +378,9 @@ def test_a_page_is_read_as_its_text(tmp_path):
     assert find_inputs([str(tmp_path)]) == [str(path)]
 
 
-@pytest.mark.parametrize("markup", ["<p>甲</p>", "甲<br>乙", "甲&nbsp;乙", "&ldquo;甲", "&#x3000;甲"])
+@pytest.mark.parametrize(
+    "markup", ["<p>甲</p>", "甲<br>乙", "甲&nbsp;乙", "&ldquo;甲", "&#x3000;甲"]
+)
 @pytest.mark.parametrize("kind", ["txt", "jsonl"])
 def test_markup_in_a_text_is_warned_of(tmp_path, kind, markup):
     path = tmp_path / f"a.{kind}"
@@ -383,7 +390,9 @@ def test_markup_in_a_text_is_warned_of(tmp_path, kind, markup):
     assert "holds markup" in told[0]
 
 
-@pytest.mark.parametrize("text", ["若a<b且c>d", "AT&T和R&D", "x < 3 &&  y > 4", "<甲>", "《A&B；》"])
+@pytest.mark.parametrize(
+    "text", ["若a<b且c>d", "AT&T和R&D", "x < 3 &&  y > 4", "<甲>", "《A&B；》"]
+)
 def test_what_is_no_markup_is_not_warned_of(tmp_path, text):
     path = tmp_path / "a.txt"
     path.write_text(text, encoding="utf-8")

@@ -140,7 +140,10 @@ def command(
         documents = _counted(extractor.stream(after(texts, done)), counts, advance)
         is_shown = file is sys.stdout.buffer
         for rendered in render_documents(
-            documents, form, color=is_shown and sys.stdout.isatty(), mark=not is_shown,
+            documents,
+            form,
+            color=is_shown and sys.stdout.isatty(),
+            mark=not is_shown,
             issues=issues,
         ):
             file.write(rendered)

@@ -77,7 +77,9 @@ class Lexicon:
         known = {**{name: name for name in ends}, **known}
         if not known:
             return self
-        wrong = [_unknown(entry, known) for entry in self.entries if entry.type not in (None, *known)]
+        wrong = [
+            _unknown(entry, known) for entry in self.entries if entry.type not in (None, *known)
+        ]
         if wrong:
             more = [f"and {len(wrong) - _SHOWN} more"] if len(wrong) > _SHOWN else []
             raise InputError("\n".join([*wrong[:_SHOWN], *more]))
