@@ -51,7 +51,7 @@ class Columns:
     `separator` None: tabs or blanks, whichever the file's rows have. `joiner` goes between tokens:
     nothing in Chinese, a blank in English. `token` and `tag` are positions, from the end if negative.
     `bare_type` is the type of tags without one. `token_of` repairs a first column (Weibo), `tag_names`
-    gives the tags of a file that holds numbers. `width` is that of a row, found in the file.
+    gives the tags of a file that holds numbers. `width` is that of a row and `usual` what parts most, found in the file.
     """
 
     scheme: str = "bio"
@@ -64,6 +64,7 @@ class Columns:
     token_of: Callable[[str], str] | None = None
     tag_names: Mapping[str, str] | None = None
     width: int = 2
+    usual: str = " "
 
 
 def read(
@@ -178,7 +179,9 @@ def _fitted(columns: Columns, rows: list[str], name: str) -> Columns:
     widths = Counter(len(_split(row, columns)) for row in rows)
     # Of equals the first, as later rows are the likelier to be damaged.
     width = max(widths, key=lambda width: widths[width], default=2)
-    columns = replace(columns, width=max(width, 2), bare_type=columns.bare_type or name)
+    usual = columns.separator or ("\t" if 2 * sum("\t" in row for row in rows) > len(rows) else " ")
+    bare_type = columns.bare_type or name
+    columns = replace(columns, width=max(width, 2), usual=usual, bare_type=bare_type)
     if columns.scheme != "auto":
         return columns
     cells = (_cells(row, columns) for row in rows)
@@ -193,8 +196,8 @@ def _tell_scheme(columns: Columns, path: str, report: Report) -> None:
 
 def _sentences(rows: list[_Row], columns: Columns, trial: Trial) -> Iterator[list[_Row]]:
     """Yield the rows of each sentence of a block, without comments and lines to skip."""
-    marks = (*columns.skip, _COMMENT)
-    if not any(row.startswith(marks) for _, row in rows):
+    marks = [mark for mark in (*columns.skip, _COMMENT) if mark]
+    if {mark[0] for mark in marks}.isdisjoint([row[0] for _, row in rows]):
         yield rows
         return
     kept: list[_Row] = []
@@ -251,8 +254,21 @@ def _cells_of(rows: list[_Row], columns: Columns, trial: Trial) -> list[tuple[st
 
     In video-music-book a few rows hold no token at all: those are passed over and counted.
     """
-    found = []
+    found: list[tuple[str, str]] = []
+    usual, is_narrow = columns.usual, columns.width == 2
     for line, row in rows:
+        token, _, tag = row.rpartition(usual)
+        # Nearly every row of Chinese: a character, the separator, a tag.
+        if (
+            is_narrow
+            and len(token) == 1
+            and token > " "
+            and tag
+            and tag[-1] > " "
+            and "\t" not in tag
+        ):
+            found.append((token, tag))
+            continue
         cells = _cells(row, columns)
         if cells is not None:
             found.append(cells)
@@ -265,10 +281,11 @@ def _cells_of(rows: list[_Row], columns: Columns, trial: Trial) -> list[tuple[st
     return found
 
 
-class _Tags:
-    """Reads the tags of a file; what each says is looked up once."""
+class _Tags(dict[str, str | None]):
+    """What each tag of a file says, found once: see `plain_tag`; None is no tag of the file."""
 
     def __init__(self, columns: Columns, types: Mapping[str, str] | None) -> None:
+        super().__init__()
         self._scheme = columns.scheme
         self._names = columns.tag_names or {}
         self._types = types
@@ -276,7 +293,6 @@ class _Tags:
         if types is not None and bare not in types and len(set(types.values())) == 1:
             bare = next(iter(types))
         self._plain = plain_tag(columns.scheme, bare)
-        self._known: dict[str, str | None] = {}
 
     def spans(
         self, cells: list[tuple[str, str]], rows: list[_Row], trial: Trial
@@ -289,7 +305,7 @@ class _Tags:
             given = from_brackets(given)
         tags = []
         for i, tag in enumerate(given):
-            plain = self._of(tag)
+            plain = self[tag]
             if plain is None:
                 known = f"; types are {', '.join(self._types)}" if self._types else ""
                 trial.fail("bad tag", rows[i][0], f"{tag!r}{known}{self._hint(tag)}")
@@ -307,17 +323,12 @@ class _Tags:
             return spans
         return [(self._types[kind], start, end) for kind, start, end in spans]
 
-    def _of(self, tag: str) -> str | None:
-        if tag not in self._known:
-            plain = self._plain(self._names.get(tag, tag))
-            if (
-                plain not in (None, "O")
-                and self._types is not None
-                and plain[2:] not in self._types
-            ):
-                plain = None
-            self._known[tag] = plain
-        return self._known[tag]
+    def __missing__(self, tag: str) -> str | None:
+        plain = self._plain(self._names.get(tag, tag))
+        if plain not in (None, "O") and self._types is not None and plain[2:] not in self._types:
+            plain = None
+        self[tag] = plain
+        return plain
 
     def _hint(self, tag: str) -> str:
         is_io = split_tag(tag) is None and self._scheme != "io"

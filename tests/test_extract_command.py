@@ -139,11 +139,11 @@ def test_facts_without_place_score_or_argument_are_rows_too():
     table = FactsCsv()
     assert table.facts(document).splitlines() == [
         "document,kind,number,type,mention,start,end,score,"
-        "role,argument,argument_start,argument_end,argument_score,sentence",
-        "d,relation,0,主演,甲,0,1,,object,丙,,,,甲会见乙",
-        "d,relation,0,主演,甲,0,1,,剧,乙,3,4,,甲会见乙",
-        "d,event,0,会见,,,,0.5,,,,,,",
-        "d,event,1,会见,会见,1,3,,,,,,,甲会见乙",
+        "role,argument,argument_start,argument_end,argument_score,sentence,other",
+        "d,relation,0,主演,甲,0,1,,object,丙,,,,甲会见乙,",
+        "d,relation,0,主演,甲,0,1,,剧,乙,3,4,,甲会见乙,",
+        "d,event,0,会见,,,,0.5,,,,,,,",
+        "d,event,1,会见,会见,1,3,,,,,,,甲会见乙,",
     ]
     assert table.facts(document).count("\n") == 4
     assert table.issues(document).splitlines() == [
@@ -167,6 +167,13 @@ def test_a_table_of_facts_keeps_the_columns_that_the_user_had():
         found = dict(zip(header, row, strict=True))
         assert (found["编号"], found["own type"], found["score"]) == ("001", "快讯", "0.123")
         assert (found["sentence"], found["other"]) == ("张一行辞任。", other)
+
+
+def test_columns_of_a_later_document_and_of_one_without_facts_are_kept():
+    table = FactsCsv()
+    assert len(table.facts(Document("d", "无", meta={"file": "a.txt"})).splitlines()) == 1
+    row = next(csv.reader([table.facts(Document("e", "无", meta={"line": 3, "编号": "002"}))]))
+    assert (row[0], row[-1], set(row[1:-1])) == ("e", '{"编号":"002"}', {""})
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+cmd", "-2+3", "@SUM(A1)", "\t=1"])

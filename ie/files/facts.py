@@ -57,7 +57,8 @@ class FactsCsv:
     have three digits. `sentence` is the one that the row's mentions stand in.
 
     The columns that the first document's row had of its own stand behind `document`; what later
-    documents have beside those is in `other`, as JSON. Issues are no facts: see `issues`.
+    documents have beside those is in `other`, as JSON. A document with such columns and no fact has a
+    row all the same. Issues are no facts: see `issues`.
     """
 
     def __init__(self) -> None:
@@ -71,15 +72,17 @@ class FactsCsv:
         if self._own is None:
             self._own = list(own)
             columns = [name if name not in COLUMNS else f"own {name}" for name in self._own]
-            rows.append([COLUMNS[0], *columns, *COLUMNS[1:], *["other"] * bool(own)])
+            rows.append([COLUMNS[0], *columns, *COLUMNS[1:], "other"])
         other = {key: own[key] for key in own if key not in self._own}
-        last = [dumps(other) if other else None] if self._own else []
+        last = dumps(other) if other else None
         sentences = Sentences(document.text)
         cells = [_cell(own.get(name)) for name in self._own]
         for row, mentions in _rows(document):
             rest = len(COLUMNS) - 2 - len(row)
             sentence = sentences.around(mentions)
-            rows.append([document.id, *cells, *row, *[None] * rest, sentence, *last])
+            rows.append([document.id, *cells, *row, *[None] * rest, sentence, last])
+        if own and not any((document.entities, document.relations, document.events)):
+            rows.append([document.id, *cells, *[None] * (len(COLUMNS) - 1), last])
         return _csv(rows)
 
     def issues(self, document: Document) -> str:
