@@ -40,6 +40,7 @@ from chinchilla.errors import ConfigError
 _JUDGED = 200
 _BLANKS = re.compile(r"[ \t]+")
 _COMMENT = "#"
+_EDGES = " \t"
 # A physical line and its content.
 _Row = tuple[int, str]
 
@@ -259,14 +260,7 @@ def _cells_of(rows: list[_Row], columns: Columns, trial: Trial) -> list[tuple[st
     for line, row in rows:
         token, _, tag = row.rpartition(usual)
         # Nearly every row of Chinese: a character, the separator, a tag.
-        if (
-            is_narrow
-            and len(token) == 1
-            and token > " "
-            and tag
-            and tag[-1] > " "
-            and "\t" not in tag
-        ):
+        if is_narrow and len(token) == 1 and token > " " and tag.strip(_EDGES) == tag != "":
             found.append((token, tag))
             continue
         cells = _cells(row, columns)
