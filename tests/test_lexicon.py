@@ -150,7 +150,7 @@ def test_types_are_checked_against_the_schema_and_named_as_there(tmp_path: Path)
             r"lexicon.txt:2: type '星环二号' is not in the schema; .*星环二号 产品名;",
         ),
         ("雀巢 机构", r"lexicon.txt:2: type '机构' is not in the schema; did you mean '机构名'"),
-        ("-雀巢 公司", r"type '公司' is not in the schema; entity types are 地名, 机构名, 产品名"),
+        ("-雀巢 公司", r"type '公司' is not in the schema; entity types are 机构名, 产品名, 地名"),
         ("!/a+/ 公司", "type '公司' is not in the schema"),
     ],
 )

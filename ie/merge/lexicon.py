@@ -68,13 +68,10 @@ class Lexicon:
             InputError: names every entry whose type is not in the schema.
         """
         known = {label: item.name for label, item in schema.entity_by_label.items()}
-        ends = {
-            name
-            for relation in schema.relations
-            for name in (relation.subject, relation.object, *relation.qualifiers.values())
-            if name is not None
-        }
-        known = {**{name: name for name in ends}, **known}
+        for relation in schema.relations:
+            for name in (relation.subject, relation.object, *relation.qualifiers.values()):
+                if name is not None:
+                    known.setdefault(name, name)
         if not known:
             return self
         wrong = [
