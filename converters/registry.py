@@ -6,20 +6,22 @@ Others may add their own: as an entry point of the group `chinchilla.converters`
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from importlib import import_module, util
 from importlib.metadata import entry_points
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from chinchilla.converters.report import Report
-from chinchilla.converters.source import is_first_share
 from chinchilla.data.configuration import configure_options
 from chinchilla.data.documents import Document, check_offsets
 from chinchilla.data.yaml_file import Content, read_content
 from chinchilla.errors import InputError, near_miss
+from chinchilla.files.jsonl import encode_batches
+from chinchilla.files.names import tell_apart
 
 ENTRY_POINTS = "chinchilla.converters"
 _ENGLISH = {"joiner": " "}
@@ -79,18 +81,11 @@ GENERIC = {
     "unified": "unified",
 }
 
-# Modules that read one JSON record after another, so that processes can share the lines.
-LINEWISE = frozenset(
-    ("cluener", "doccano", "duee", "duee_fin", "duie", "fewfc", "iree", "label_studio")
-    + ("spans", "token_spans", "unified")
-)
-
 # Names that a file of options cannot give, and what gives them.
 _RESERVED = {
     "name": "for the corpus that documents name, give source",
     "paths": "files stand on the command line",
     "report": "use --report",
-    "workers": "use --workers",
     "encoding": "use --encoding",
 }
 
@@ -101,12 +96,6 @@ def names() -> tuple[str, ...]:
     """Return the names of the converters: corpora, formats and installed plug-ins, sorted."""
     plugins = (point.name for point in entry_points(group=ENTRY_POINTS))
     return tuple(sorted({*CONVERTERS, *GENERIC, *plugins}))
-
-
-def is_linewise(name: str) -> bool:
-    """Say whether several processes can share the lines of one file of this corpus or format."""
-    module = CONVERTERS[name][0] if name in CONVERTERS else GENERIC.get(name)
-    return module in LINEWISE
 
 
 def load(name: str) -> tuple[Reader, dict[str, Any]]:
@@ -135,7 +124,7 @@ def read(
     paths: Iterable[str | Path],
     *,
     report: Report | None = None,
-    encoding: str = "utf-8",
+    encoding: str = "auto",
     **options: Any,
 ) -> Iterator[Document]:
     """Yield the documents of corpus files lazily, in file order, counted in `report`.
@@ -157,10 +146,7 @@ def read(
     report = Report() if report is None else report
     report.name = str(given["name"])
     given = {key: value for key, value in given.items() if key in takes}
-    files = list(paths)
-    if is_first_share():
-        _note_namesakes(files, report)
-    documents = reader(files, report, **given, **{**fixed, **options})
+    documents = _read_apart(reader, list(map(str, paths)), report, {**given, **fixed, **options})
     return _counted(documents, report, meta)
 
 
@@ -181,6 +167,34 @@ def read_options(
     return configure_options(content, _option_types(inspect.signature(load(name)[0]).parameters))
 
 
+def _read_apart(
+    reader: Reader, files: list[str], report: Report, options: dict[str, Any]
+) -> Iterator[Document]:
+    """Read files one by one if some have the same name: ids are made of it, and must differ."""
+    stems = tell_apart(files)
+    if reader.__module__ == f"{__package__}.brat" or all(
+        stem == Path(path).stem for path, stem in stems.items()
+    ):
+        yield from reader(files, report, **options)
+        return
+    name = options.get("name", "")
+    for path in files:
+        before, after = f"{name}-{Path(path).stem}", f"{name}-{stems[path]}"
+        for document in reader([path], report, **options):
+            if document.id.startswith(before):
+                identifier = after + document.id[len(before) :]
+                document = msgspec.structs.replace(document, id=identifier)
+            yield document
+
+
+def convert(
+    name: str, paths: Iterable[str | Path], *, report: Report | None = None, **options: Any
+) -> Iterator[bytes]:
+    """Yield the documents of corpus files as JSON lines, several at a time; see `read`."""
+    documents = read(name, paths, report=report, **options)
+    return (lines for _, lines in encode_batches(documents))
+
+
 def _option_types(takes: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
     """Return the types of the options of a reader, and of the facts that every one takes."""
     own = {
@@ -191,28 +205,27 @@ def _option_types(takes: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
     return {**own, **dict.fromkeys(("source", "lang", "licence"), str)}
 
 
-def _note_namesakes(files: Iterable[str | Path], report: Report) -> None:
-    """Ids are made of a file's name and the place in it, so those of namesakes are the same."""
-    seen: dict[str, str] = {}
-    for path in map(str, files):
-        other = seen.setdefault(Path(path).stem, path)
-        if other != path and not _is_brat_pair(Path(other), Path(path)):
-            what = f"as {other}; ids that the corpus does not give are repeated"
-            report.note("file of the same name", (path, 1), what)
-
-
-def _is_brat_pair(first: Path, second: Path) -> bool:
-    return first.parent == second.parent and {first.suffix, second.suffix} == {".ann", ".txt"}
-
-
 def _counted(
     documents: Iterator[Document], report: Report, meta: Mapping[str, Any]
 ) -> Iterator[Document]:
+    """Count documents, lay `meta` over theirs, and give an id that came before a number."""
+    seen: set[str] = set()
     for document in documents:
         if meta:
             document = msgspec.structs.replace(document, meta={**document.meta, **meta})
+        if document.id in seen:
+            document = _renamed(document, seen, report)
+        seen.add(document.id)
         report.add(document)
         yield document
+
+
+def _renamed(document: Document, seen: Collection[str], report: Report) -> Document:
+    place = (str(document.meta.get("file", report.name)), 1)
+    report.note("repeated id", place, f"{document.id!r}, document {report.documents + 1}")
+    numbered = (f"{document.id}-{number}" for number in count(2))
+    identifier = next(one for one in numbered if one not in seen)
+    return msgspec.structs.replace(document, id=identifier)
 
 
 def _from_path(name: str) -> Reader:

@@ -319,7 +319,7 @@ def test_an_option_of_another_type_is_named(name, option, value, expected):
     assert re.match(message, str(caught.value))
 
 
-@pytest.mark.parametrize("name", ["name", "paths", "report", "workers", "encoding"])
+@pytest.mark.parametrize("name", ["name", "paths", "report", "encoding"])
 def test_command_refuses_options_that_are_its_own(tmp_path, name):
     result = _run("columns", _file(tmp_path, "甲\tO\n"), "--set", f"{name}=x")
     assert isinstance(result.exception, ConfigError)
@@ -332,13 +332,10 @@ def test_command_names_an_option_that_is_no_yaml(tmp_path):
     assert "override 'types={a': the value is not valid YAML" in str(result.exception)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_ids_that_general_events_repeats_are_told_apart(tmp_path, workers):
+def test_ids_that_general_events_repeats_are_told_apart(tmp_path):
     path = _file(tmp_path, '{"id": "a", "text": "甲"}\n' * 3 + '{"id": "b", "text": "乙"}\n')
     report = converters.Report()
-    lines = b"".join(
-        converters.convert("general_events", [path], report=report, workers=workers)
-    ).splitlines()
+    lines = b"".join(converters.convert("general_events", [path], report=report)).splitlines()
     assert [json.loads(line)["id"] for line in lines] == ["a", "a-2", "a-3", "b"]
     assert report.reasons["repeated id"].count == 2
     assert report.reasons["repeated id"].examples[0][0].endswith(":2")

@@ -21,7 +21,8 @@ _ANNOTATIONS = ("entities", "relations", "events")
 @click.argument("files", nargs=-1, required=True, metavar="FILE…")
 @click.option("-o", "--output", default="-", help="File to write; - is standard output.")
 @click.option("--report", "report_path", metavar="FILE", help="Write totals and faults as JSON.")
-@click.option("--encoding", default="utf-8", show_default=True, help="Encoding of the files.")
+@click.option("--encoding", default="auto", show_default=True,
+              help="Encoding of the files; auto recognises each.")  # fmt: skip
 @click.option(
     "--set", "options", multiple=True, metavar="KEY=VALUE", help="An option of the reader."
 )
@@ -29,8 +30,6 @@ _ANNOTATIONS = ("entities", "relations", "events")
 @click.option("--strict", is_flag=True, help="Stop at the first record or annotation that is lost.")
 @click.option("--check-keys", is_flag=True,
               help="Look for repeated JSON keys at every depth; slower.")  # fmt: skip
-@click.option("--workers", type=click.IntRange(min=1), default=1,
-              help="Processes that share the lines of JSON Lines files.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Overwrite the output.")
 @click.option("--quiet", is_flag=True, help="Print errors only.")
 def command(
@@ -43,7 +42,6 @@ def command(
     mapping: str | None,
     strict: bool,
     check_keys: bool,
-    workers: int,
     force: bool,
     quiet: bool,
 ) -> None:
@@ -61,9 +59,7 @@ def command(
     report = converters.Report(strict=strict, check_keys=check_keys)
     given = converters.read_options(name, mapping, options)
     begin = time.perf_counter()
-    batches = converters.convert(
-        name, files, report=report, workers=workers, encoding=encoding, **given
-    )
+    batches = converters.convert(name, files, report=report, encoding=encoding, **given)
     with jsonl.write_bytes(output, force=force) as file:
         for lines in _watched(batches, quiet):
             file.write(lines)
