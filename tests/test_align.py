@@ -76,7 +76,7 @@ def test_a_listing_beyond_the_occurrences_is_a_reported_duplicate() -> None:
     result = entities("雀巢裁员", ("雀巢", "机构名"), ("雀巢", "机构名"))
     assert spans(result) == [(0, 2)]
     assert [(issue.kind, issue.detail) for issue in result.issues] == [
-        ("ambiguous", "'雀巢' as '机构名' is listed more often than it occurs")
+        ("repeated", "'雀巢' as '机构名' is listed more often than it occurs")
     ]
 
 
@@ -158,7 +158,7 @@ def test_equal_relations_are_one() -> None:
     item = Item("re", "作者", "边城", (("", "沈从文"),))
     result = align([item, item], "《边城》是沈从文写的", SCHEMA)
     assert len(result.relations) == 1
-    assert [issue.kind for issue in result.issues] == ["ambiguous"]
+    assert [issue.kind for issue in result.issues] == ["repeated"]
 
 
 def test_arguments_stand_by_their_own_trigger() -> None:

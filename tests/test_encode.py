@@ -14,7 +14,7 @@ from chinchilla.decoding.decode import check, decode
 from chinchilla.decoding.encode import answer_items
 from chinchilla.decoding.formats import FORMATS, Item, serialise
 from chinchilla.decoding.parse import parse
-from chinchilla.decoding.placing import place_items
+from chinchilla.decoding.places import place_items
 
 SCHEMA = Schema.from_dict(
     {

@@ -14,7 +14,7 @@ from .confidence import item_scores
 from .encode import AskedTrigger, mark_trigger
 from .formats import OBJECT_SLOT, Item
 from .parse import parse
-from .parse_json import excerpt
+from ..data.issues import excerpt
 
 # Of 100; 组织机构名 is read as 组织机构 (89), 人物 is not read as 人名 (50).
 _NEAR = 75.0

@@ -16,7 +16,7 @@ from ..data.documents import Document
 from ..data.occurrences import Occurrences
 from ..data.schema import Schema, chosen_tasks, read_schema
 from .formats import Item, annotated_items, extraction_items, mention_starts, serialise
-from .placing import place_items
+from .places import place_items
 
 # Rounds in which one mark of those that depend on each other is set, and rounds in all; after
 # them, every mention of a repeated string is marked.
