@@ -15,6 +15,7 @@ import msgspec
 from ..data.documents import Document
 from ..data.occurrences import Occurrences
 from ..data.schema import Schema, chosen_tasks, read_schema
+from .field_names import is_null
 from .formats import Item, annotated_items, extraction_items, mention_starts, serialise
 from .places import place_items
 
@@ -91,7 +92,9 @@ def mark_trigger(items: Sequence[Item], asked: AskedTrigger) -> list[Item]:
 def _may_repeat(items: Sequence[Item], text: str) -> bool:
     strings = {item.head for item in items if item.head}
     strings.update(string for item in items for _, string in item.slots if string)
-    return any(text.find(string, text.find(string) + 1) >= 0 for string in strings)
+    return any(
+        is_null(string) or text.find(string, text.find(string) + 1) >= 0 for string in strings
+    )
 
 
 class _Marker:
@@ -111,12 +114,18 @@ class _Marker:
         self.asked = asked
         self.occurrences = Occurrences(text)
         self.marks: dict[_At, int] = {}
+        # A word for nothing is read as a mention only with a mark.
+        self.kept: set[_At] = set()
         self.wanted: dict[_At, int] = {}
         for i, item in enumerate(items):
             for j, string in enumerate((item.head or "", *(text for _, text in item.slots))):
                 places, start = self.occurrences.find(string).starts, starts[i][j]
-                if len(places) > 1 and start is not None:
+                is_nothing = bool(places) and is_null(string)
+                if start is not None and (len(places) > 1 or is_nothing):
                     self.wanted[i, j] = bisect_right(places, start)
+                    if is_nothing:
+                        self.marks[i, j] = self.wanted[i, j]
+                        self.kept.add((i, j))
 
     def run(self) -> list[Item]:
         """Return the items with their marks."""
@@ -174,6 +183,8 @@ class _Marker:
         while before != len(self.marks):
             before = len(self.marks)
             for at, mark in list(self.marks.items()):
+                if at in self.kept:
+                    continue
                 del self.marks[at]
                 if self._wrong():
                     self.marks[at] = mark
