@@ -21,7 +21,7 @@ from .data.schema import Schema, chosen_tasks, read_schema
 from .data.text import windows
 from .decoding.confidence import Calibration, calibrate, without_scores
 from .decoding.decode import decode
-from .decoding.encode import AskedTrigger
+from .decoding.formats import AskedTrigger
 from .engines.constrain import AnswerConstraint, without_roles
 from .engines.open import Engine, open_engine
 from .engines.protocol import Completion

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from chinchilla import Document, Entity, encode, read_schema
 from chinchilla.data.documents import Argument, Event, Extraction, Mention, Relation, iter_mentions
 from chinchilla.data.schema import Schema
-from chinchilla.decoding.decode import check, decode
+from chinchilla.decoding.check import check
+from chinchilla.decoding.decode import decode
 from chinchilla.decoding.formats import FORMATS, Item
 
 SCHEMA = Schema.from_dict(

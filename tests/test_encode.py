@@ -10,7 +10,8 @@ from chinchilla.data.documents import Argument, Event, Extraction, Mention, Rela
 from chinchilla.data.occurrences import Occurrences
 from chinchilla.data.schema import Schema
 from chinchilla.decoding.align import align
-from chinchilla.decoding.decode import check, decode
+from chinchilla.decoding.check import check
+from chinchilla.decoding.decode import decode
 from chinchilla.decoding.encode import answer_items
 from chinchilla.decoding.formats import FORMATS, Item, serialise
 from chinchilla.decoding.parse import parse

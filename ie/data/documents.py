@@ -16,6 +16,7 @@ import msgspec
 
 from ..errors import InputError
 
+
 # gc=False throughout: JSON forms no cycles, and corpora hold millions of these.
 class _Located(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What Mention, Entity and Argument share: a string and where it stands."""

@@ -7,11 +7,11 @@ text gets null offsets and an issue.
 from collections.abc import Sequence
 
 from ..data.documents import Argument, Entity, Event, Extraction, Issue, Mention, Relation
+from ..data.issues import excerpt
 from ..data.occurrences import NOWHERE, Found, Occurrences
 from ..data.schema import Schema
 from .confidence import NO_SCORES, ItemScores
 from .formats import OBJECT_SLOT, Item
-from ..data.issues import excerpt
 from .places import Place, entity_places, event_places, is_value, relation_places
 
 Spot = tuple[str, int | None, int | None, float | None, str]

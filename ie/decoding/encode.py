@@ -1,4 +1,4 @@
-"""From annotations to the words that a model should say; the inverse of `decoder`.
+"""From annotations to the words that a model should say; the inverse of `decode`.
 
 Of a string that stands in the text several times, the decoder takes an occurrence by the order of
 the answer and what is usual. Where that is another one than is meant, the mention gets a mark
@@ -16,7 +16,15 @@ from ..data.documents import Document
 from ..data.occurrences import Occurrences
 from ..data.schema import Schema, chosen_tasks, read_schema
 from .field_names import is_null
-from .formats import Item, annotated_items, extraction_items, mention_starts, serialise
+from .formats import (
+    AskedTrigger,
+    Item,
+    annotated_items,
+    extraction_items,
+    mark_trigger,
+    mention_starts,
+    serialise,
+)
 from .places import place_items
 
 # Rounds in which one mark of those that depend on each other is set, and rounds in all; after
@@ -26,8 +34,6 @@ _GENTLE_ROUNDS, _ROUNDS = 3, 8
 _TRIED = 16
 # A place of a mention: the number of its item, and 0 for the head or the number of the slot.
 _At = tuple[int, int]
-# A trigger that the prompt named, and its occurrence.
-AskedTrigger = tuple[str, int]
 
 
 def encode(
@@ -76,17 +82,6 @@ def answer_items(
         return items
     starts = [mention_starts(annotation) for _, annotation in pairs]
     return _Marker(items, starts, document.text, schema, asked).run()
-
-
-def mark_trigger(items: Sequence[Item], asked: AskedTrigger) -> list[Item]:
-    """Give the trigger asked about its occurrence, where no other one is said."""
-    trigger, mark = asked
-    return [
-        msgspec.structs.replace(item, marks=(mark, *(item.marks[1:] or (0,) * len(item.slots))))
-        if mark and item.task == "ee" and item.head == trigger and not item.mark(0)
-        else item
-        for item in items
-    ]
 
 
 def _may_repeat(items: Sequence[Item], text: str) -> bool:

@@ -70,7 +70,7 @@ _COMMENTS = (
     "reasoning", "reason", "thought", "thoughts", "thinking", "analysis", "explanation",
     "rationale", "evidence", "note", "notes", "comment", "summary", "message", "status",
     "language", "task", "sentence", "query", "instruction", "schema", "count", "total",
-    "success", "error", "title", "version", "model", "object", "created", "finish_reason",
+    "success", "error", "title", "version", "model", "created", "finish_reason",
     "思考", "思考过程", "推理", "推理过程", "分析", "理由", "解释", "说明", "备注", "原文", "句子",
     "任务", "总数", "数量",
 )  # fmt: skip

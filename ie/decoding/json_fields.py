@@ -157,13 +157,20 @@ def each(node: Node) -> Iterator[Node]:
         yield node
 
 
-def label_of(fields: Fields) -> Text | None:
-    """Return the string that names the type of an item."""
+def labels_of(fields: Fields) -> list[Text]:
+    """Return the strings that name the types of an item; nearly always there is one."""
     for name in LABELS:
         label = fields.get(name)
-        if isinstance(label, Text):
-            return label
-    return None
+        listed = label.values if isinstance(label, Array) else [label]
+        labels = [one for one in listed if isinstance(one, Text)]
+        if labels and len(labels) == len(listed):
+            return labels
+    return []
+
+
+def label_of(fields: Fields) -> Text | None:
+    """Return the first string that names a type of an item."""
+    return next(iter(labels_of(fields)), None)
 
 
 def shape(fields: Fields) -> str | None:

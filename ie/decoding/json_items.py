@@ -55,7 +55,7 @@ class ItemBuilder:
         }
         self.items: list[Item] = []
         self.issues: list[Issue] = []
-        self._nothings: list[tuple[str, str]] = []
+        self.nothings: list[tuple[str, str]] = []
 
     def task_of(self, label: str, hint: str | None = None) -> str | None:
         """Return the task of those asked for that declares a label, or the hint."""
@@ -69,7 +69,7 @@ class ItemBuilder:
 
     def only_label(self, task: str | None) -> Text | None:
         """Return the label of a task, or of all tasks, that has no other."""
-        tasks = [task] if task in self.tasks else self.tasks if task is None else ()
+        tasks = [one for one in self.tasks if task in (None, one)]
         if len(tasks) != 1 or len(self.tables[tasks[0]]) != 1:
             return None
         return Text(next(iter(self.tables[tasks[0]])), -1, -1)
@@ -162,8 +162,7 @@ class ItemBuilder:
 
     def _relation_beside(self, key: Text) -> bool:
         return "re" in self.tasks and (
-            CONTAINERS.get(plain_name(key.value)) == "re"
-            or self.task_of(key.value.strip()) == "re"
+            CONTAINERS.get(plain_name(key.value)) == "re" or self.task_of(key.value.strip()) == "re"
         )
 
     def _relations_of(self, subject: Text, key: Text, value: Node) -> None:
@@ -322,7 +321,11 @@ class ItemBuilder:
         for key, value in beside:
             ends = {declared.subject: "subject", declared.object: "object"}
             end = ends.get(key.value.strip())
-            if end is not None and end not in found and key.value.strip() not in declared.qualifiers:
+            if (
+                end is not None
+                and end not in found
+                and key.value.strip() not in declared.qualifiers
+            ):
                 found[end] = value
             else:
                 left.append((key, value))
@@ -400,12 +403,12 @@ class ItemBuilder:
     def nothing(self, label: Text, text: Text) -> None:
         """Remember that the value of a type or role is a word for nothing."""
         if text.value.strip().lower() not in SOFTWARE_NULLS:
-            self._nothings.append((label.value.strip(), text.value.strip()))
+            self.nothings.append((label.value.strip(), text.value.strip()))
 
     def tell_nothings(self) -> None:
         """Report the words for nothing that stood for values, in one issue."""
-        if not self._nothings:
+        if not self.nothings:
             return
-        said = ", ".join(f"{excerpt(k)}: {excerpt(v)}" for k, v in self._nothings[:_TOLD])
-        more = f" and {len(self._nothings) - _TOLD} more" if len(self._nothings) > _TOLD else ""
+        said = ", ".join(f"{excerpt(k)}: {excerpt(v)}" for k, v in self.nothings[:_TOLD])
+        more = f" and {len(self.nothings) - _TOLD} more" if len(self.nothings) > _TOLD else ""
         self.issues.append(Issue("empty_value", f"read as nothing: {said}{more}"))

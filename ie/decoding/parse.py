@@ -28,10 +28,9 @@ class Answer(msgspec.Struct, frozen=True):
 def parse(completion: str, format: str, tasks: Sequence[str], schema: Schema) -> Answer:
     """Read a completion in the given format, or in the other if it is plainly in that.
 
-    The schema only tells the tasks apart. What stands around the answer is passed over; see
-    `wrappers`. Every
-    complete item is kept; a completion that breaks off gives a `truncated` issue, and of a loop
-    that ran until it was cut one round is kept. Time is linear in the length.
+    What stands around the answer is passed over; see `wrappers`. Every complete item is kept; a
+    completion that breaks off gives a `truncated` issue, and of a loop that ran until it was cut
+    one round is kept. Time is linear in the length.
 
     Raises:
         ValueError: unknown format, or no task.

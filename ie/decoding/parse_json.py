@@ -11,14 +11,23 @@ an item, bare strings where one type alone is asked for, and the mappings of IEP
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from ..data.documents import Issue
 from ..data.issues import excerpt
 from ..data.schema import Schema
-from .field_names import COMMENTS, CONTAINERS, FIELDS, WRAPPERS, is_empty_answer, is_null, plain_name
+from .field_names import (
+    BOOKKEEPING,
+    COMMENTS,
+    CONTAINERS,
+    FIELDS,
+    WRAPPERS,
+    is_empty_answer,
+    is_null,
+    plain_name,
+)
 from .formats import Item
-from .json_fields import Part, each, holds_items, is_blank, is_nothing, label_of, parts, text_of
+from .json_fields import Part, each, holds_items, is_blank, is_nothing, label_of, labels_of, parts
 from .json_items import NO_NAME, ItemBuilder
 from .json_scanner import Array, Node, Object, Text, scan, scan_inside
 
@@ -36,6 +45,7 @@ _BULLET = re.compile(r"\s*(?:[-*•·]|\d{1,3}[.、)）])?[\s*]*")
 _LABELLED = re.compile(r"([^:：\n]{1,40}?)\**\s*[:：]\**\s*(\S[^\n]*)")
 _LISTED = re.compile(r"[^、，,;；|\s][^、，,;；|\n]*")
 _ATTRIBUTES = "_attributes"
+_NO_TYPES = COMMENTS | BOOKKEEPING | FIELDS.keys()
 _CALL_KEYS = frozenset(("arguments", "parameters", "input", "args", "kwargs"))
 
 
@@ -50,9 +60,15 @@ def read_json(source: str, tasks: Sequence[str], schema: Schema) -> tuple[list[I
     items, issues = reader.builder.items, reader.builder.issues
     if not source.strip():
         issues.append(Issue("unparsable", "the completion is empty"))
-    elif not (items or issues or scanned.cut is not None):
+    elif not (items or issues or reader.builder.nothings or scanned.cut is not None):
         reader.read_words()
-        if not (items or reader.understood or issues or is_empty_answer(source)):
+        if not (
+            items
+            or reader.understood
+            or issues
+            or reader.builder.nothings
+            or is_empty_answer(source)
+        ):
             issues.append(Issue("unparsable", f"no answer in {excerpt(source)!r}"))
     reader.builder.tell_nothings()
     if scanned.cut is not None:
@@ -92,6 +108,8 @@ class _Reader:
         self.builder = ItemBuilder(tasks, schema)
         self.understood = False
         self.nested = 0
+        # By identity, with the node, which must live as long: each is looked through once.
+        self._known: dict[int, tuple[Node, bool]] = {}
 
     def read_all(self, values: Sequence[Node]) -> None:
         """Read the top-level values; one that only repeats an earlier one counts once."""
@@ -204,9 +222,9 @@ class _Reader:
         if pair is not None and len(text.value) == text.end - text.start:
             one = Text(pair[1], text.start, text.start + pair.end(1))
             other = Text(pair[2], text.start + pair.start(2), text.end)
-            for label, mention in ((one, other), (other, one)):
-                if builder.task_of(label.value.strip()) == "ner":
-                    self._labelled(label, mention, None)
+            for kind, mention in ((one, other), (other, one)):
+                if builder.task_of(kind.value.strip()) == "ner":
+                    self._labelled(kind, mention, None)
                     return True
         label = builder.only_label(task)
         of = builder.task_of(label.value) if label else None
@@ -223,15 +241,14 @@ class _Reader:
         if called is not None:
             self._read(called, None)
             return
-        label, roles = self._item_label(node)
-        found = parts(node, self.builder.declares, roles)
-        label = label or label_of(found[0].fields)
+        found = parts(node, self.builder.declares, self._own_roles(node))
+        label = label_of(found[0].fields)
         if label is None and self._is_bare_item(found[0], task):
             label = self.builder.only_label(task)
         if label is not None and self._is_item(label, found[0], task):
             for part in found:
-                own = label_of(part.fields) or label
-                self.builder.item(self.builder.event_label(own), part, task, node.closed)
+                for own in labels_of(part.fields) or [label]:
+                    self.builder.item(self.builder.event_label(own), part, task, node.closed)
             return
         siblings = {key.value.strip(): value for key, value in node.pairs if key is not None}
         for key, value in node.pairs:
@@ -257,23 +274,23 @@ class _Reader:
         is_json = isinstance(given, Object) or (isinstance(given, Text) and _is_json(given))
         return given if is_json else None
 
-    def _item_label(self, node: Object) -> tuple[Text | None, Sequence[str]]:
-        """Return the declared label of an object, if it names one, and the roles of that."""
+    def _own_roles(self, node: Object) -> Collection[str]:
+        """Return the roles of the type that an object names."""
         for key, value in node.pairs[:16]:
-            if key is None or not isinstance(value, Text):
-                continue
-            field = FIELDS.get(plain_name(key.value))
-            if field in ("type", "predicate") and self.builder.declares(value.value):
-                # Of an item that runs on, each part has its own.
-                return None, tuple(self.builder.roles_of(value.value))
-        return None, ()
+            if key is not None and isinstance(value, Text):
+                field = FIELDS.get(plain_name(key.value))
+                if field in ("type", "predicate") and self.builder.declares(value.value):
+                    return self.builder.roles_of(value.value).keys()
+        return ()
 
     def _is_bare_item(self, part: Part, task: str | None) -> bool:
         """Say whether an object without a label may be an item of the only type."""
         fields, beside = part
         if self.builder.only_label(task) is None or self._holds_answers(beside):
             return False
-        if any(isinstance(one, Text) and self.builder.declares(one.value) for one in fields.values()):
+        if any(
+            isinstance(one, Text) and self.builder.declares(one.value) for one in fields.values()
+        ):
             return False
         if task is None and "trigger" not in fields and not {"subject", "object"} <= fields.keys():
             return "text" in fields and len(beside) < 4
@@ -298,9 +315,7 @@ class _Reader:
             for key, value in beside
         )
 
-    def _pair(
-        self, key: Text, value: Node, task: str | None, siblings: dict[str, Node]
-    ) -> None:
+    def _pair(self, key: Text, value: Node, task: str | None, siblings: dict[str, Node]) -> None:
         """Read a pair of an object that is no item."""
         builder = self.builder
         name = key.value.strip()
@@ -321,10 +336,21 @@ class _Reader:
             self._string_pair(key, value, task)
         elif name.endswith(_ATTRIBUTES) and name.removesuffix(_ATTRIBUTES) in siblings:
             pass
+        elif self._has_relations_inside(value):
+            self._labelled(key, value, "ner")
         elif self._names_own(value):
             self._read(value, task)
         elif task is not None or plain not in COMMENTS:
             self._labelled(key, value, task)
+
+    def _has_relations_inside(self, value: Node) -> bool:
+        """Say whether a list holds mentions with relations, as UIE gives them."""
+        if "re" not in self.tasks or not isinstance(value, Array) or not value.values:
+            return False
+        first = value.values[0]
+        return isinstance(first, Object) and {"text", "relations"} <= {
+            key.value for key, _ in first.pairs if key is not None
+        }
 
     def _wrapped(self, value: Node, task: str | None) -> None:
         """Read what stands under a key like `result`, bare strings of the only type too."""
@@ -341,8 +367,7 @@ class _Reader:
         elif _is_json(value):
             self._string(value, task)
         elif is_nothing(value) or (
-            task is None
-            and (plain in COMMENTS or plain in FIELDS or not self._is_quoted(value))
+            task is None and (plain in _NO_TYPES or not self._is_quoted(value))
         ):
             return
         elif plain not in COMMENTS:
@@ -350,21 +375,27 @@ class _Reader:
 
     def _names_own(self, node: Node) -> bool:
         """Say whether a value holds an item that names a type of the schema, or a list of them."""
+        if not isinstance(node, Array | Object):
+            return isinstance(node, Text) and _is_json(node)
+        known = self._known.get(id(node))
+        if known is None:
+            known = self._known[id(node)] = (node, self._look_through(node))
+        return known[1]
+
+    def _look_through(self, node: Array | Object) -> bool:
         if isinstance(node, Array):
             return any(map(self._names_own, node.values))
-        if not isinstance(node, Object):
-            return isinstance(node, Text) and _is_json(node)
         for key, value in node.pairs:
             if key is None:
                 continue
             plain = plain_name(key.value)
             field = FIELDS.get(plain)
-            if field in ("type", "predicate") and isinstance(value, Text):
-                if self.builder.declares(value.value):
-                    return True
-            if self.builder.declares(key.value) or (
-                plain in CONTAINERS and not isinstance(value, Text)
-            ):
+            says = value.value if isinstance(value, Text) else None
+            if says is None:
+                found = plain in CONTAINERS
+            else:
+                found = field in ("type", "predicate") and self.builder.declares(says)
+            if found or self.builder.declares(key.value):
                 return True
         return any(self._names_own(value) for _, value in node.pairs)
 
@@ -391,7 +422,7 @@ class _Reader:
                 self._labelled_object(label, one, declared, hint)
 
     def _labelled_inside(self, label: Text, text: Text, hint: str | None) -> None:
-        """Read a string under a label that holds JSON, {"人名": "[\"张三\"]"}."""
+        """Read a string under a label that holds JSON itself."""
         if self.nested < _NESTED_STRINGS:
             self.nested += 1
             for value in scan_inside(self.source[text.start : text.end], text.start).values:
@@ -411,17 +442,16 @@ class _Reader:
             builder.add(task, label, text, [])
         else:
             # langextract's {"裁员": "裁员", "裁员_attributes": {…}}
-            name = "trigger" if task == "ee" else "text"
-            beside = [] if task == "ee" else [(Text("attributes", -1, -1), attributes)]
-            fields = {name: text, "arguments": attributes} if task == "ee" else {name: text}
-            builder.item(label, Part(fields, beside), task, True)
+            event = Part({"trigger": text, "arguments": attributes}, [])
+            entity = Part({"text": text}, [(Text("attributes", -1, -1), attributes)])
+            builder.item(label, event if task == "ee" else entity, task, True)
 
     def _labelled_object(
         self, label: Text, node: Object, declared: str | None, hint: str | None
     ) -> None:
         """Read an object under a label: an item, or a mapping of roles, subjects or mentions."""
         builder = self.builder
-        found = parts(node, builder.declares, tuple(builder.roles_of(label.value)))
+        found = parts(node, builder.declares, builder.roles_of(label.value).keys())
         if found[0].fields:
             for part in found:
                 builder.item(label, part, declared, node.closed)

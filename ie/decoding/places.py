@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from ..data.occurrences import NOWHERE, Covers, Found, Occurrences, first_from, nearest
 from ..data.schema import EventType, Schema
 from .chain import cheapest_chain
-from .formats import OBJECT_SLOT, Item
 from .event_places import place_events
+from .formats import OBJECT_SLOT, Item
 
 # More occurrences than this of one string are not compared for one mention.
 _CANDIDATES = 32
