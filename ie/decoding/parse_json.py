@@ -60,13 +60,13 @@ def read_json(source: str, tasks: Sequence[str], schema: Schema) -> tuple[list[I
     items, issues = reader.builder.items, reader.builder.issues
     if not source.strip():
         issues.append(Issue("unparsable", "the completion is empty"))
-    elif not (items or issues or reader.builder.nothings or scanned.cut is not None):
+    elif not (items or issues or reader.builder.says_nothing or scanned.cut is not None):
         reader.read_words()
         if not (
             items
             or reader.understood
             or issues
-            or reader.builder.nothings
+            or reader.builder.says_nothing
             or is_empty_answer(source)
         ):
             issues.append(Issue("unparsable", f"no answer in {excerpt(source)!r}"))

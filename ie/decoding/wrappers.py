@@ -171,10 +171,11 @@ def _of_call_arguments(source: str) -> str:
 
     def opened(match: re.Match[str]) -> str:
         key = match["key"] if match["key"] is not None else match["name"]
-        # The key stays where it was.
+        # The key stays where it was, or one place before, where one character follows it.
         at = match.start("key" if match["key"] is not None else "name") - match.start()
         rest = len(match.group()) - at - len(key)
-        return " " * (at - 2) + '{"' + key + '":' + " " * (rest - 2)
+        lead = at - 2 - max(2 - rest, 0)
+        return " " * lead + '{"' + key + '":' + " " * (rest - 2)
 
     if "<arg_key>" not in source and "<parameter" not in source:
         return source
