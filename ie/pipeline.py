@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any, overload
 
 from .data.documents import Document, Event, Extraction, Issue, shift
+from .data.issues import excerpt
 from .data.schema import Schema, chosen_tasks, read_schema
 from .data.text import windows
 from .decoding.confidence import Calibration, calibrate, without_scores
 from .decoding.decode import decode
-from .decoding.encode import AskedTrigger
-from .decoding.parse_json import excerpt
+from .decoding.formats import AskedTrigger
 from .engines.constrain import AnswerConstraint, without_roles
 from .engines.open import Engine, open_engine
 from .engines.protocol import Completion

@@ -250,7 +250,7 @@ def test_names_without_marks_are_told_where_the_style_says_so(tmp_path, least, k
     names, said = ["人名", "地名", "时间", "机构名"], "北京⟦地名⟧王小明⟦地名⟧经理⟦人名⟧"
     found = held_to_marks(tmp_path, names, least, said, "msra")
     assert len(found.entities) == kept
-    assert [issue.kind for issue in found.issues] == ["ambiguous"] * (3 - kept)
+    assert [issue.kind for issue in found.issues] == ["withheld"] * (3 - kept)
     assert all("经理 at [" in issue.detail for issue in found.issues)
 
 

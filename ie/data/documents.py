@@ -16,16 +16,6 @@ import msgspec
 
 from ..errors import InputError
 
-ISSUE_KINDS = (
-    "unparsable",
-    "truncated",
-    "unknown_type",
-    "unknown_role",
-    "ungrounded",
-    "ambiguous",
-    "out_of_schema",
-)
-
 
 # gc=False throughout: JSON forms no cycles, and corpora hold millions of these.
 class _Located(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -94,7 +84,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class Issue(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """What is wrong with a result; `kind` is one of ISSUE_KINDS, `where` a path into it."""
+    """What is wrong with a result; `kind` is one of `issues.KINDS`, `where` a path into it."""
 
     kind: str
     detail: str

@@ -125,14 +125,18 @@ def _bracketed(text: str) -> list[tuple[int, int]]:
 
 
 class Folded(NamedTuple):
-    """A folded copy; its character i comes from the original's character `origin[i]`."""
+    """A folded copy; its character i comes from the original's `[origin[i], ends[i])`.
+
+    That range is one character, or a letter with the marks that are written after it.
+    """
 
     text: str
     origin: list[int]
+    ends: list[int]
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Return the range of the original that the folded `[start, end)` comes from."""
-        return self.origin[start], self.origin[end - 1] + 1
+        return self.origin[start], self.ends[end - 1]
 
 
 # Marks that writers and models leave out or add at will.
@@ -165,8 +169,15 @@ def _simplified(character: str) -> str:
     return _ALSO.get(character) or _simplifier()(character)
 
 
+# What joins the character before it: accents, voice marks of kana (half-width ones too), and the
+# vowels and finals of Korean syllables that are written in parts.
+JOINING = "\u0300-\u036f\u1160-\u11ff\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\u3099\u309a\ufe20-\ufe2f\uff9e\uff9f"
+_JOINED = re.compile(rf"[^\s{JOINING}][{JOINING}]+")
+
+
 @lru_cache(maxsize=65536)
 def _fold_character(character: str) -> str:
+    """Fold one character, or a letter with its marks."""
     if character in _DROPPED or character.isspace():
         return ""
     character = _MARKS.get(character, character)
@@ -179,16 +190,30 @@ def _fold_character(character: str) -> str:
 def fold(text: str) -> Folded:
     """Return a copy without spaces and book-title marks, in one width, case and character form.
 
-    Characters may vanish or become several; `Folded.origin` leads each one back.
+    Composed and decomposed letters are one. Characters may vanish or become several;
+    `Folded.span` leads back.
     """
     folded: list[str] = []
     origin: list[int] = []
-    for at, character in enumerate(text):
+    ends: list[int] = []
+
+    def take(character: str, at: int) -> None:
         new = _fold_character(character)
         if len(new) == 1:
             folded.append(new)
             origin.append(at)
+            ends.append(at + len(character))
         elif new:
             folded.extend(new)
             origin.extend([at] * len(new))
-    return Folded("".join(folded), origin)
+            ends.extend([at + len(character)] * len(new))
+
+    done = 0
+    for match in () if text.isascii() else _JOINED.finditer(text):
+        for at in range(done, match.start()):
+            take(text[at], at)
+        take(match.group(), match.start())
+        done = match.end()
+    for at in range(done, len(text)):
+        take(text[at], at)
+    return Folded("".join(folded), origin, ends)
