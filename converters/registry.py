@@ -142,7 +142,7 @@ def read(
     takes = inspect.signature(reader).parameters
     options = configure_options(Content(f"converter {name!r}", options), _option_types(takes))
     given: dict[str, Any] = {"name": options.pop("source", name), "encoding": encoding}
-    meta = {key: options.pop(key) for key in ("lang", "licence") if key in options}
+    meta: dict[str, Any] = {key: options.pop(key) for key in ("lang", "licence") if key in options}
     report = Report() if report is None else report
     report.name = str(given["name"])
     given = {key: value for key, value in given.items() if key in takes}

@@ -241,7 +241,7 @@ def _warn(paths: list[str], inputs: int) -> None:
 
 
 def _job(choices: dict[str, Any]) -> Any:
-    from chinchilla.instructions.build import BuildJob
+    from chinchilla.instructions.job import BuildJob
     from chinchilla.instructions.mixture import MixOptions
     from chinchilla.instructions.options import BuildOptions
 

@@ -11,7 +11,6 @@ what was found, what was expected and the near miss:
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -80,7 +79,7 @@ def configure(
         ChinchillaError: of the kind `error`, a line for each fault.
     """
     reader = _Reader(content)
-    result = reader.read(content.value, _type_info(kind), ())
+    result = reader.read(content.value, kinds.type_info(kind), ())
     if check and reader.is_whole and result is not _FAILED:
         for where, message in check(result):
             path = tuple(where.split(".")) if isinstance(where, str) else where
@@ -106,11 +105,6 @@ def configure_options(content: Content, types: Mapping[str, Any]) -> dict[str, A
     read = configure(content, msgspec.defstruct("Options", fields, kw_only=True))
     written = {str(key).replace("-", "_") for key in content.value or ()}
     return {name: getattr(read, name) for name in types if name in written}
-
-
-@cache
-def _type_info(kind: Any) -> kinds.Type:
-    return kinds.type_info(kind)
 
 
 class _Reader:

@@ -169,7 +169,8 @@ def _check_nodes(root: yaml.Node | None) -> None:
     """Refuse a key that stands twice in a mapping, of which the loader would keep the last, and
     aliases that say too much.
     """
-    waiting, seen, count = [] if root is None else [(root, 0)], set(), 0
+    waiting: list[tuple[Any, int]] = [] if root is None else [(root, 0)]
+    seen, count = set(), 0
     while waiting:
         node, depth = waiting.pop()
         count += 1
