@@ -346,19 +346,19 @@ def test_a_constraint_is_sent_as_json_schema():
 
 def test_servers_without_json_schema_are_told_in_other_ways():
     def answer(body, _):
-        if "guided_json" in body:
+        if "structured_outputs" in body:
             return chat(ANSWER)
         return 400, {"error": {"message": "response_format is not supported"}}
 
     _, asked = ask(answer, constraints=[AnswerConstraint(SCHEMA, "ner", "张伟来了")])
-    assert [sorted(body)[0] for _, _, body in asked] == ["max_tokens", "guided_json"]
+    assert [sorted(body)[0] for _, _, body in asked] == ["max_tokens", "structured_outputs"]
 
 
 def test_a_server_that_takes_no_constraint_at_all_is_an_error():
     constraint = AnswerConstraint(SCHEMA, "ner", "张伟来了")
     with pytest.raises(ModelError, match="takes no JSON Schema"):
         ask(
-            lambda *_: (400, {"error": {"message": "response_format, guided_json: unknown"}}),
+            lambda *_: (400, {"error": {"message": "response_format, structured_outputs: unknown"}}),
             constraints=[constraint],
         )
 
