@@ -24,5 +24,7 @@ def fitting(limit: int, prompt: int, context: int | None) -> int:
 
 def too_long(prompt: int, context: int | None) -> Completion:
     """Return the completion of a prompt that leaves no room for an answer."""
-    problem = f"the prompt has {prompt:,} tokens, and the model reads {context or 0:,} with its answer"
+    problem = (
+        f"the prompt has {prompt:,} tokens, and the model reads {context or 0:,} with its answer"
+    )
     return Completion("", "refused", problem=problem, is_too_long=True)

@@ -105,6 +105,7 @@ def send(client: Any, method: str, address: str, body: Any, timeout: float) -> A
 def _json_of(response: Any, text: str) -> Any:
     status = response.status_code
     if status != 200:
+        text = _without_escapes(text)
         wait = _seconds(response.headers.get("retry-after"))
         raise Failure(
             f"status {status}: {said(text)}",
@@ -121,6 +122,15 @@ def _json_of(response: Any, text: str) -> Any:
             status,
             advice="; is this an OpenAI-compatible endpoint?",
         ) from None
+
+
+def _without_escapes(text: str) -> str:
+    """Return a body with its characters as they are, of which servers write most in escapes."""
+    try:
+        plain = json.dumps(json.loads(text), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return text
+    return plain.encode("utf-8", "replace").decode()
 
 
 def shown_address(address: str) -> str:

@@ -22,7 +22,15 @@ _SCHEMA_WORDS = ("response_format", "structured", "guided", "grammar", *_WAYS["s
 _STATUSES = (400, 404, 422, 501)
 _REFUSED_VALUE = re.compile(r"value|literal|one of|should be|must be|expected")
 # How thinking is switched by templates (vLLM, SGLang, llama.cpp), by OpenAI and Ollama, and by vendors.
-_SWITCHES = ("template", "effort:none", "effort:minimal", "effort:low", "enable", "type", "reasoning")
+_SWITCHES = (
+    "template",
+    "effort:none",
+    "effort:minimal",
+    "effort:low",
+    "enable",
+    "type",
+    "reasoning",
+)
 _SWITCH_FIELDS = {
     "template": "chat_template_kwargs",
     "effort": "reasoning_effort",
@@ -31,7 +39,7 @@ _SWITCH_FIELDS = {
     "reasoning": "reasoning",
 }
 _HOSTS = (
-    (r"openai\.com$|openai\.azure\.com$|ollama|:11434$", "effort:none"),
+    (r"openai\.com$|openai\.azure\.com$|ollama|:11434$", "effort"),
     (r"deepseek\.com$|bigmodel\.cn$|\bz\.ai$|volces\.com$|moonshot\.(cn|ai)$", "type"),
     (r"aliyuncs\.com$|siliconflow\.(cn|com)$", "enable"),
     (r"openrouter\.ai$", "reasoning"),
@@ -156,8 +164,8 @@ class Attempt:
 def _switches(address: str) -> tuple[str, ...]:
     """Return the ways of switching thinking, that of a known host first."""
     host = urlsplit(address).netloc.rpartition("@")[2].lower()
-    first = [way for pattern, way in _HOSTS if re.search(pattern, host)]
-    return tuple(dict.fromkeys([*first, *_SWITCHES]))
+    own = [kind for pattern, kind in _HOSTS if re.search(pattern, host)]
+    return tuple(sorted(_SWITCHES, key=lambda way: way.partition(":")[0] not in own))
 
 
 def _words(name: str, way: str) -> tuple[str, ...]:
@@ -165,7 +173,9 @@ def _words(name: str, way: str) -> tuple[str, ...]:
         return _SCHEMA_WORDS
     if name == "thinking":
         field = _SWITCH_FIELDS[way.partition(":")[0]]
-        return (field, "enable_thinking") if way == "template" else (f'"{field}', f"'{field}", field)
+        return (
+            (field, "enable_thinking") if way == "template" else (f'"{field}', f"'{field}", field)
+        )
     return (way,)
 
 

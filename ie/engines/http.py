@@ -28,7 +28,7 @@ from ..prompts.prompt import plain_prompt
 from .api_key import VARIABLES, hidden, read_key
 from .budget import LEAST_ANSWER, answer_limit
 from .endpoint import CONNECT_TIMEOUT, Failure, send, shown_address
-from .fields import Attempt, Fields
+from .fields import Fields
 from .http_options import HttpOptions
 from .protocol import Completion, Constraint, Usage
 from .reply import Reply, read_models, read_reply
@@ -374,7 +374,9 @@ class HttpBackend:
         if stop and stop.is_set():
             raise CancelledError
         try:
-            return read(send(self._client(), method, self.address + path, body, self.options.timeout))
+            return read(
+                send(self._client(), method, self.address + path, body, self.options.timeout)
+            )
         except Failure as failure:
             failure.problem = hidden(self._key, failure.problem)
             if failure.is_late:

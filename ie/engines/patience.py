@@ -40,7 +40,7 @@ class Patience:
         failure = _failure(state)
         if failure.wait is not None:
             return failure.wait
-        doubled = self.backoff * 2 ** (state.attempt_number - 1)
+        doubled = self.backoff * 2.0 ** (state.attempt_number - 1)
         # Never less: the minute would be missed.
         return min(doubled, self.backoff * _LONGEST_WAIT) * random.uniform(1, 1.25)
 

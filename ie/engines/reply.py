@@ -53,7 +53,9 @@ def read_reply(value: Any) -> Reply:
     try:
         choice = value["choices"][0]
         message = choice["message"]
-        content, parted = _content(message["content"] if _is_bare(message) else message.get("content"))
+        content, parted = _content(
+            message["content"] if _is_bare(message) else message.get("content")
+        )
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise Failure(
             f"answers in no form known ({type(error).__name__}: {error})",
@@ -76,7 +78,9 @@ def read_models(value: Any) -> dict[str, int | None]:
 
 def _is_bare(message: dict[str, Any]) -> bool:
     """Return whether an answer can only stand in the content."""
-    return not any(message.get(key) for key in (*_THOUGHTS, "tool_calls", "function_call", "refusal"))
+    return not any(
+        message.get(key) for key in (*_THOUGHTS, "tool_calls", "function_call", "refusal")
+    )
 
 
 def _reply(value: dict[str, Any], choice: dict[str, Any], content: str, thoughts: str) -> Reply:
@@ -109,7 +113,8 @@ def _content(content: Any) -> tuple[str, str]:
         return content or "", ""
     if not isinstance(content, list):
         raise TypeError("content is no string")
-    spoken, thought = [], []
+    spoken: list[str] = []
+    thought: list[str] = []
     for part in content:
         if isinstance(part, str):
             spoken.append(part)
@@ -141,7 +146,9 @@ def _called(message: dict[str, Any]) -> str:
     for call in [*calls, message.get("function_call")]:
         given = call.get("arguments") if isinstance(call, dict) else None
         if given:
-            answers.append(given if isinstance(given, str) else json.dumps(given, ensure_ascii=False))
+            answers.append(
+                given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+            )
     return "\n".join(answers)
 
 
@@ -219,5 +226,3 @@ def _log_probs(choice: dict[str, Any], text: str) -> tuple[tuple[int, ...], tupl
     except (KeyError, TypeError, ValueError, AttributeError):
         return (), ()
     return (tuple(ends), tuple(log_probs)) if written == text else ((), ())
-
-
