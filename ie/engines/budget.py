@@ -7,6 +7,8 @@ from .protocol import Completion
 _BASE, _PER_TOKEN = 512, 4
 # The fewest tokens of an answer that are worth asking for.
 LEAST_ANSWER = 32
+# Under constraint an answer must have room to end, which takes more.
+LEAST_HELD = 256
 
 
 def answer_limit(text: int) -> int:
@@ -14,12 +16,12 @@ def answer_limit(text: int) -> int:
     return _BASE + _PER_TOKEN * text
 
 
-def fitting(limit: int, prompt: int, context: int | None) -> int:
-    """Return the limit of an answer after a prompt of so many tokens; 0 if too little room is left."""
+def fitting(limit: int, prompt: int, context: int | None, least: int = LEAST_ANSWER) -> int:
+    """Return the limit of an answer after a prompt of so many tokens; 0 if less than `least` is left."""
     if context is None:
         return limit
     room = context - prompt
-    return min(limit, room) if room >= min(limit, LEAST_ANSWER) else 0
+    return min(limit, room) if room >= min(limit, least) else 0
 
 
 def too_long(prompt: int, context: int | None) -> Completion:

@@ -5,13 +5,18 @@ and the ids a model is trained to continue are the ids it is asked with.
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import ModelError
 from ..prompts.messages import Prompt
 from ..prompts.prompt import plain_prompt
+from .hub import hub_options
+from .stops import cut_at, stop_ids
 
+# A tokenizer that does not know says some 10^30.
+_UNBOUNDED = 10_000_000
 # A transformers tokenizer; typed loosely because the base install does not have transformers.
 Tokenizer = Any
 
@@ -33,10 +38,22 @@ def load_tokenizer(model: str, *, trust_remote_code: bool = False) -> Tokenizer:
         ) from None
     try:
         if _is_generic(Path(model)):
-            return PreTrainedTokenizerFast.from_pretrained(model)
-        return AutoTokenizer.from_pretrained(model, trust_remote_code=trust_remote_code)
+            tokenizer: Tokenizer = PreTrainedTokenizerFast.from_pretrained(model)
+        else:
+            options = {"trust_remote_code": trust_remote_code, **hub_options(model)}
+            tokenizer = AutoTokenizer.from_pretrained(model, **options)
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(f"{model}: no usable tokenizer ({_first_line(error)})") from None
+    if not tokenizer.chat_template:
+        tokenizer.chat_template = _template_beside(Path(model))
+    return tokenizer
+
+
+def has_chat_template(folder: Path) -> bool:
+    """Return whether a model's folder holds a chat template, in any of the files for it."""
+    if (folder / "chat_template.jinja").is_file() or _template_beside(folder):
+        return True
+    return bool(_read_object(folder / "tokenizer_config.json").get("chat_template"))
 
 
 def prompt_ids(tokenizer: Tokenizer, prompt: Prompt, *, seq2seq: bool = False) -> list[int]:
@@ -54,6 +71,21 @@ def prompt_ids(tokenizer: Tokenizer, prompt: Prompt, *, seq2seq: bool = False) -
     return ids
 
 
+def model_context(tokenizer: Tokenizer, *configs: Any) -> int | None:
+    """Return how many tokens a model reads, prompt and answer together; None if nothing tells.
+
+    Of `configs`, mappings or objects, the one that names positions is right: those of a tokenizer
+    may be fewer, of an older model, or far more, where it does not know.
+    """
+    for config in configs:
+        values = config if isinstance(config, dict) else vars(config) if config else {}
+        for name in ("max_position_embeddings", "n_positions", "n_ctx", "seq_length"):
+            if type(values.get(name)) is int and values[name] > 0:
+                return int(values[name])
+    length = getattr(tokenizer, "model_max_length", None)
+    return int(length) if length and length < _UNBOUNDED else None
+
+
 def answer_ids(tokenizer: Tokenizer, answer: str) -> list[int]:
     """Return the ids of an answer, always closed by the end-of-sequence token.
 
@@ -66,10 +98,9 @@ def answer_ids(tokenizer: Tokenizer, answer: str) -> list[int]:
     return [*encoded.input_ids, tokenizer.eos_token_id]
 
 
-def answer_text(tokenizer: Tokenizer, ids: list[int]) -> str:
-    """Return the text of generated ids, up to the first end-of-sequence token."""
-    if tokenizer.eos_token_id in ids:
-        ids = ids[: ids.index(tokenizer.eos_token_id)]
+def answer_text(tokenizer: Tokenizer, ids: list[int], stops: Sequence[int] = ()) -> str:
+    """Return the text of generated ids, up to the first that ends an answer; see `stops`."""
+    ids, _ = cut_at(ids, stops or stop_ids(tokenizer))
     text: str = tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
     return text
 
@@ -107,12 +138,24 @@ def _chat_ids(tokenizer: Tokenizer, content: str) -> list[int]:
     return ids + list(tokenizer(tail, add_special_tokens=False).input_ids)
 
 
+def _template_beside(folder: Path) -> Any:
+    """Return the template of `chat_template.json`, which transformers reads for processors only."""
+    return _read_object(folder / "chat_template.json").get("chat_template")
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    value = json.loads(path.read_text(encoding="utf-8"))
+    return value if isinstance(value, dict) else {}
+
+
 def _is_generic(folder: Path) -> bool:
-    config = folder / "tokenizer_config.json"
-    if not (config.is_file() and (folder / "tokenizer.json").is_file()):
-        return False
-    name = json.loads(config.read_text(encoding="utf-8")).get("tokenizer_class")
-    return name in ("TokenizersBackend", "PreTrainedTokenizerFast")
+    name = _read_object(folder / "tokenizer_config.json").get("tokenizer_class")
+    return (folder / "tokenizer.json").is_file() and name in (
+        "TokenizersBackend",
+        "PreTrainedTokenizerFast",
+    )
 
 
 def _first_line(error: Exception) -> str:
