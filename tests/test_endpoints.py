@@ -14,7 +14,7 @@ from chinchilla.engines.http import HttpBackend
 from chinchilla.engines.http_options import HttpOptions
 from chinchilla.engines.patience import Lanes, Patience
 from chinchilla.engines.protocol import Usage
-from chinchilla.engines.reply import read_reply
+from chinchilla.engines.reply import read_models, read_reply
 from chinchilla.errors import ConfigError, ModelError
 from chinchilla.prompts.messages import Prompt
 
@@ -321,7 +321,21 @@ def test_a_prompt_that_is_too_long_says_so_apart_and_is_asked_once(status, compl
     assert [text_of(body) for body in bodies].count("文本1") <= 2
 
 
-def test_the_context_is_what_the_server_lists():
+@pytest.mark.parametrize(
+    ("row", "context"),
+    [
+        ({"max_model_len": 4096}, 4096),
+        ({"context_length": 32768}, 32768),
+        ({"meta": {"n_ctx": 8192, "n_ctx_train": 131072}}, 8192),
+        ({"max_model_len": "many", "meta": 3}, None),
+        ({}, None),
+    ],
+)
+def test_the_context_of_a_model_is_read_from_the_list(row, context):
+    assert read_models({"data": [{"id": "m", **row}, {"id": 3}, 7]}) == {"m": context}
+
+
+def test_a_server_that_lists_no_context_has_none():
     engine = HttpBackend("http://127.0.0.1:9/v1#m")
     assert engine.context is None
     with server(lambda *_: chat("好")) as (address, _), backend(address) as engine:
@@ -462,6 +476,46 @@ def test_lanes_hold_back_what_is_too_much():
     for thread in threads:
         thread.join()
     assert max(most) <= 3
+
+
+FAULTS = [
+    (429, {"error": {"message": "slow down"}}, {"Retry-After": "0.02"}),
+    (429, {"error": {"message": "too many requests"}}),
+    (500, {"error": {"message": "crashed"}}),
+    (200, b'{"choices": [{"mess'),
+    (503, b"<html>bad gateway</html>"),
+    (403, {"error": {"message": "gateway"}}),
+]
+
+
+def test_every_prompt_is_answered_once_by_a_server_with_all_faults():
+    left = {}
+    lock = threading.Lock()
+
+    def answer(body, _):
+        text = text_of(body)
+        if not text.startswith("文本"):
+            return chat("好")
+        number = int(text[2:])
+        if number == 0 or number % 17 == 5:
+            return refusal("filtered by the content policy")
+        if number % 23 == 7:
+            return refusal("the request exceeds the available context size")
+        with lock:
+            tries = left.setdefault(number, [FAULTS[number % 6]] if number % 2 else [])
+            if tries:
+                return tries.pop()
+        return chat(text[2:])
+
+    answers, _, _ = asked_with(answer, 100)
+    said = [(a.finish_reason, a.text or a.problem) for a in answers]
+    for number, (reason, words) in enumerate(said):
+        if number == 0 or number % 17 == 5:
+            assert (reason, words) == ("refused", "status 400: filtered by the content policy")
+        elif number % 23 == 7:
+            assert (reason, answers[number].is_too_long) == ("refused", True)
+        else:
+            assert (reason, words) == ("stop", str(number))
 
 
 # --- keys ---

@@ -80,7 +80,8 @@ def send(client: Any, method: str, address: str, body: Any, timeout: float) -> A
     late = f"no whole answer within {timeout:g} s"
     until = time.monotonic() + timeout
     try:
-        with client.stream(method, address, json=body) as response:
+        limits = httpx.Timeout(timeout, connect=min(timeout, CONNECT_TIMEOUT))
+        with client.stream(method, address, json=body, timeout=limits) as response:
             parts = []
             for part in response.iter_bytes():
                 parts.append(part)

@@ -27,7 +27,7 @@ from ..prompts.messages import Prompt
 from ..prompts.prompt import plain_prompt
 from .api_key import VARIABLES, hidden, read_key
 from .budget import LEAST_ANSWER, answer_limit
-from .endpoint import CONNECT_TIMEOUT, Failure, send, shown_address
+from .endpoint import Failure, send, shown_address
 from .fields import Fields
 from .http_options import HttpOptions
 from .protocol import Completion, Constraint, Usage
@@ -41,6 +41,8 @@ _OF_ALL = (401, 404)
 # Asked where a prompt has failed, to know whether that is a matter of this prompt.
 _PROBE = Prompt("回答“好”。", "")
 _PROBE_ATTEMPTS, _PROBE_TOKENS = 3, 16
+# Seconds that a server may take to list its models.
+_LIST_TIMEOUT = 20.0
 # A context of fewer tokens is a misreading of what a server says.
 _LEAST_CONTEXT = 256
 _CONTEXT = re.compile(r"(?:context[ _](?:length|size|window)|n_ctx)\D{0,12}(\d[\d,]*)", re.I)
@@ -373,10 +375,9 @@ class HttpBackend:
         """Send a request; return what `read` makes of the JSON."""
         if stop and stop.is_set():
             raise CancelledError
+        timeout = self.options.timeout if body else min(self.options.timeout, _LIST_TIMEOUT)
         try:
-            return read(
-                send(self._client(), method, self.address + path, body, self.options.timeout)
-            )
+            return read(send(self._client(), method, self.address + path, body, timeout))
         except Failure as failure:
             failure.problem = hidden(self._key, failure.problem)
             if failure.is_late:
@@ -389,10 +390,8 @@ class HttpBackend:
 
         client = self._clients.get(os.getpid())
         if client is None:
-            timeout = self.options.timeout
             made = httpx.Client(
                 headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
-                timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_TIMEOUT)),
                 limits=httpx.Limits(max_connections=self.options.parallel + 1),
                 follow_redirects=False,
             )

@@ -25,8 +25,9 @@ _MARKS = (
     ("[THINK]", "[/THINK]"),
     ("<|channel|>analysis", "<|channel|>final"),
 )
-# Where an answer at the end of thoughts is looked for, in characters.
-_TAIL = 20_000
+# Where an answer at the end of thoughts is looked for, in characters, and how many brackets that
+# begin none are passed over: each may be read up to the end.
+_TAIL, _TRIES = 20_000, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,8 @@ def read_models(value: Any) -> dict[str, int | None]:
     found = {}
     for row in rows or ():
         if isinstance(row, dict) and isinstance(row.get("id"), str):
-            context = row.get("max_model_len") or row.get("context_length")
+            meta = row.get("meta") if isinstance(row.get("meta"), dict) else {}
+            context = row.get("max_model_len") or row.get("context_length") or meta.get("n_ctx")
             found[row["id"]] = context if type(context) is int and context > 0 else None
     return found
 
@@ -162,12 +164,12 @@ def _answer_in(thoughts: str) -> str:
     tail = thoughts[-_TAIL:].rstrip().removesuffix("```").rstrip()
     if tail.endswith("⟧"):
         return tail.rpartition("\n\n")[2]
-    decoder, at, found = json.JSONDecoder(), 0, ""
-    while tail.endswith(("}", "]")) and (at := _next_bracket(tail, at)) >= 0:
+    decoder, at, found, failed = json.JSONDecoder(), 0, "", 0
+    while tail.endswith(("}", "]")) and failed < _TRIES and (at := _next_bracket(tail, at)) >= 0:
         try:
             value, end = decoder.raw_decode(tail, at)
         except (ValueError, RecursionError):
-            at += 1
+            at, failed = at + 1, failed + 1
             continue
         if end == len(tail) and isinstance(value, dict | list):
             found = tail[at:]

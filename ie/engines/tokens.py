@@ -17,6 +17,8 @@ from .stops import cut_at, stop_ids
 
 # A tokenizer that does not know says some 10^30.
 _UNBOUNDED = 10_000_000
+# The name of a note of transformers.
+_LONG_NOTE = "sequence-length-is-longer-than-the-maximum"
 # A transformers tokenizer; typed loosely because the base install does not have transformers.
 Tokenizer = Any
 
@@ -46,6 +48,8 @@ def load_tokenizer(model: str, *, trust_remote_code: bool = False) -> Tokenizer:
         raise ModelError(f"{model}: no usable tokenizer ({_first_line(error)})") from None
     if not tokenizer.chat_template:
         tokenizer.chat_template = _template_beside(Path(model))
+    # Each engine tells of prompts that are too long, and of which; transformers would of the first.
+    getattr(tokenizer, "deprecation_warnings", {})[_LONG_NOTE] = True
     return tokenizer
 
 
