@@ -234,9 +234,23 @@ def test_a_hub_that_cannot_be_reached_is_told_at_once(monkeypatch):
     from chinchilla.engines import hub
 
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(hub, "_is_cached", lambda model: model == "kept/model")
     for name in hub._PROXIES:
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(ModelError, match=r"some/model: .*not in the cache, and http://127.0.0.1:9"):
         open_engine("some/model")
     assert hub.hub_options("kept/model") == {"local_files_only": True}
+
+
+def test_thinking_is_what_the_template_is_told():
+    from tiny_models import build_tokenizer
+
+    from chinchilla.engines.tokens import prompt_ids
+
+    tokenizer = build_tokenizer()
+    tokenizer.chat_template = (
+        "{{ messages[0].content }}{% if enable_thinking %}a{% else %}b{% endif %}"
+    )
+    ids = [prompt_ids(tokenizer, PROMPTS[1], thinking=on)[-1] for on in (True, False)]
+    assert tokenizer.convert_ids_to_tokens(ids) == ["a", "b"]

@@ -85,13 +85,11 @@ def test_a_model_that_cannot_but_think_gets_room():
     assert engine._fields.attempt().room == 8192
 
 
-def test_a_limit_of_the_user_is_kept_and_the_answer_says_that_it_was_spent():
-    reply = (
-        200,
-        {"choices": [{"message": {"content": None, "reasoning": "嗯"}, "finish_reason": "length"}]},
-    )
-    [answer], [body], _ = asked_with(lambda *_: reply, max_tokens=50)
-    assert body["max_tokens"] == 50
+def test_an_answer_that_thought_used_up_says_so():
+    choice = {"message": {"content": None, "reasoning": "嗯"}, "finish_reason": "length"}
+    [answer], bodies, _ = asked_with(lambda *_: (200, {"choices": [choice]}), max_tokens=50)
+    assert (bodies[0]["max_tokens"], bodies[-1]["max_tokens"]) == (50, 50 + 32768)
+    assert len(bodies) < 15
     assert (answer.text, answer.finish_reason) == ("", "length")
     assert "thought until the token limit" in answer.problem
 

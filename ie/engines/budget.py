@@ -1,5 +1,6 @@
 """How long an answer may be: as its text asks for, and as the model's context allows."""
 
+from ..prompts.messages import Prompt
 from .protocol import Completion
 
 # An entity in pretty-printed JSON takes some 20 tokens, and a dense list names one in 4 characters; what
@@ -14,6 +15,12 @@ LEAST_HELD = 256
 def answer_limit(text: int) -> int:
     """Return the most tokens that an answer about a text of so many tokens (or characters) needs."""
     return _BASE + _PER_TOKEN * text
+
+
+def wanted(prompt: Prompt, most: int | None) -> int:
+    """Return the most tokens of a prompt's answer: its own limit, that of the call, or by its text."""
+    own: int | None = getattr(prompt, "max_tokens", None)
+    return own or most or answer_limit(len(prompt.input))
 
 
 def fitting(limit: int, prompt: int, context: int | None, least: int = LEAST_ANSWER) -> int:

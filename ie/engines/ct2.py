@@ -19,7 +19,7 @@ from typing import Any
 
 from ..errors import ModelError
 from ..prompts.messages import Prompt
-from .budget import LEAST_ANSWER, LEAST_HELD, answer_limit, fitting, too_long
+from .budget import LEAST_ANSWER, LEAST_HELD, fitting, too_long, wanted
 from .constrain.resume import hold_answers
 from .constrain.token_tree import Vocabulary, read_vocabulary
 from .constrain.walker import Walker
@@ -154,7 +154,7 @@ class CTranslate2Backend:
         tokens = [self._codec.encode(prompt) for prompt in prompts]
         limits = []
         for prompt, row in zip(prompts, tokens, strict=True):
-            limit = max_tokens or answer_limit(len(prompt.input))
+            limit = wanted(prompt, max_tokens)
             if self._is_small:
                 # What repeats itself without end, as small models may, is cut sooner.
                 limit = min(limit, 2 * len(row) + 64)

@@ -9,7 +9,7 @@ from itertools import count, islice
 from typing import Any
 
 from ..prompts.messages import Prompt
-from .budget import LEAST_ANSWER, LEAST_HELD, answer_limit, fitting, too_long
+from .budget import LEAST_ANSWER, LEAST_HELD, fitting, too_long, wanted
 from .constrain.logits_processor import ConstraintProcessor
 from .constrain.stretch import decode_stretches
 from .constrain.token_tree import Vocabulary, tokenizer_vocabulary
@@ -29,9 +29,16 @@ class TransformersBackend:
     """A model of transformers, on the accelerator if there is one."""
 
     def __init__(
-        self, model: str, *, quantisation: str = "none", trust_remote_code: bool = False
+        self,
+        model: str,
+        *,
+        quantisation: str = "none",
+        trust_remote_code: bool = False,
+        thinking: str = "off",
     ) -> None:
         """Load the model, and its base if `model` is an adapter; see `models.load_model`.
+
+        `thinking` is `on` to let a template that knows of it begin with thoughts; else none are asked.
 
         Raises:
             ModelError: a package or the model is missing or unusable.
@@ -39,6 +46,7 @@ class TransformersBackend:
         loaded = load_model(model, quantisation=quantisation, trust_remote_code=trust_remote_code)
         self.model, self.tokenizer = loaded.model, loaded.tokenizer
         self.is_seq2seq = loaded.seq2seq
+        self._is_thinking = thinking == "on"
         self._stops = model_stops(self.model, self.tokenizer)
         # Positions of an encoder and a decoder are relative, or not shared.
         self.context = None if self.is_seq2seq else model_context(self.tokenizer, self.model.config)
@@ -71,22 +79,27 @@ class TransformersBackend:
         for start in count(step=_WINDOW):
             if not (chosen := list(islice(left, _WINDOW))):
                 return
-            ids = [prompt_ids(self.tokenizer, p, seq2seq=self.is_seq2seq) for p in chosen]
+            ids = [self._ids(prompt) for prompt in chosen]
             held = None if constraints is None else constraints[start : start + _WINDOW]
             least = LEAST_ANSWER if held is None else LEAST_HELD
             limits = [
-                fitting(max_tokens or answer_limit(len(p.input)), len(i), self.context, least)
+                fitting(wanted(p, max_tokens), len(i), self.context, least)
                 for p, i in zip(chosen, ids, strict=True)
             ]
             yield from self._window(ids, limits, held)
 
     def count_tokens(self, prompt: Prompt) -> int:
         """Return how many tokens the model reads for a prompt."""
-        return len(prompt_ids(self.tokenizer, prompt, seq2seq=self.is_seq2seq))
+        return len(self._ids(prompt))
 
     def close(self) -> None:
         """Free the model."""
         self.model = None
+
+    def _ids(self, prompt: Prompt) -> list[int]:
+        return prompt_ids(
+            self.tokenizer, prompt, seq2seq=self.is_seq2seq, thinking=self._is_thinking
+        )
 
     def _window(
         self,

@@ -26,7 +26,7 @@ from ..errors import ModelError
 from ..prompts.messages import Prompt
 from ..prompts.prompt import plain_prompt
 from .api_key import VARIABLES, hidden, read_key
-from .budget import LEAST_ANSWER, answer_limit
+from .budget import LEAST_ANSWER, wanted
 from .endpoint import Failure, send, shown_address
 from .fields import Fields
 from .http_options import HttpOptions
@@ -56,13 +56,13 @@ _Value = TypeVar("_Value")
 
 @dataclass(frozen=True)
 class _Question:
-    """What is asked of the server; `limit` bounds the answer, and `is_fixed` says by whose wish."""
+    """What is asked of the server; `limit` bounds the answer, thoughts before it not counted."""
 
     prompt: Prompt
     limit: int
-    is_fixed: bool
     scores: bool
     schema: dict[str, Any] | None
+    is_probe: bool = False
 
 
 class HttpBackend:
@@ -181,8 +181,7 @@ class HttpBackend:
             for prompt, schema in zip(prompts, schemas, strict=constraints is not None):
                 if not self.model:
                     self.model = self._only_model()
-                limit = max_tokens or answer_limit(len(prompt.input))
-                question = _Question(prompt, limit, max_tokens is not None, scores, schema)
+                question = _Question(prompt, wanted(prompt, max_tokens), scores, schema)
                 ask = partial(self._complete, question, stop)
                 running.append((self._start(ask, stop), ask))
                 if len(running) >= 2 * self.options.parallel:
@@ -270,7 +269,7 @@ class HttpBackend:
         return True
 
     def _probe(self) -> None:
-        question = _Question(_PROBE, _PROBE_TOKENS, is_fixed=True, scores=False, schema=None)
+        question = _Question(_PROBE, _PROBE_TOKENS, scores=False, schema=None, is_probe=True)
         self._complete(question, threading.Event(), self._probe_patience)
 
     def _complete(
@@ -295,7 +294,7 @@ class HttpBackend:
                     raise
             else:
                 self._count(question, reply)
-                if reply.is_thought and not question.is_fixed and attempt.give_more():
+                if reply.is_thought and not question.is_probe and attempt.give_more():
                     continue
                 attempt.keep()
                 return reply.completion

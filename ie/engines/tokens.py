@@ -60,15 +60,17 @@ def has_chat_template(folder: Path) -> bool:
     return bool(_read_object(folder / "tokenizer_config.json").get("chat_template"))
 
 
-def prompt_ids(tokenizer: Tokenizer, prompt: Prompt, *, seq2seq: bool = False) -> list[int]:
+def prompt_ids(
+    tokenizer: Tokenizer, prompt: Prompt, *, seq2seq: bool = False, thinking: bool = False
+) -> list[int]:
     """Return the ids to ask a model with.
 
-    With a chat template: one user turn and the opening of the answer's turn, thinking switched
-    off. Otherwise the plain prompt with the tokenizer's own opening token; `seq2seq` keeps the
+    With a chat template: one user turn and the opening of the answer's turn, with thinking
+    switched off or on. Otherwise the plain prompt with the tokenizer's own opening token; `seq2seq` keeps the
     end-of-sequence token that encoders expect. Special tokens spelt out in the prompt stay text.
     """
     if tokenizer.chat_template:
-        return _chat_ids(tokenizer, plain_prompt(prompt).rstrip("\n"))
+        return _chat_ids(tokenizer, plain_prompt(prompt).rstrip("\n"), thinking=thinking)
     ids: list[int] = tokenizer(plain_prompt(prompt), split_special_tokens=True).input_ids
     if not seq2seq and ids and ids[-1] == tokenizer.eos_token_id:
         ids.pop()
@@ -123,12 +125,12 @@ def pad_id(tokenizer: Tokenizer) -> int:
     raise ModelError("the tokenizer has neither a padding nor an end-of-sequence token")
 
 
-def _chat_ids(tokenizer: Tokenizer, content: str) -> list[int]:
+def _chat_ids(tokenizer: Tokenizer, content: str, *, thinking: bool) -> list[int]:
     rendered: str = tokenizer.apply_chat_template(
         [{"role": "user", "content": content}],
         add_generation_prompt=True,
         tokenize=False,
-        enable_thinking=False,
+        enable_thinking=thinking,
     )
     ids: list[int]
     if not any(token in content for token in tokenizer.all_special_tokens):
