@@ -26,12 +26,13 @@ from ..errors import ModelError
 from ..prompts.messages import Prompt
 from ..prompts.prompt import plain_prompt
 from .api_key import VARIABLES, hidden, read_key
-from .budget import LEAST_ANSWER, wanted
+from .budget import wanted
 from .endpoint import Failure, send, shown_address
 from .fields import Fields
 from .http_options import HttpOptions
+from .limits import Limits
 from .protocol import Completion, Constraint, Usage
-from .reply import Reply, read_models, read_reply
+from .reply import read_models, read_reply
 
 # What may pass once the server has answered a prompt, and before that is there to stay: no server (0),
 # an answer that is none (200), a refusal of the key or of some gateway.
@@ -43,13 +44,6 @@ _PROBE = Prompt("回答“好”。", "")
 _PROBE_ATTEMPTS, _PROBE_TOKENS = 3, 16
 # Seconds that a server may take to list its models.
 _LIST_TIMEOUT = 20.0
-# A context of fewer tokens is a misreading of what a server says.
-_LEAST_CONTEXT = 256
-_CONTEXT = re.compile(r"(?:context[ _](?:length|size|window)|n_ctx)\D{0,12}(\d[\d,]*)", re.I)
-_TOO_LARGE = re.compile(
-    r"max_(?:completion_)?tokens.{0,80}?(?:range|at most|too large|less|exceed|between)"
-    r"|range of max_", re.I
-)  # fmt: skip
 
 _Value = TypeVar("_Value")
 
@@ -120,11 +114,8 @@ class HttpBackend:
         self._clients: dict[int, Any] = {}
         self._lock, self._probing = threading.Lock(), threading.Lock()
         self._usage = Usage()
-        self._context: int | None = None
+        self._limits = Limits()
         self._has_asked_context = False
-        # The most tokens that the server lets an answer have.
-        self._most: int | None = None
-        self._tokens_per_character = 1.0
         self._has_answered = False
         # Whether an answer told if the server gives probabilities.
         self._has_shown_scores = False
@@ -132,13 +123,13 @@ class HttpBackend:
     @property
     def context(self) -> int | None:
         """The most tokens of a prompt and its answer together, if the server tells them."""
-        if self._context is None and not self._has_asked_context:
+        if self._limits.context is None and not self._has_asked_context:
             self._has_asked_context = True
             with suppress(Failure):
                 models = self._once("GET", "/models", read_models)
                 known = models.get(self.model) if self.model else None
-                self._context = next(iter(models.values())) if len(models) == 1 else known
-        return self._context
+                self._limits.context = next(iter(models.values())) if len(models) == 1 else known
+        return self._limits.context
 
     @property
     def usage(self) -> Usage:
@@ -147,7 +138,7 @@ class HttpBackend:
 
     def count_tokens(self, prompt: Prompt) -> int:
         """Estimate the tokens of a prompt: as many for a character as the server counted so far."""
-        return round(len(plain_prompt(prompt)) * self._tokens_per_character) + 1
+        return self._limits.count(_text(prompt))
 
     def generate(
         self,
@@ -275,72 +266,35 @@ class HttpBackend:
     def _complete(
         self, question: _Question, stop: threading.Event, patience: Any = None
     ) -> Completion:
-        attempt, limit = self._fields.attempt(), self._fitting(question)
+        text = _text(question.prompt)
+        attempt, limit = self._fields.attempt(), self._limits.fit(question.limit, text)
         while True:
             body = {
                 "model": self.model,
-                "messages": _messages(question.prompt),
+                "messages": [{"role": "user", "content": text}],
                 **attempt.body(limit, scores=question.scores, schema=question.schema),
             }
             post = partial(self._once, "POST", "/chat/completions", read_reply, body, stop)
             try:
                 reply = self._patiently(post, stop, patience)
             except Failure as failure:
-                smaller = self._smaller(failure, question, limit + attempt.room)
+                smaller = self._limits.smaller(failure, limit + attempt.room, text)
                 if smaller is not None:
                     limit, attempt.room = smaller, 0
                 elif failure.is_too_long or not attempt.refuse(failure.status, failure.text):
                     failure.takes_no_schema = attempt.takes_no_schema
                     raise
             else:
-                self._count(question, reply)
+                self._count(text, reply.usage)
                 if reply.is_thought and not question.is_probe and attempt.give_more():
                     continue
                 attempt.keep()
                 return reply.completion
 
-    def _fitting(self, question: _Question) -> int:
-        """Return the limit of the answer, less where the server is known to allow less."""
-        limit = min(question.limit, self._most or question.limit)
-        if self._context is None:
-            return limit
-        # The prompt's tokens are an estimate: whether it is too long is for the server to say.
-        return min(limit, max(LEAST_ANSWER, self._context - self.count_tokens(question.prompt)))
-
-    def _smaller(self, failure: Failure, question: _Question, limit: int) -> int | None:
-        """Return a limit that a server takes which has found this one too large, and learn it."""
-        if failure.status not in (400, 422):
-            return None
-        numbers = [number for number in failure.numbers if number != limit]
-        if failure.is_too_long:
-            return self._smaller_for_context(failure, question, limit, numbers)
-        # Such as "the valid range of max_tokens is [1, 8192]".
-        allowed = [number for number in numbers if LEAST_ANSWER <= number < limit]
-        if not (allowed and _TOO_LARGE.search(failure.text)):
-            return None
-        self._most = max(allowed)
-        return self._most
-
-    def _smaller_for_context(
-        self, failure: Failure, question: _Question, limit: int, numbers: list[int]
-    ) -> int | None:
-        # Such as "maximum context length is 4096 tokens … your request has 3000 input tokens".
-        match = _CONTEXT.search(failure.text)
-        context = int(match.group(1).replace(",", "")) if match else 0
-        if context < _LEAST_CONTEXT:
-            return None
-        self._context = context
-        named = [number for number in numbers if number < context]
-        room = context - max(named, default=self.count_tokens(question.prompt))
-        return room if LEAST_ANSWER <= room < limit else None
-
-    def _count(self, question: _Question, reply: Reply) -> None:
+    def _count(self, text: str, usage: Usage) -> None:
         with self._lock:
-            self._usage += reply.usage
-        characters = len(plain_prompt(question.prompt))
-        if reply.usage.prompt and characters > 100:
-            # That of a template is part of it, so that the estimate is rather high.
-            self._tokens_per_character = reply.usage.prompt / characters
+            self._usage += usage
+            self._limits.learn_count(text, usage.prompt)
 
     def _patiently(
         self, ask: Callable[[], _Value], stop: threading.Event, patience: Any = None
@@ -441,8 +395,8 @@ class HttpBackend:
         raise ModelError(f"{self._name}: name the model after '#'{listed}")
 
 
-def _messages(prompt: Prompt) -> list[dict[str, str]]:
-    return [{"role": "user", "content": plain_prompt(prompt).rstrip("\n")}]
+def _text(prompt: Prompt) -> str:
+    return plain_prompt(prompt).rstrip("\n")
 
 
 def _schema_of(constraint: Constraint) -> dict[str, Any]:
