@@ -72,7 +72,8 @@ def read_models(value: Any) -> dict[str, int | None]:
     found = {}
     for row in rows or ():
         if isinstance(row, dict) and isinstance(row.get("id"), str):
-            meta = row.get("meta") if isinstance(row.get("meta"), dict) else {}
+            meta = row.get("meta")
+            meta = meta if isinstance(meta, dict) else {}
             context = row.get("max_model_len") or row.get("context_length") or meta.get("n_ctx")
             found[row["id"]] = context if type(context) is int and context > 0 else None
     return found
