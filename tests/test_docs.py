@@ -112,5 +112,7 @@ def test_the_readme_takes_ten_minutes():
 
 
 def test_every_page_is_in_the_navigation():
-    listed = set(re.findall(r": (\S+\.md)$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.MULTILINE))
+    listed = set(
+        re.findall(r": (\S+\.md)$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.MULTILINE)
+    )
     assert listed == {path.name for path in (ROOT / "docs").glob("*.md")}

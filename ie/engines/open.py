@@ -14,6 +14,7 @@ from ..decoding.confidence import Calibration
 from ..errors import ConfigError, ModelError, near_miss
 from ..mini.hints import JIEBA, marker
 from ..prompts.prompt import STYLE_FILE, PromptStyle
+from .http_options import HttpOptions
 from .protocol import Backend
 
 MINI = "mini"
@@ -37,7 +38,11 @@ class Engine:
 
 
 def open_engine(
-    model: str | Path | None = None, *, quantisation: str = "none", trust_remote_code: bool = False
+    model: str | Path | None = None,
+    *,
+    quantisation: str = "none",
+    trust_remote_code: bool = False,
+    http: HttpOptions | None = None,
 ) -> Engine:
     """Load a model for extraction.
 
@@ -47,6 +52,7 @@ def open_engine(
             an OpenAI-compatible endpoint.
         quantisation: `none`, `nf4` or `int8`, for transformers models.
         trust_remote_code: let code that comes with a transformers model run.
+        http: how an endpoint is to be asked; None is the defaults of `HttpOptions`.
 
     Raises:
         ModelError: there is no such model, or it cannot be loaded.
@@ -72,7 +78,7 @@ def open_engine(
         from .endpoint import shown_address
         from .http import HttpBackend
 
-        return Engine(shown_address(name), HttpBackend(name), PromptStyle())
+        return Engine(shown_address(name), HttpBackend(name, http), PromptStyle())
     folder = Path(name)
     if (folder / "model.bin").is_file():
         return _open_converted(name, folder)

@@ -12,10 +12,12 @@ class Completion:
     """A model's words.
 
     `finish_reason` is `stop` (the model ended), `length` (the token limit cut it, or the engine
-    where it went round in circles) or `refused` (there is no answer; `problem` says why). Where the
-    engine gives them, `token_ends[i]` is the end, in code points of `text`, of the i-th token and
-    `log_probs[i]` its natural-log probability; the end-of-sequence token, if the model stopped, is
-    the last `log_probs` entry with `token_ends[i] == len(text)`.
+    where it went round in circles) or `refused` (there is no answer; `problem` says why). If that is
+    because prompt and answer do not fit the model, `is_too_long` says so: a shorter text may help.
+    Beside another reason, `problem` says what is odd about the answer. Where the engine gives them,
+    `token_ends[i]` is the end, in code points of `text`, of the i-th token and `log_probs[i]` its
+    natural-log probability; the end-of-sequence token, if the model stopped, is the last
+    `log_probs` entry with `token_ends[i] == len(text)`.
     """
 
     text: str
@@ -23,6 +25,27 @@ class Completion:
     token_ends: tuple[int, ...] = ()
     log_probs: tuple[float, ...] = ()
     problem: str = ""
+    is_too_long: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens that a server counted; `cached` are part of `prompt`, `reasoning` of `completion`."""
+
+    requests: int = 0
+    prompt: int = 0
+    completion: int = 0
+    cached: int = 0
+    reasoning: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.requests + other.requests,
+            self.prompt + other.prompt,
+            self.completion + other.completion,
+            self.cached + other.cached,
+            self.reasoning + other.reasoning,
+        )
 
 
 class Constraint(Protocol):
@@ -59,18 +82,34 @@ class Constraint(Protocol):
 class Backend(Protocol):
     """An engine with a loaded model. It sees strings only: no schema, no document."""
 
+    @property
+    def context(self) -> int | None:
+        """The most tokens of a prompt and its answer together; None if not known."""
+        ...
+
+    @property
+    def usage(self) -> Usage | None:
+        """What all answers so far took; None if the engine does not count."""
+        ...
+
+    def count_tokens(self, prompt: Prompt) -> int:
+        """Return how many tokens the model reads for a prompt; an endpoint estimates."""
+        ...
+
     def generate(
         self,
         prompts: Iterable[Prompt],
         *,
-        max_tokens: int = 512,
+        max_tokens: int | None = None,
         scores: bool = False,
         constraints: Sequence[Constraint] | None = None,
     ) -> Iterator[Completion]:
         """Complete every prompt greedily, yielding in the order of the prompts.
 
         Prompts are taken when the engine can start on them, so that they may be made meanwhile.
-        `constraints` holds one constraint for each prompt, to which its answer is held.
+        `max_tokens` bounds every answer; None bounds each by its text, see `budget.answer_limit`.
+        `constraints` holds one constraint for each prompt, to which its answer is held. A prompt
+        beyond the model's context gives a refused completion that `is_too_long`.
         """
         ...
 
