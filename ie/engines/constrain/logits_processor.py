@@ -7,7 +7,7 @@ from .walker import Walker, check_room
 
 
 class ConstraintProcessor:
-    """Bars every token but the best that the constraint of its row lets through: greedily.
+    """Bars every token that the constraint of its row does not let through.
 
     Rows may be asked again for an earlier point, as drafting does: what a row was is compared
     with what it is.
@@ -30,7 +30,7 @@ class ConstraintProcessor:
         self._max_tokens = max_tokens
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
-        """Return the scores `(rows, vocabulary)`, all but those of the best allowed at -inf.
+        """Return the scores `(rows, vocabulary)`, barred tokens at minus infinity.
 
         `input_ids` is `(rows, length) int64`.
         """
@@ -43,6 +43,7 @@ class ConstraintProcessor:
             if not walker.follow(answer) or walker.is_over:
                 masked[row] = scores[row]
                 continue
-            token = walker.choose(rows[row], self._max_tokens - len(answer))
-            masked[row, token] = scores[row, token]
+            may = walker.allowed(rows[row], self._max_tokens - len(answer))
+            index = torch.from_numpy(may).to(scores.device)
+            masked[row, index] = scores[row, index]
         return masked

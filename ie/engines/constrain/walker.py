@@ -81,14 +81,22 @@ class Walker:
         """
         import numpy
 
+        may = self.allowed(scores, left)
+        return int(may[numpy.asarray(scores)[may].argmax()])
+
+    def allowed(self, scores: Any, left: int) -> Any:
+        """Return the tokens that may come next, ascending; near the end, the one to take alone."""
+        import numpy
+
         if not self._must_close():
             bits = numpy.frombuffer(self._matcher.compute_bitmask(), dtype=numpy.uint8)
             may = numpy.flatnonzero(numpy.unpackbits(bits, bitorder="little")[: len(scores)])
-            if len(may):
-                best = int(may[numpy.asarray(scores)[may].argmax()])
-                if self._ends_in_time(best, left):
-                    return best
-        return self.nearest()
+            if left > self._near and len(may):
+                return may
+            best = may[numpy.asarray(scores)[may].argmax()] if len(may) else None
+            if best is not None and self._ends_in_time(int(best), left):
+                return numpy.array([best])
+        return numpy.array([self.nearest()])
 
     def step(self, token: int, left: int) -> bool:
         """Take a token if it may come next, else say False."""
