@@ -1,7 +1,7 @@
 """Backends without a model, for tests of what stands around one."""
 
-from chinchilla.engines.open import Engine
 from chinchilla.engines.protocol import Completion
+from chinchilla.engines.writer import Writer
 from chinchilla.prompts.prompt import PromptStyle
 
 
@@ -25,4 +25,4 @@ class ScriptedBackend:
 def scripted_engine(answer, **style):
     """An engine for `Extractor`, asked in the compact form unless `style` says otherwise."""
     options = {"template": "compact-v1", "format": "compact", **style}
-    return Engine("scripted", ScriptedBackend(answer), PromptStyle(**options))
+    return Writer("scripted", ScriptedBackend(answer), PromptStyle(**options))

@@ -26,9 +26,12 @@ RANKS = [
     "files",
     "decoding",
     "merge",
+    "options",
     "prompts",
     "engines",
     "mini",
+    # It knows every engine.
+    "engines.open",
     "pipeline",
     "converters",
     "instructions",
@@ -38,10 +41,7 @@ RANKS = [
     "cli",
     "__main__",
 ]
-# To go with the fence around the embedded model.
 KNOWN = {
-    ("chinchilla.engines.open", "chinchilla.mini.hints"),
-    ("chinchilla.prompts.prompt", "chinchilla.mini.hints"),
     ("chinchilla.evaluate.parity", "chinchilla.train.export"),
 }
 

@@ -16,7 +16,7 @@ from chinchilla.engines.open import open_engine
 from chinchilla.engines.protocol import Completion
 from chinchilla.errors import ConfigError, InputError, ModelError, SchemaError
 from chinchilla.merge.lexicon import read_lexicon
-from chinchilla.pipeline import ExtractOptions
+from chinchilla.options import ExtractOptions
 
 SCHEMA = {
     "name": "test",
@@ -312,7 +312,7 @@ def test_issues_of_a_window_count_from_the_start_of_the_document():
 
 
 def test_blank_documents_do_not_pile_up_where_all_must_be_known_first(monkeypatch):
-    monkeypatch.setattr(pipeline, "_BATCH_CHARACTERS", 2000)
+    monkeypatch.setattr(pipeline, "_MOST_WAITING", 2000)
     taken = []
 
     def documents():
@@ -360,31 +360,6 @@ def test_a_task_the_schema_does_not_declare_is_refused():
         Extractor(engine, "msra", ["rel"])
 
 
-def test_type_orders_are_voted_on_and_agreement_is_the_score():
-    # Declared order says 甲 and 乙, the other two orders say 甲 alone: 3/3 and 1/3.
-    def answer(prompt):
-        declared = prompt.instruction == "实体⟦人名⟧⟦地名⟧⟦机构名⟧"
-        return "甲⟦人名⟧乙⟦人名⟧" if declared else "甲⟦人名⟧"
-
-    schema = {"name": "s", "entities": ["人名", "地名", "机构名"]}
-    options = ExtractOptions(orders=3, agreement=0.3)
-    result = Extractor(scripted_engine(answer), schema, options=options).extract("甲和乙")
-    scores = {entity.text: entity.score for entity in result.entities}
-    assert scores["甲"] == 1.0
-    assert scores["乙"] == pytest.approx(1 / 3)
-
-
-def test_an_order_in_which_nothing_is_asked_votes_for_nothing(monkeypatch):
-    extractor = Extractor(
-        scripted_engine(lambda prompt: "甲⟦人名⟧"),
-        {"name": "s", "entities": ["人名", "地名"]},
-        options=ExtractOptions(orders=3, agreement=0.5),
-    )
-    shards = Extractor._shards
-    monkeypatch.setattr(Extractor, "_shards", lambda self, task: shards(self, task)[1:2])
-    assert not extractor.extract("甲和乙").entities
-
-
 def test_scores_come_from_token_probabilities_and_filter():
     # 甲⟦人名⟧ has log-probabilities 0 and 0: score 1. 乙⟦人名⟧ has -2 and 0: exp(-1) = 0.368.
     said = Completion("甲⟦人名⟧乙⟦人名⟧", "stop", (1, 5, 6, 10, 10), (0.0, 0.0, -2.0, 0.0, 0.0))
@@ -413,8 +388,6 @@ def test_a_lexicon_adds_to_what_the_model_says(tmp_path):
     [
         {"min_score": float("nan")},
         {"min_score": 1.5},
-        {"agreement": -0.1},
-        {"orders": 0},
         {"types_per_prompt": 0},
     ],
 )
@@ -423,10 +396,8 @@ def test_numbers_that_would_leave_out_everything_are_refused(options):
         ExtractOptions(**options)
 
 
-def test_a_calibration_asks_for_scores_of_the_engine_and_none_of_votes():
+def test_a_calibration_asks_for_scores():
     assert ExtractOptions(calibration=Calibration(2.0)).wants_scores
-    with pytest.raises(ConfigError, match="orders is 3, .* expected 1 with a calibration"):
-        ExtractOptions(orders=3, calibration=Calibration(2.0))
 
 
 @pytest.mark.parametrize("model", [None, "http://127.0.0.1:9/v1#m"])

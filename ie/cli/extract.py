@@ -56,13 +56,6 @@ _LARGER = "name a larger model with --model, such as --model Qwen/Qwen2.5-7B-Ins
 )
 @click.option("--lexicon", help="Words and patterns to add, force (!) or forbid (-).")
 @click.option("--types-per-prompt", type=click.IntRange(1), help="Split larger schemas.")
-@click.option(
-    "--orders",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="Ask in so many type orders and vote; shares become scores.",
-)
 @click.option("--near-miss", is_flag=True, help="Read a mistyped type as the one it resembles.")
 @click.option(
     "--constrain/--no-constrain",
@@ -171,9 +164,9 @@ def _tell_failed(counts: Counter[str], error: InputError) -> None:
 
 
 def _options(*, lexicon: str | None, calibration: str | None, **rest: Any) -> Any:
-    from ..engines.open import read_calibration
+    from ..engines.model_files import read_calibration
     from ..merge.lexicon import read_lexicon
-    from ..pipeline import ExtractOptions
+    from ..options import ExtractOptions
 
     return ExtractOptions(
         lexicon=read_lexicon(lexicon) if lexicon else None,

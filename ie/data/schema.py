@@ -121,6 +121,11 @@ class Schema:
         """The tasks for which the schema declares a type, in the order of TASKS."""
         return tuple(task for task in TASKS if self.types(task))
 
+    def only(self, tasks: Sequence[str]) -> "Schema":
+        """Return the schema with the types of these tasks alone."""
+        kept = {_FIELD_OF_TASK[task]: self.types(task) for task in tasks}
+        return Schema(self.name, description=self.description, **kept)  # type: ignore[arg-type]
+
     def answer_names(self, task: str) -> frozenset[str]:
         """Return all names that answers to a task may hold: labels, and slots of their items."""
         return self._answer_names[task]

@@ -18,14 +18,14 @@ from ..data.schema import TASKS, read_schema
 from ..data.yaml_file import read_yaml
 from ..errors import ChinchillaError, ConfigError, near_miss
 from ..files.jsonl import read_documents
-from ..pipeline import ExtractOptions
+from ..options import ExtractOptions
 from ..prompts.prompt import PromptStyle, check_style, read_template
 
 # The general template of each language; what `lang` stands for.
 LANGUAGES = {"zh": "zh-v1", "en": "en-v1"}
 _NAME = re.compile(r"[\w+-][\w.+-]*")  # names become file names
 _SECTIONS = ("corpora", "models", "prompts")
-_OPTIONS = ("types_per_prompt", "orders", "agreement", "near_miss", "constrain")
+_OPTIONS = ("types_per_prompt", "near_miss", "constrain")
 _STYLE = ("template", "format", "wording", "steps", "rationale")
 
 
@@ -66,8 +66,6 @@ class PromptSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
     rationale: bool | None = None
     demonstrations: str | None = None
     types_per_prompt: int | None = None
-    orders: int | None = None
-    agreement: float | None = None
     near_miss: bool | None = None
     constrain: bool | None = None
 

@@ -12,11 +12,14 @@ from typing import Any
 
 from ..data.documents import Document
 from ..data.schema import Schema
-from ..engines.open import Engine, open_engine, read_style
+from ..engines.model_files import read_style
+from ..engines.open import open_writer
 from ..engines.protocol import Backend, Completion
+from ..engines.writer import Writer
 from ..errors import ConfigError
 from ..files.tables import Table, format_interval, format_ratio
-from ..pipeline import ExtractOptions, Extractor
+from ..options import ExtractOptions
+from ..pipeline import Extractor
 from ..prompts.messages import Prompt
 from .evaluation import Evaluation, Options, compare_evaluations, evaluate
 
@@ -32,19 +35,19 @@ class Variant:
     folder: str
     compute_type: str | None = None
 
-    def open(self) -> Engine:
+    def open(self) -> Writer:
         """Load it.
 
         Raises:
             ModelError: the folder holds no such model.
         """
         if self.compute_type is None:
-            return open_engine(self.folder)
+            return open_writer(self.folder)
         from ..engines.ct2 import CTranslate2Backend
 
         folder = Path(self.folder)
         backend = CTranslate2Backend(folder, compute_type=self.compute_type)
-        return Engine(self.name, backend, read_style(folder))
+        return Writer(self.name, backend, read_style(folder))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,7 @@ class Parity:
 
 def check_parity(
     gold: Sequence[Document],
-    variants: Sequence[Variant | Engine],
+    variants: Sequence[Variant | Writer],
     options: ParityOptions,
 ) -> Parity:
     """Ask every variant for the same documents and compare all with the first.
@@ -240,7 +243,7 @@ class _Listening:
 
 
 def _run(
-    gold: Sequence[Document], variant: Variant | Engine, options: ParityOptions, style: Any
+    gold: Sequence[Document], variant: Variant | Writer, options: ParityOptions, style: Any
 ) -> tuple[_Observed, Any]:
     engine = variant.open() if isinstance(variant, Variant) else variant
     listening = _Listening(engine.backend)

@@ -1,7 +1,6 @@
 """Predictions of a model for gold documents, of which it sees the texts alone."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from ..data.documents import Document
 
@@ -22,12 +21,11 @@ def predict_documents(
         ModelError: the model cannot be loaded.
         SchemaError: the schema cannot be read.
     """
-    from ..engines.open import open_engine
-    from ..pipeline import ExtractOptions, Extractor
+    from ..decoding.confidence import Calibration
+    from ..options import ExtractOptions
+    from ..pipeline import Extractor
 
-    if scores:
-        engine = replace(open_engine(model), calibration=None)
-        extractor = Extractor(engine, schema, tasks, options=ExtractOptions(scores=True))
-    else:
-        extractor = Extractor(model=model, schema=schema, tasks=tasks)
+    # One that changes nothing, in place of the model's.
+    options = ExtractOptions(calibration=Calibration()) if scores else None
+    extractor = Extractor(model, schema, tasks, options=options)
     yield from extractor.stream(Document(item.id, item.text, meta=item.meta) for item in gold)
