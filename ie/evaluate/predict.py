@@ -26,6 +26,6 @@ def predict_documents(
     from ..pipeline import Extractor
 
     # One that changes nothing, in place of the model's.
-    options = ExtractOptions(calibration=Calibration()) if scores else None
-    extractor = Extractor(model, schema, tasks, options=options)
+    more = {"options": ExtractOptions(calibration=Calibration())} if scores else {}
+    extractor = Extractor(model=model, schema=schema, tasks=tasks, **more)
     yield from extractor.stream(Document(item.id, item.text, meta=item.meta) for item in gold)
