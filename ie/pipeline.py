@@ -131,8 +131,8 @@ class Extractor:
         text = document.text
         return [
             Question(text[start:end], self._asked, tasks, start)
-            for tasks, size, overlap in self.engine.windows(self.tasks)
-            for start, end in windows(text, size, overlap)
+            for tasks, *sizes in self.engine.windows(self.tasks)
+            for start, end in windows(text, *sizes)
             if text[start:end].strip()
         ]
 

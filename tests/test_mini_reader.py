@@ -13,6 +13,7 @@ from chinchilla import Document, Extractor, read_schema
 from chinchilla.engines.open import open_engine
 from chinchilla.engines.protocol import Completion, Question
 from chinchilla.errors import ConfigError, ModelError
+from chinchilla.mini.form import readable
 from chinchilla.mini.hints import Reading, read_marker
 from chinchilla.mini.reader import TAGGER_FILE
 from chinchilla.options import ExtractOptions
@@ -137,3 +138,62 @@ def test_a_copy_of_the_model_opens_and_says_what_is_wrong_with_it(tmp_path, chan
     style.write_text(json.dumps({**json.loads(style.read_text("utf-8")), **change}), "utf-8")
     with pytest.raises(error, match=told):
         open_engine(tmp_path)
+
+
+def found(text, schema="msra", tasks=None):
+    return Extractor(None, schema, tasks).extract(text)
+
+
+@pytest.mark.parametrize("white", ["\n", "\r\n", "\u3000", "\t", "\u00a0", "\u2028", "\n\n "])
+def test_white_space_hides_nothing(white):
+    text = f"天气不错。{white}王小明在北京{white}会见李华。"
+    entities = found(text).entities
+    assert [entity.text for entity in entities] == ["王小明", "北京", "李华"]
+    assert all(text[entity.start : entity.end] == entity.text for entity in entities)
+
+
+def test_traditional_characters_are_read_as_simplified_ones_and_given_as_written():
+    text = "遠山電子董事長魏家明在廣東會見了劉國華。"
+    simple = found("远山电子董事长魏家明在广东会见了刘国华。")
+    entities = found(text).entities
+    assert [entity.span for entity in entities] == [entity.span for entity in simple.entities]
+    assert "劉國華" in [entity.text for entity in entities]
+    assert [len(readable(c)) for c in "瞭乾隆著麼\U00020000"] == [1] * 6
+
+
+@pytest.mark.parametrize("more", [["案号"], ["手机号", "菜名", "车型"]])
+def test_types_never_met_take_nothing_from_known_ones(more):
+    text = "国家主席李明在上海会见了来自腾讯公司的代表王芳。"
+    known = ["人名", "地名", "机构名"]
+    schema = {"name": "own", "entities": [*more[:1], *known, *more[1:]]}
+    kept = [entity for entity in found(text, schema).entities if entity.type in known]
+    assert kept == list(found(text, {"name": "own", "entities": known}).entities)
+
+
+def test_a_thing_stands_in_no_relation_to_itself(said):
+    engine = said("王小明⟦丈夫⟧王小明⟦⟧", only_marked=(), support={}, glimpsed={})
+    result = Extractor(engine, "duie").extract("王小明与王小明合影。")
+    assert result.relations == ()
+    assert result.issues[-1].detail.startswith("王小明 | 丈夫 | 王小明: left out, a thing")
+
+
+@pytest.mark.parametrize(
+    ("answer", "kept"),
+    [("王小明⟦妻子⟧李华⟦⟧", 1), ("北京⟦妻子⟧李华⟦⟧", 0), ("王小明⟦丈夫⟧北京⟦⟧", 0)],
+)
+def test_relations_take_ends_of_their_types_alone(said, answer, kept):
+    engine = said(answer, only_marked=(), support={}, glimpsed={})
+    result = Extractor(engine, "duie").extract("王小明和李华昨天在北京结婚。")
+    assert len(result.relations) == kept
+    assert len(result.issues) == 1 - kept
+
+
+def test_an_argument_of_another_sentence_is_told_and_left_out(said):
+    engine = said(
+        "起诉⟦司法行为-起诉⟧海淀公安分局⟦原告⟧莫小燕⟦被告⟧", only_marked=(), support={}, glimpsed={}
+    )
+    result = Extractor(engine, "duee").extract(
+        "海淀公安分局与恒丰村镇银行签署协议。莫小燕被依法起诉。"
+    )
+    assert [argument.text for argument in result.events[0].arguments] == ["莫小燕"]
+    assert "another sentence" in result.issues[-1].detail

@@ -30,11 +30,15 @@ class Question:
 
 
 class Window(NamedTuple):
-    """How an engine reads texts for some tasks: so many characters at once, shared by neighbours."""
+    """How an engine reads texts for some tasks: so many characters at once.
+
+    Neighbours share up to `overlap` characters, and where a text has no boundary `seam`.
+    """
 
     tasks: tuple[str, ...]
     size: int
-    overlap: int
+    overlap: int = 0
+    seam: int = 0
 
 
 class Engine(Protocol):

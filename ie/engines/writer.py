@@ -29,6 +29,8 @@ from .protocol import Backend, Completion, Question, Window
 
 # Characters in one prompt for models whose style does not say.
 _WINDOW = 2000
+# Characters of the longest usual name.
+_LONGEST_NAME = 24
 # Questions whose texts hold this many characters are asked together, where all must be known first;
 # each counts as some more.
 _BATCH_CHARACTERS, _QUESTION = 100_000, 200
@@ -87,7 +89,11 @@ class Writer:
         """Return windows of the style's size, each task apart."""
         sizes = [(task, self.style.window.get(task, _WINDOW)) for task in tasks]
         # Relations and events reach over sentences; a long text is read with overlap.
-        return [Window((task,), size, 0 if task == "ner" else size // 5) for task, size in sizes]
+        overlaps = [0 if task == "ner" else size // 5 for task, size in sizes]
+        return [
+            Window((task,), size, overlap, _LONGEST_NAME)
+            for (task, size), overlap in zip(sizes, overlaps, strict=True)
+        ]
 
     def settle(self, extraction: Extraction) -> Extraction:
         """Return the extraction as it is."""

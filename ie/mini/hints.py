@@ -108,6 +108,11 @@ class Marker:
         known = way.kinds.intersection(self.tagger.heads[way.head].kinds)
         return Seen(way.head, self._read_one(way.head, text).words, known)
 
+    def names(self, text: str, head: str) -> list[Word]:
+        """Return what a head sees in a text, asked for or not; nothing if there is no such head."""
+        is_read = head in self.tagger.heads and len(text) <= _LONGEST
+        return self._read_one(head, text).words if is_read else []
+
     def glimpsed(
         self, text: str, task: str, schema: Schema, margins: Mapping[str, float]
     ) -> Schema:

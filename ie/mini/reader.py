@@ -4,8 +4,9 @@ All that is peculiar to it is here and in the modules beside. What its `chinchil
 a `PromptStyle` is a `MiniStyle`.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..data.documents import Extraction
@@ -16,12 +17,16 @@ from ..engines.writer import Ask, Writer
 from ..errors import ConfigError, near_miss
 from ..options import ExtractOptions
 from ..prompts.messages import Prompt
-from ..prompts.prompt import STYLE_FILE, PromptStyle, render_instruction
+from ..prompts.prompt import STYLE_FILE, PromptStyle, render_instruction, split_schema
+from .form import as_written, readable
 from .hints import Marker, Reading, read_marker
+from .plausible import plausible
 from .support import settled, supported
 
 # In the format of safetensors, but not by that name: tools take all such files of a folder for the model.
 TAGGER_FILE = "tagger.weights"
+# The head that tells persons, places and organisations apart.
+_NAMES = "msra"
 
 
 @dataclass(frozen=True)
@@ -97,14 +102,36 @@ class MiniReader(Writer):
     def answer(
         self, questions: Iterable[Question], options: ExtractOptions
     ) -> Iterator[Extraction]:
-        """Answer as a writer does; the texts of many questions are tagged together."""
+        """Answer as a writer does; texts are read in another form, and those of many tagged together."""
 
         def readings(question: Question) -> Iterator[Reading]:
             for task in question.tasks:
                 for schema in self.shards(question.schema, task, options.types_per_prompt):
                     yield Reading(question.text, task, schema)
 
-        return super().answer(self.marker.ahead(questions, readings), options)
+        texts: deque[str] = deque()
+
+        def readably() -> Iterator[Question]:
+            for question in questions:
+                texts.append(question.text)
+                yield replace(question, text=readable(question.text))
+
+        for found in super().answer(self.marker.ahead(readably(), readings), options):
+            text = texts.popleft()
+            yield found if text == readable(text) else as_written(found, text)
+
+    def shards(self, schema: Schema, task: str, limit: int | None = None) -> list[Schema]:
+        """Return the schemas to ask for: types never met apart, or known ones would suffer."""
+        labels = [item.label for item in schema.types(task)]
+        known = set(self.trained.get(task, ()))
+        parts = [[x for x in labels if x in known], [x for x in labels if x not in known]]
+        if not all(parts):
+            return super().shards(schema, task, limit)
+        key = (id(schema), task, limit)
+        if key not in self._kept:
+            found = [split_schema(schema.select(task, part), task, limit) for part in parts]
+            self._kept[key] = (schema, [*found[0], *found[1]])
+        return self._kept[key][1]
 
     def asks(self, question: Question, options: ExtractOptions) -> list[Ask]:
         """Return a prompt for each task, with marks, for those types that the text may hold."""
@@ -131,15 +158,26 @@ class MiniReader(Writer):
         return options.wants_scores or not held.isdisjoint(schema.tasks)
 
     def judge(self, ask: Ask, extraction: Extraction) -> Extraction:
-        """Return the answer without that for which too little speaks."""
+        """Return the answer without that for which too little speaks, and what cannot be so."""
         if not (extraction.entities or extraction.relations or extraction.events):
             return extraction
         text = ask.question.text
         seen = self.marker.seen(text, ask.task, ask.schema)
         least = self.style.support.get(seen.head) if seen else None
-        if not (seen and least):
+        start = ask.question.start
+        if seen and least:
+            extraction = supported(extraction, text, seen.words, seen.known, least, offset=start)
+        if not (extraction.relations or extraction.events):
             return extraction
-        return supported(extraction, text, seen.words, seen.known, least, offset=ask.question.start)
+        names = self._names(text) if extraction.relations else {}
+        return plausible(extraction, text, names, seen.words if seen else ())
+
+    def _names(self, text: str) -> dict[str, set[str]]:
+        """Return the strings that are seen as names in a text, with their kinds."""
+        found: dict[str, set[str]] = {}
+        for start, end, kind in self.marker.names(text, _NAMES):
+            found.setdefault(text[start:end], set()).add(kind)
+        return found
 
     def forget(self) -> None:
         """Drop what was read ahead, as a measurement wants it."""
