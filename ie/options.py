@@ -22,6 +22,7 @@ class ExtractOptions:
             `scores`. None is the one that comes with the model, if any, for scores asked for.
         near_miss: read an undeclared type or role as the declared one that it resembles.
         lexicon: entities to add, force or forbid; see `lexicon.read_lexicon`.
+        max_tokens: the most tokens of an answer; None lets its text decide.
         constrain: let the model write only answers that parse, with labels of the schema and
             mentions of the text.
     """
@@ -32,6 +33,7 @@ class ExtractOptions:
     calibration: Calibration | None = None
     near_miss: bool = False
     lexicon: Lexicon | None = None
+    max_tokens: int | None = None
     constrain: bool = False
 
     def __post_init__(self) -> None:
@@ -54,8 +56,10 @@ class ExtractOptions:
         # Not a number compares as False with anything.
         if self.min_score is not None and not 0 <= self.min_score <= 1:
             raise ConfigError(f"min_score is {self.min_score}; expected a number from 0 to 1")
-        if self.types_per_prompt is not None and self.types_per_prompt < 1:
-            raise ConfigError(f"types_per_prompt is {self.types_per_prompt}; expected at least 1")
+        for name in ("types_per_prompt", "max_tokens"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigError(f"{name} is {value}; expected at least 1")
 
     @property
     def wants_scores(self) -> bool:

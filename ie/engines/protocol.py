@@ -97,10 +97,12 @@ class Completion:
     """A model's words.
 
     `finish_reason` is `stop` (the model ended), `length` (the token limit cut it, or the engine
-    where it went round in circles) or `refused` (there is no answer; `problem` says why). Where the
-    engine gives them, `token_ends[i]` is the end, in code points of `text`, of the i-th token and
-    `log_probs[i]` its natural-log probability; the end-of-sequence token, if the model stopped, is
-    the last `log_probs` entry with `token_ends[i] == len(text)`.
+    where it went round in circles) or `refused` (there is no answer; `problem` says why). If that is
+    because prompt and answer do not fit the model, `is_too_long` says so: a shorter text may help.
+    Beside another reason, `problem` says what is odd about the answer. Where the engine gives them,
+    `token_ends[i]` is the end, in code points of `text`, of the i-th token and `log_probs[i]` its
+    natural-log probability; the end-of-sequence token, if the model stopped, is the last
+    `log_probs` entry with `token_ends[i] == len(text)`.
     """
 
     text: str
@@ -108,6 +110,7 @@ class Completion:
     token_ends: tuple[int, ...] = ()
     log_probs: tuple[float, ...] = ()
     problem: str = ""
+    is_too_long: bool = False
 
 
 class Constraint(Protocol):

@@ -2,12 +2,13 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, islice
 
-from ..data.documents import Event, Extraction, Issue
+from ..data.documents import Event, Extraction, Issue, shift
 from ..data.schema import Schema
+from ..data.text import windows
 from ..decoding.confidence import Calibration, without_scores
 from ..decoding.decode import decode
 from ..decoding.encode import AskedTrigger
@@ -35,6 +36,9 @@ _LONGEST_NAME = 24
 # each counts as some more.
 _BATCH_CHARACTERS, _QUESTION = 100_000, 200
 _MAX_TOKENS = 1024
+# Texts so short are not halved; nor is one more often than this whose answer was cut off, which may be
+# a model that goes on for ever, or that is too long for the model, which costs nothing to find out.
+_SHORTEST, _MOST_HALVED, _MOST_FITTED = 32, 4, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class Ask:
     """One prompt: the question that it is part of, its task, and the schema of the answer.
 
     `trigger` is what the second of two steps asks about, with its occurrence: a trigger that occurs
-    once has occurrence 0, and no trigger is an empty string.
+    once has occurrence 0, and no trigger is an empty string. `depth` is how often the text was halved.
     """
 
     question: Question
@@ -50,6 +54,7 @@ class Ask:
     schema: Schema
     prompt: Prompt
     trigger: AskedTrigger | None = None
+    depth: int = 0
 
 
 _Answered = tuple[Ask, Extraction]
@@ -167,10 +172,38 @@ class Writer:
                 yield ask.prompt
 
         completions = self.backend.generate(
-            prompts(), max_tokens=_MAX_TOKENS, scores=scores, constraints=constraints
+            prompts(),
+            max_tokens=options.max_tokens or _MAX_TOKENS,
+            scores=scores,
+            constraints=constraints,
         )
         for completion in completions:
-            yield self._decoded(asked.popleft(), completion, options, scores=scores)
+            ask = asked.popleft()
+            if self.is_cut(ask, completion):
+                yield self._in_halves(ask, options)
+            else:
+                yield self._decoded(ask, completion, options, scores=scores)
+
+    def is_cut(self, ask: Ask, completion: Completion) -> bool:
+        """Return whether a prompt or its answer had too little room, and a shorter text may help."""
+        is_cut = completion.finish_reason == "length" or completion.is_too_long
+        most = _MOST_FITTED if completion.is_too_long else _MOST_HALVED
+        is_short = len(ask.question.text) <= _SHORTEST or ask.depth >= most
+        return is_cut and ask.trigger is None and not is_short
+
+    def _in_halves(self, ask: Ask, options: ExtractOptions) -> Extraction:
+        """Ask about the text in parts, and bring their answers together."""
+        text, question = ask.question.text, ask.question
+        size = len(text) // 2 + 1
+        spans = windows(text, size, 0 if ask.task == "ner" else size // 5, _LONGEST_NAME)
+        asks = []
+        for start, end in spans:
+            part = replace(question, text=text[start:end], start=question.start + start)
+            prompt = render_prompt(ask.task, ask.schema, part.text, self.style)
+            asks.append(Ask(part, ask.task, ask.schema, prompt, depth=ask.depth + 1))
+        found = self._completed(asks, options)
+        parts = [shift(one, start) for one, (start, _) in zip(found, spans, strict=True)]
+        return merge(parts, spans)
 
     def _constraint(self, ask: Ask) -> AnswerConstraint:
         is_first_step = self.style.steps == 2 and ask.task == "ee" and ask.trigger is None

@@ -12,7 +12,7 @@ from pathlib import Path
 from ..data.documents import Extraction
 from ..data.schema import TASKS, Schema
 from ..engines.model_files import find_calibration, read_json
-from ..engines.protocol import Question
+from ..engines.protocol import Completion, Question
 from ..engines.writer import Ask, Writer
 from ..errors import ConfigError, near_miss
 from ..options import ExtractOptions
@@ -156,6 +156,10 @@ class MiniReader(Writer):
         scored = {name for name, least in self.style.support.items() if any(least)}
         held = {head.task for name, head in self.marker.tagger.heads.items() if name in scored}
         return options.wants_scores or not held.isdisjoint(schema.tasks)
+
+    def is_cut(self, ask: Ask, completion: Completion) -> bool:
+        """Return False: its windows are small, and what is cut off goes round in circles."""
+        return False
 
     def judge(self, ask: Ask, extraction: Extraction) -> Extraction:
         """Return the answer without that for which too little speaks, and what cannot be so."""
