@@ -7,26 +7,24 @@ Everything is lazy and in order; memory is bounded by the documents under way.
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import count
 from pathlib import Path
 from typing import Any, overload
 
 from .data.documents import Document, Extraction, shift
 from .data.schema import Schema, chosen_tasks, read_schema
+from .data.source import Source
 from .data.text import windows
 from .decoding.confidence import calibrate
 from .engines.answered import answer_parts
 from .engines.open import open_engine
 from .engines.protocol import Engine, Question
-from .errors import InputError
+from .errors import ConfigError, InputError, ModelError
 from .merge.extractions import at_least, concatenate, merge
 from .options import ExtractOptions
 
 DEFAULT_SCHEMA = "news"
-# No more documents are read while those that wait for their turn have so many characters, each counted
-# with some more.
-_MOST_WAITING, _DOCUMENT = 2_000_000, 200
 
 
 class Extractor:
@@ -39,18 +37,19 @@ class Extractor:
         tasks: Sequence[str] | str | None = None,
         *,
         options: ExtractOptions | None = None,
-        quantisation: str = "none",
-        trust_remote_code: bool = False,
+        **opening: Any,
     ) -> None:
         """Load the model and read the schema.
 
         Args:
             model: see `engines.open_engine`; None is the embedded model.
             schema: an object, a built-in name, a path or a mapping; None is `news`.
-            tasks: some of `ner`, `re`, `ee`, or one; None is all that the schema declares.
+            tasks: some of `ner`, `re`, `ee`, in a list or by commas; None is all that the schema declares.
             options: see `ExtractOptions`; None is its defaults.
-            quantisation: `none`, `nf4` or `int8`, for transformers models.
-            trust_remote_code: let code that comes with a transformers model run.
+            opening: further arguments of `engines.open_engine`, such as `quantisation="int8"`.
+
+        A copy by pickle, as for another process, loads the model again; one made of a loaded engine is
+        copied with it, if the engine can be.
 
         Raises:
             SchemaError: the schema is wrong, or declares no type for a task asked for.
@@ -61,13 +60,19 @@ class Extractor:
         self.schema = read_schema(DEFAULT_SCHEMA if schema is None else schema)
         self.tasks = chosen_tasks(self.schema, tasks)
         self.options = options or ExtractOptions()
-        if model is None or isinstance(model, str | Path):
-            model = open_engine(
-                model, quantisation=quantisation, trust_remote_code=trust_remote_code
-            )
-        self.engine = model
-        self.engine.check(self.options)
         self._asked = self.schema.only(self.tasks)
+        self._opening = opening
+        if model is None or isinstance(model, str | Path):
+            self._model: str | Path | Engine | None = model
+            self.engine = open_engine(model, **opening)
+        else:
+            self._model = self.engine = model
+        self.engine.check(self.options)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what makes it anew, as pickle asks: the model is loaded again where it is opened."""
+        make = partial(Extractor, options=self.options, **self._opening)
+        return make, (self._model, self.schema, self.tasks)
 
     def untrained_notes(self) -> list[str]:
         """Return `untrained` in words, a sentence a task."""
@@ -101,28 +106,42 @@ class Extractor:
         """Extract from one text."""
         return next(self.stream([Document("text", text)])).extraction
 
-    def stream(self, documents: Iterable[Document]) -> Iterator[Document]:
+    def stream(self, documents: Iterable[Document], on_error: str = "raise") -> Iterator[Document]:
         """Yield each document with what the model says of it, in order and lazily.
 
         Annotations that a document already has are replaced; id, text and meta stay. If reading the
         documents fails, those read before are yielded first. Further ones are read before the first
-        is yielded: what waits for an answer before it gives its next document waits for ever.
+        is yielded: do not feed results back into the input.
+
+        Args:
+            documents: texts with ids.
+            on_error: `raise`, or `keep`: a document that cannot be read or answered is yielded
+                without annotations, with an issue `unparsable` that says why.
 
         Raises:
             InputError: a text is no str, or holds half of a surrogate pair, which is no character.
             ModelError: the engine fails.
+            ConfigError: `on_error` is another word.
         """
-        source = _Source(documents)
+        if on_error not in ("raise", "keep"):
+            raise ConfigError(f"on_error is {on_error!r}; expected 'raise' or 'keep'")
+        source = Source(documents, keeps=on_error == "keep")
+        return self._stream(source)
+
+    def _stream(self, source: Source) -> Iterator[Document]:
         while not source.is_over:
+            # Windows are cut and asked, answers merged, and what the options leave is kept.
             answered = answer_parts(
                 source.take(),
                 self._questions,
                 lambda asked: self.engine.answer(asked, self.options),
                 self.engine.name,
             )
-            for document, parts in answered:
-                source.free(document)
-                yield document.with_extraction(self._kept(document, self._merged(parts)))
+            try:
+                for document, parts in answered:
+                    yield source.done(self._kept(document, self._merged(parts)))
+            except ModelError as error:
+                yield from source.failed(error)
         if source.failure:
             raise source.failure
 
@@ -146,8 +165,8 @@ class Extractor:
             merged.append(merge([shift(found, q.start) for q, found in some], spans))
         return concatenate(merged)
 
-    def _kept(self, document: Document, found: Extraction) -> Extraction:
-        """Return what the options leave of an extraction, with what the user's lexicon adds."""
+    def _kept(self, document: Document, found: Extraction) -> Document:
+        """Return the document with what the options leave, and what the user's lexicon adds."""
         options = self.options
         calibration = options.calibration or self.engine.calibration
         if calibration is not None and options.wants_scores:
@@ -157,36 +176,7 @@ class Extractor:
         # What the lexicon says is not weighed against scores.
         if options.lexicon:
             found = options.lexicon.apply(document.text, found)
-        return self.engine.settle(found)
-
-
-class _Source:
-    """Documents read ahead of their answers, so many at once and no more."""
-
-    def __init__(self, documents: Iterable[Document]) -> None:
-        self._left = iter(documents)
-        self._held = 0
-        self.is_over = False
-        self.failure: Exception | None = None
-
-    def take(self) -> Iterator[Document]:
-        """Yield documents until there are no more, reading one fails, or too many wait."""
-        while self._held <= _MOST_WAITING:
-            try:
-                document = _checked(next(self._left))
-            except StopIteration:
-                self.is_over = True
-                return
-            except Exception as error:
-                # Told after those read before.
-                self.is_over, self.failure = True, error
-                return
-            self._held += _DOCUMENT + len(document.text)
-            yield document
-
-    def free(self, document: Document) -> None:
-        """Note that a document waits no more."""
-        self._held -= _DOCUMENT + len(document.text)
+        return document.with_extraction(self.engine.settle(found))
 
 
 # A str is an Iterable[str] too; the first overload is the one that holds for it.
@@ -227,8 +217,10 @@ def extract(
     Raises:
         SchemaError: the schema is wrong, or declares no type for a task asked for.
         ModelError: the model cannot be loaded.
-        InputError: a text holds half of a surrogate pair.
+        InputError: a text is no str, or holds half of a surrogate pair.
     """
+    if not isinstance(text, Iterable) or isinstance(text, bytes | dict):
+        raise InputError(f"text is {text!r:.80}; expected a str, or several in a list")
     extractor = Extractor(_kept_engine(model), schema, tasks)
     for note in extractor.untrained_notes():
         warnings.warn(note, stacklevel=2)
@@ -242,18 +234,3 @@ def extract(
 @lru_cache(maxsize=1)
 def _kept_engine(model: str | Path | None) -> Engine:
     return open_engine(model)
-
-
-def _checked(document: Document) -> Document:
-    """Refuse what no tokenizer takes and no file in UTF-8 can hold."""
-    if not isinstance(document.text, str):
-        found = type(document.text).__name__
-        raise InputError(f"document {document.id!r}: its text is a {found}; expected a str")
-    try:
-        document.text.encode()
-    except UnicodeEncodeError as error:
-        raise InputError(
-            f"document {document.id!r}: half of a surrogate pair ({document.text[error.start]!a}) at "
-            f"{error.start}; expected characters; decode the text again, such as with errors='replace'"
-        ) from None
-    return document

@@ -9,7 +9,8 @@ from fakes import scripted_engine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chinchilla import Document, Extractor, decode, encode, extract, pipeline
+from chinchilla import Document, Extraction, Extractor, decode, encode, extract
+from chinchilla.data import source
 from chinchilla.data.documents import check_offsets
 from chinchilla.decoding.confidence import Calibration
 from chinchilla.engines.open import open_engine
@@ -65,6 +66,7 @@ def test_answers_become_one_extraction_with_offsets():
                 "arguments": [{"role": "主体", "text": "甲", "start": 0, "end": 1}],
             }
         ],
+        "issues": [],
     }
 
 
@@ -187,7 +189,10 @@ def test_a_refused_step_of_two_is_told_in_an_issue(step):
     result = Extractor(engine, SCHEMA, ["ee"]).extract("甲会见了乙")
     trigger = ", trigger '会见'" if step == 2 else ""
     detail = f"no answer for ee at [0, 5){trigger} from the server: too long"
-    assert result.to_dict() == {"issues": [{"kind": "unparsable", "detail": detail}]}
+    assert [issue.to_dict() for issue in result.issues] == [
+        {"kind": "unparsable", "detail": detail}
+    ]
+    assert not result.events
 
 
 def test_a_refused_window_leaves_what_the_others_say():
@@ -231,7 +236,7 @@ def test_documents_come_while_further_ones_are_read_also_where_nothing_is_asked(
 
 
 def test_documents_of_which_nothing_is_asked_do_not_pile_up(monkeypatch):
-    monkeypatch.setattr(pipeline, "_MOST_WAITING", 2000)
+    monkeypatch.setattr(source, "_MOST_WAITING", 2000)
     taken = []
 
     def documents():
@@ -312,7 +317,7 @@ def test_issues_of_a_window_count_from_the_start_of_the_document():
 
 
 def test_blank_documents_do_not_pile_up_where_all_must_be_known_first(monkeypatch):
-    monkeypatch.setattr(pipeline, "_MOST_WAITING", 2000)
+    monkeypatch.setattr(source, "_MOST_WAITING", 2000)
     taken = []
 
     def documents():
@@ -328,7 +333,7 @@ def test_blank_documents_do_not_pile_up_where_all_must_be_known_first(monkeypatc
 
 def test_text_of_blanks_asks_nothing():
     engine = scripted_engine(name_every_capital)
-    assert Extractor(engine, SCHEMA).extract(" \n\u3000").to_dict() == {}
+    assert Extractor(engine, SCHEMA).extract(" \n\u3000") == Extraction()
     assert engine.backend.asked == []
     engine = scripted_engine(name_every_capital, window={"ner": 10})
     blanks = " " * 40

@@ -11,7 +11,8 @@ Two relations may share a name if their subject or object types differ; each the
 label `name（subject→object）` in prompts and completions, so that a label names one type.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache, cached_property
 from importlib import resources
@@ -356,7 +357,7 @@ def chosen_tasks(schema: Schema, tasks: Sequence[str] | str | None) -> tuple[str
     """
     if tasks is None:
         return schema.tasks
-    tasks = (tasks,) if isinstance(tasks, str) else tuple(tasks)
+    tasks = _named_tasks(tasks)
     if not tasks:
         raise SchemaError(f"no tasks; name some of {', '.join(TASKS)}, or leave it at None for all")
     for task in tasks:
@@ -368,6 +369,15 @@ def chosen_tasks(schema: Schema, tasks: Sequence[str] | str | None) -> tuple[str
                 f"it declares {', '.join(schema.tasks)}"
             )
     return tuple(task for task in TASKS if task in tasks)
+
+
+def _named_tasks(tasks: Any) -> tuple[Any, ...]:
+    """Return tasks given in a list, or as one string in which commas part them."""
+    if isinstance(tasks, str):
+        return tuple(part for part in re.split(r"[\s,，、;；]+", tasks) if part)
+    if not isinstance(tasks, Iterable):
+        raise SchemaError(f"tasks is {tasks!r}; expected a list, or names parted by commas")
+    return tuple(tasks)
 
 
 def read_schema(source: "Schema | str | Path | dict[str, Any]") -> Schema:
