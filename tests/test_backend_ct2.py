@@ -1,10 +1,8 @@
-import gc
 import json
 import os
 import shutil
 import subprocess
 import sys
-import time
 
 import pytest
 from constrain_samples import CASES, SCHEMA, TEXTS, byte_fallback_tokenizer, byte_level_tokenizer
@@ -21,12 +19,12 @@ from chinchilla.pipeline import ExtractOptions, Extractor
 from chinchilla.prompts.messages import Prompt
 
 
-def convert(folder, tokenizer, family="llama"):
+def convert(folder, tokenizer, family="llama", further=0):
     """Save a random model for transformers and for CTranslate2; return both folders."""
     from ctranslate2.converters import TransformersConverter
 
     source, target = folder / "transformers", folder / "converted"
-    save(source, tokenizer, family)
+    save(source, tokenizer, family, further)
     TransformersConverter(str(source)).convert(str(target))
     shutil.copy(source / "tokenizer.json", target)
     config = json.loads((target / "config.json").read_text(encoding="utf-8"))
@@ -75,22 +73,6 @@ def test_answers_are_those_of_the_model_before_conversion(backend, folders):
     assert [a.text for a in after] == [b.text for b in before]
 
 
-def test_a_head_that_many_prompts_share_changes_no_answer(folders, monkeypatch):
-    heads = ["找出人名、地名、机构名和时间", "找出所有的事件和它们的论元", "短"]
-    prompts = [Prompt(f"{heads[i % 3]}\n见{i}", "文" * (i % 5) + str(i)) for i in range(30)]
-    backend = CTranslate2Backend(folders[1], threads=1)
-    shared = [answer.text for answer in backend.generate(prompts, max_tokens=9)]
-    rare = [Prompt(f"找出从前没有问过的、第{i}种东西", "文") for i in range(7)]
-    list(backend.generate(rare, max_tokens=9))
-    kept = [head for head in backend._heads.values() if len(head) >= chinchilla.engines.ct2._HEAD]
-    assert len(kept) == 2
-    monkeypatch.setattr(chinchilla.engines.ct2, "_HEADS", 0)
-    fresh = CTranslate2Backend(folders[1], threads=1)
-    assert [answer.text for answer in fresh.generate(prompts, max_tokens=9)] == shared
-    backend.close()
-    fresh.close()
-
-
 def test_an_answer_that_the_limit_cuts_says_so(backend):
     [cut] = backend.generate([Prompt("找出", "雀巢")], max_tokens=1)
     assert cut.finish_reason == "length"
@@ -109,84 +91,7 @@ def test_scores_are_log_probabilities_of_the_tokens(backend):
         assert all(value <= 0 for value in answer.log_probs)
 
 
-def test_scores_told_while_writing_are_those_of_reading_again(backend, monkeypatch):
-    heads = ["找出人名、地名、机构名和时间", "找出所有的事件和它们的论元", "短"]
-    prompts = [Prompt(f"{heads[i % 3]}\n见{i}", "文" * (i % 7) + str(i)) for i in range(50)]
-    monkeypatch.setattr(chinchilla.engines.ct2, "_WINDOW", 16)
-    heard = list(backend.generate(prompts, max_tokens=16, scores=True))
-    monkeypatch.setattr(backend, "_is_small", False)
-    read = list(backend.generate(prompts, max_tokens=16, scores=True))
-    assert [(a.text, a.token_ends) for a in heard] == [(b.text, b.token_ends) for b in read]
-    for a, b in zip(heard, read, strict=True):
-        assert a.log_probs == pytest.approx(b.log_probs, abs=1e-3)
-
-
-def test_an_answer_that_goes_round_in_circles_ends(backend, monkeypatch):
-    goes_round = chinchilla.engines.ct2._goes_round
-    assert goes_round([*"78", *"一二三" * 16], [*"一二三四" * 2])
-    assert goes_round([*"78", *"啊" * 48], [*"啊" * 47])
-    # A text may name a string as often as that.
-    assert not goes_round([*"一二三" * 16], [*"一二四" * 16])
-    assert not goes_round([*"一二三" * 15, *"一二"], [])
-    assert not goes_round([*map(str, range(17))] * 3, [])
-    prompts = [Prompt("找出", "文" * 20 + str(i)) for i in range(9)]
-    whole = list(backend.generate(prompts, max_tokens=90, scores=True))
-    assert max(len(answer.log_probs) for answer in whole) > 16
-    monkeypatch.setattr(chinchilla.engines.ct2, "_goes_round", lambda *_: True)
-    ended = backend.generate(prompts, max_tokens=90, scores=True)
-    for cut, answer in zip(ended, whole, strict=True):
-        assert answer.text.startswith(cut.text)
-        assert len(cut.log_probs) == min(16, len(answer.log_probs))
-        assert cut.finish_reason == ("length" if len(answer.log_probs) > 16 else "stop")
-
-
-def test_circles_are_listened_for_without_scores_where_a_prompt_has_few_different_tokens(
-    backend, monkeypatch
-):
-    monkeypatch.setattr(chinchilla.engines.ct2, "_goes_round", lambda *_: True)
-    prompts = [Prompt("找出", text) for text in ("＿" * 40, "见甲乙文字人名地机构")]
-    # One prompt a batch: whoever shares a batch is listened to with it.
-    monkeypatch.setattr(backend, "_batch_tokens", 1)
-    monkeypatch.setattr(chinchilla.engines.ct2, "_SHORT_BATCH_TOKENS", 1)
-    blanks, words = backend.generate(prompts, max_tokens=40)
-    assert (blanks.finish_reason, blanks.log_probs) == ("length", ())
-    whole = list(backend.generate(prompts, max_tokens=40, scores=True, constraints=None))
-    assert blanks.text == whole[0].text
-    assert words.text.startswith(whole[1].text)
-    assert len(words.text) > len(whole[1].text)
-
-
-def test_an_engine_that_collects_its_own_model_as_garbage_goes_on(folders, monkeypatch):
-    # What it calls may collect garbage, among it the backend and a half-read generator.
-    prompts = [Prompt("找出", "文" * 20 + str(i)) for i in range(300)]
-    heard = chinchilla.engines.ct2._Heard
-    collected = []
-
-    def collect(self, step, before=heard.hear):
-        if not collected and not alive:
-            collected.append(gc.collect())
-        return before(self, step)
-
-    alive = [CTranslate2Backend(folders[1], threads=1)]
-    gc.disable()
-    try:
-        alive.append(alive[0].generate(iter(prompts), max_tokens=200, scores=True))
-        next(alive[1])
-        cycle = list(alive)
-        cycle.append(cycle)
-        monkeypatch.setattr(heard, "hear", collect)
-        del cycle
-        alive.clear()
-        while heard.calling:
-            time.sleep(0.01)
-        assert collected
-    finally:
-        gc.enable()
-    assert heard.dropped
-
-
 def test_what_nobody_waits_for_ends_with_the_process(folders):
-    # The engine calls back while it writes; it must not once the interpreter is gone.
     code = f"""
 from chinchilla.prompts.messages import Prompt
 from chinchilla.engines.ct2 import CTranslate2Backend
@@ -299,3 +204,108 @@ def test_wide_vectors_are_used_where_the_processor_has_them(
     monkeypatch.setattr(os, "environ", clean | ({name: own} if own else {}))
     chinchilla.engines.ct2._use_wide_vectors()
     assert os.environ.get(name) == expected
+
+
+# What a chat template looks like in each of the files that hold one.
+TEMPLATE = (
+    "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+
+
+def chat_folder(folder, where, **config):
+    """Save a tokenizer with a template, or a list of them, as a converted folder holds it."""
+    from tiny_models import build_tokenizer
+
+    tokenizer = build_tokenizer()
+    names = ["<|user|>", "<|assistant|>"]
+    tokenizer.add_special_tokens({"additional_special_tokens": names})
+    tokenizer.save_pretrained(folder)
+    path = folder / where
+    if where == "chat_template.jinja":
+        path.write_text(TEMPLATE, encoding="utf-8")
+    else:
+        value = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        path.write_text(json.dumps(value | {"chat_template": TEMPLATE}), encoding="utf-8")
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "where", ["tokenizer_config.json", "chat_template.jinja", "chat_template.json"]
+)
+def test_a_chat_template_is_used_wherever_it_is_kept(tmp_path, where):
+    from chinchilla.engines.ct2_folder import ChatCodec
+    from chinchilla.engines.tokens import has_chat_template, load_tokenizer, prompt_ids
+
+    folder = chat_folder(tmp_path, where)
+    assert has_chat_template(folder)
+    prompt = Prompt("找出人名", "张伟在北京")
+    tokens = ChatCodec(folder).encode(prompt)
+    assert (tokens[0], tokens[-1]) == ("<|user|>", "<|assistant|>")
+    tokenizer = load_tokenizer(str(folder))
+    assert tokenizer.convert_ids_to_tokens(prompt_ids(tokenizer, prompt)) == tokens
+
+
+def test_answers_end_at_the_tokens_of_converter_settings_and_template(tmp_path):
+    from chinchilla.engines.ct2_folder import ChatCodec
+
+    folder = chat_folder(tmp_path, "tokenizer_config.json", eos_token="<bos>")
+    (folder / "generation_config.json").write_text('{"eos_token_id": [2, 1]}', encoding="utf-8")
+    codec = ChatCodec(folder)
+    assert codec.ends == ["<eos>", "<unk>", "<|user|>", "<bos>"]
+    for end in codec.ends:
+        assert codec.decode(["张", "伟", end]) == ("张伟", True)
+    assert codec.decode(["张", "伟"]) == ("张伟", False)
+    # The model has no such token, and would stop at its unknown one.
+    (folder / "vocabulary.json").write_text('["<eos>", "<|user|>"]', encoding="utf-8")
+    assert ChatCodec(folder).ends == ["<eos>", "<|user|>"]
+
+
+def test_an_answer_ends_at_each_of_several_tokens(folders):
+    backend = CTranslate2Backend(folders[1], threads=1)
+    asked = backend._codec.encode(PROMPTS[0])
+    options = {"max_length": 16, "beam_size": 1, "include_prompt_in_result": False}
+    tokens = backend.model.generate_batch([asked], **options)[0].sequences[0]
+    end = tokens[5]
+    backend._codec.ends.append(end)
+    [cut] = backend.generate(PROMPTS[:1], max_tokens=16, scores=True)
+    assert cut.finish_reason == "stop"
+    assert len(cut.log_probs) == tokens.index(end) + 1
+    backend.close()
+
+
+def test_a_prompt_beyond_learned_positions_is_refused_and_the_others_are_there(tmp_path):
+    # Of this family, AutoTokenizer adds four tokens.
+    _, folder = convert(tmp_path, byte_level_tokenizer(), "opt", 4)
+    backend = CTranslate2Backend(folder, threads=1)
+    assert backend.context == 2048
+    prompts = [PROMPTS[0], Prompt("找出", "人" * 3000), PROMPTS[1], Prompt("找出", "人" * 600)]
+    answers = list(backend.generate(prompts, max_tokens=400, scores=True))
+    assert [a.is_too_long for a in answers] == [False, True, False, False]
+    assert answers[1].finish_reason == "refused"
+    assert "and the model reads 2,048 with its answer" in answers[1].problem
+    constraints = [AnswerConstraint(SCHEMA, "ner", "人") for _ in prompts]
+    held = list(backend.generate(prompts, max_tokens=40, constraints=constraints))
+    assert [a.finish_reason for a in held] == ["stop", "refused", "stop", "stop"]
+    backend.close()
+
+
+def test_cores_are_those_that_the_process_may_use(tmp_path, monkeypatch):
+    cpu = chinchilla.engines.cpu
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    monkeypatch.setattr(cpu, "_CGROUPS", tmp_path)
+    monkeypatch.setattr(cpu, "_OWN_GROUPS", tmp_path / "own")
+    assert cpu.usable_cores() == 8
+    (tmp_path / "own").write_text("0::/user/run\n", encoding="utf-8")
+    (tmp_path / "user" / "run").mkdir(parents=True)
+    (tmp_path / "user" / "run" / "cpu.max").write_text("max 100000\n", encoding="utf-8")
+    assert cpu.usable_cores() == 8
+    (tmp_path / "user" / "cpu.max").write_text("250000 100000\n", encoding="utf-8")
+    assert cpu.usable_cores() == 3
+    (tmp_path / "own").write_text("4:cpu,cpuacct:/docker/x\n", encoding="utf-8")
+    first = tmp_path / "cpu,cpuacct"
+    first.mkdir()
+    (first / "cpu.cfs_quota_us").write_text("50000\n", encoding="utf-8")
+    (first / "cpu.cfs_period_us").write_text("100000\n", encoding="utf-8")
+    assert cpu.usable_cores() == 1

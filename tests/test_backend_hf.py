@@ -16,12 +16,12 @@ PROMPTS = [
 ]
 
 
-def save(folder, tokenizer, family="qwen2"):
-    """Save a random model whose answers differ with the prompt."""
+def save(folder, tokenizer, family="qwen2", further=0):
+    """Save a random model whose answers differ with the prompt, with some further tokens."""
     import torch
     from transformers import PreTrainedTokenizerFast
 
-    model = build_model(family, tokenizer.get_vocab_size())
+    model = build_model(family, tokenizer.get_vocab_size() + further)
     with torch.no_grad():
         for weight in model.parameters():
             if weight.dim() > 1:
@@ -168,3 +168,89 @@ def test_a_folder_without_a_model_is_named(tmp_path):
     (tmp_path / "readme.txt").write_text("empty", encoding="utf-8")
     with pytest.raises(ModelError, match=r"holds no model \(found readme.txt\)"):
         open_engine(str(tmp_path))
+
+
+def test_answers_end_where_tokenizer_settings_or_template_say(tmp_path):
+    import json
+
+    from tiny_models import build_tokenizer
+
+    from chinchilla.engines.loading import greedy
+    from chinchilla.engines.stops import cut_at, model_stops
+    from chinchilla.train.export import export_model
+
+    tokenizer = build_tokenizer()
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|user|>", "<|end|>"]})
+    tokenizer.chat_template = (
+        "{% for m in messages %}{% if m.role == 'user' %}<|user|>{{ m.content }}"
+        "{% else %}<bos>{{ m.content }}<|end|>{% endif %}{% endfor %}"
+    )
+    model = build_model("qwen2", len(tokenizer))
+    model.generation_config.eos_token_id = [1, 7]
+    model.config.eos_token_id = 9
+    model.save_pretrained(tmp_path / "model")
+    tokenizer.save_pretrained(tmp_path / "model")
+    end = tokenizer.convert_tokens_to_ids("<|end|>")
+    backend = TransformersBackend(str(tmp_path / "model"))
+    stops = model_stops(backend.model, backend.tokenizer)
+    assert stops == [1, 7, 9, end]
+    # Templates that close no turn begin the next one.
+    backend.tokenizer.chat_template = "{% for m in messages %}<|user|>{{ m.content }}{% endfor %}"
+    user = tokenizer.convert_tokens_to_ids("<|user|>")
+    assert model_stops(backend.model, backend.tokenizer) == [1, 7, 9, user]
+    # One that takes nothing but its own turns says nothing.
+    backend.tokenizer.chat_template = "{{ raise_exception('no') }}"
+    assert model_stops(backend.model, backend.tokenizer) == [1, 7, 9]
+    assert cut_at([4, 5, 7, 6, 1], [1, 7]) == ([4, 5], True)
+    assert cut_at([4, 5], [1, 7]) == ([4, 5], False)
+    # The model repeats one token: it ends each answer once it is a stop.
+    ids = [[5, 6, 8]]
+    [new] = greedy(backend.model, backend.tokenizer, ids, 6)
+    backend.model.generation_config.eos_token_id = [1, new[2]]
+    [cut] = greedy(backend.model, backend.tokenizer, ids, 6)
+    assert cut == new[: new.index(new[2]) + 1]
+    export_model(tmp_path / "model", tmp_path / "out")
+    text = (tmp_path / "out" / "generation_config.json").read_text(encoding="utf-8")
+    assert set(json.loads(text)["eos_token_id"]) == {1, 7, 9, end}
+
+
+@pytest.mark.parametrize("family", ["opt", "qwen2"])
+def test_a_prompt_beyond_the_context_is_refused_and_the_others_are_there(tmp_path, family):
+    from tiny_models import save_model
+
+    backend = TransformersBackend(save_model(tmp_path, family))
+    assert backend.context == 2048
+    prompts = [PROMPTS[0], Prompt("找出", "张" * 3000), Prompt("找出", "张" * 1990), PROMPTS[1]]
+    answers = list(backend.generate(prompts, max_tokens=60))
+    assert [a.is_too_long for a in answers] == [False, True, False, False]
+    assert (answers[1].text, answers[1].finish_reason) == ("", "refused")
+    assert backend.count_tokens(prompts[1]) > 3000
+    assert "the model reads 2,048" in answers[1].problem
+
+
+def test_a_hub_that_cannot_be_reached_is_told_at_once(monkeypatch):
+    from huggingface_hub import constants
+
+    from chinchilla.engines import hub
+
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(hub, "_is_cached", lambda model: model == "kept/model")
+    for name in hub._PROXIES:
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ModelError, match=r"some/model: .*not in the cache, and http://127.0.0.1:9"):
+        open_engine("some/model")
+    assert hub.hub_options("kept/model") == {"local_files_only": True}
+
+
+def test_thinking_is_what_the_template_is_told():
+    from tiny_models import build_tokenizer
+
+    from chinchilla.engines.tokens import prompt_ids
+
+    tokenizer = build_tokenizer()
+    tokenizer.chat_template = (
+        "{{ messages[0].content }}{% if enable_thinking %}a{% else %}b{% endif %}"
+    )
+    ids = [prompt_ids(tokenizer, PROMPTS[1], thinking=on)[-1] for on in (True, False)]
+    assert tokenizer.convert_ids_to_tokens(ids) == ["a", "b"]

@@ -94,10 +94,9 @@ def test_a_mixture_holds_each_source_task_and_emptiness_in_proportion(files):
     assert [r["source"] for r in records] != sorted(r["source"] for r in records)
 
 
-def test_parquet_and_json_lines_hold_the_same_and_load_as_data_sets(files, monkeypatch):
+def test_parquet_and_json_lines_hold_the_same_and_load_as_data_sets(files):
     pytest.importorskip("pyarrow")
     datasets = pytest.importorskip("datasets")
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     loaded = []
     for form, suffix in (("parquet", "parquet"), ("json", "jsonl")):
         path = files / f"out.{suffix}"

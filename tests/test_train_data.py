@@ -219,3 +219,27 @@ def test_added_tokens_are_one_token_each(tmp_path):
     assert len(new.pieces[0]) == 2
     assert len(tokenizer("腾讯", add_special_tokens=False).input_ids) == 1
     assert np.all(np.array(new.ids) >= 4)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("system", "只认姓李的人"),
+        ("history", [["前一问", "前一答"]]),
+        ("history", [{"role": "user", "content": "前一问"}]),
+    ],
+)
+def test_records_with_more_to_their_prompt_are_refused(tmp_path, field, value):
+    import json
+
+    path = tmp_path / "r.jsonl"
+    rows = [
+        {"instruction": "找", "output": "有"},
+        {"instruction": "找", "output": "有", field: value},
+    ]
+    path.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
+    with pytest.raises(InputError, match=rf"r.jsonl:2: '{field}' is not empty"):
+        list(read_records([str(path)]))
+    for empty in (None, "", " ", [], [["", ""]], {}):
+        path.write_text(json.dumps(rows[1] | {field: empty}), encoding="utf-8")
+        assert len(list(read_records([str(path)]))) == 1

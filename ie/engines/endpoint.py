@@ -1,27 +1,41 @@
-"""What an OpenAI-compatible endpoint is sent and replies: a completion, or why there is none."""
+"""An OpenAI-compatible endpoint, asked once: the JSON that it replies, or why there is none."""
 
-import codecs
 import json
 import re
+import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from .protocol import Completion
-
-# Seconds: an answer may queue for long behind others; a connection may not.
-ANSWER_TIMEOUT, CONNECT_TIMEOUT = 300.0, 10.0
+CONNECT_TIMEOUT = 10.0  # seconds
 _BUSY = (408, 409, 425, 429, 500, 502, 503, 504, 529)
-_REASONS = {"length": "length", "max_tokens": "length"}
+# What a server says of a key that has nothing left; a limit by the minute passes, this does not.
+_EXHAUSTED = re.compile(
+    r"insufficient[_ ](?:quota|balance|funds|credits?)|exceeded your current quota|billing_hard_limit"
+    r"|out of credits?|credit balance is too low|arrear|余额不足|欠费|额度(?:已|不足|用[完尽]|耗尽)",
+    re.IGNORECASE,
+)
+# Who is to come back later than this many seconds has no quota left either.
+_LATEST = 600.0
+_TOO_LONG = re.compile(
+    r"context[_ ](?:length|window|size)|n_ctx|max_model_len|maximum (?:input|sequence|prompt)"
+    r"|(?:prompt|input|request|text)s? (?:is|are|was)? ?too (?:long|large)|too many (?:input )?tokens"
+    r"|range of input length|exceeds? the (?:available|model|max)|上下文|超[过出].{0,12}(?:长度|上限)|长度.{0,12}超",
+    re.IGNORECASE,
+)
+_SOON = re.compile(
+    r"(?:try again in|retry in|retryDelay\W+)\s*(?:(\d+)m(?!s))?\s*(?:([\d.]+)\s*(ms|s))?", re.I
+)
 
 
 @dataclass(eq=False)
 class Failure(Exception):
     """Why a request brought no answer.
 
-    `status` is 0 where no reply came; `wait` is in seconds, where the server asks for it; `advice` is
-    for who has not had any answer. `attempts` is 0 unless more than one might have helped.
+    `status` is 0 where no reply came; `text` is the whole body, of which `problem` tells the message;
+    `wait` is in seconds, where the server asks for it; `advice` is for who has not had any answer.
+    `attempts` is 0 unless more than one might have helped.
     """
 
     problem: str
@@ -30,130 +44,120 @@ class Failure(Exception):
     advice: str = ""
     wait: float | None = None
     is_passing: bool = False
+    is_late: bool = False
     takes_no_schema: bool = False
     attempts: int = 0
 
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether the key has no quota left, which waiting does not mend."""
+        if self.status == 402 or (self.wait or 0) > _LATEST:
+            return True
+        said = self.status in (400, 403, 429) and _EXHAUSTED.search(self.text)
+        return bool(said) and self.wait is None
 
-def send(client: Any, method: str, address: str, body: Any) -> Any:
-    """Send a request once; return the JSON that came with status 200.
+    @property
+    def is_too_long(self) -> bool:
+        """Whether the prompt is beyond what the server takes."""
+        if self.status == 413:
+            return True
+        return self.status in (400, 422, 500) and bool(_TOO_LONG.search(self.text))
+
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers that the server names, such as its context, in order."""
+        return [int(n.replace(",", "")) for n in re.findall(r"\d[\d,]*(?<!,)", said(self.text))]
+
+
+def send(client: Any, method: str, address: str, body: Any, timeout: float) -> Any:
+    """Send a request once; return the JSON that came with status 200 within the timeout (seconds).
 
     Raises:
         Failure: no reply came, or none with that status and JSON.
     """
     import httpx
 
+    late = f"no whole answer within {timeout:g} s"
+    until = time.monotonic() + timeout
     try:
-        response = client.request(method, address, json=body)
+        limits = httpx.Timeout(timeout, connect=min(timeout, CONNECT_TIMEOUT))
+        with client.stream(method, address, json=body, timeout=limits) as response:
+            parts = []
+            for part in response.iter_bytes():
+                parts.append(part)
+                # Each part of an answer that drips comes in time.
+                if time.monotonic() > until:
+                    raise Failure(late, is_passing=True, is_late=True)
     except httpx.ConnectError as error:
         raise Failure(
             f"no server answers there ({error})", advice="; start it, or check host and port"
         ) from None
     except httpx.TimeoutException:
-        problem = f"no answer within {ANSWER_TIMEOUT:.0f} s"
+        raise Failure(late, is_passing=True, is_late=True) from None
     except httpx.TransportError as error:
         problem = f"the connection broke ({error or type(error).__name__})"
     except httpx.DecodingError as error:
         problem = f"the answer cannot be unpacked ({error})"
     else:
-        return _json_of(response)
+        return _json_of(response, b"".join(parts).decode("utf-8", "replace"))
     raise Failure(problem, is_passing=True)
 
 
-def _json_of(response: Any) -> Any:
-    status, text = response.status_code, response.text
+def _json_of(response: Any, text: str) -> Any:
+    status = response.status_code
     if status != 200:
+        text = _without_escapes(text)
+        wait = _seconds(response.headers.get("retry-after"))
         raise Failure(
-            f"status {status}: {_said(text)}",
+            f"status {status}: {said(text)}",
             status,
             text,
-            wait=_seconds(response.headers.get("retry-after")),
+            wait=_told_in_words(text) if wait is None and status in _BUSY else wait,
             is_passing=status in _BUSY,
         )
     try:
-        return response.json()
-    except ValueError:
+        return json.loads(text)
+    except (ValueError, RecursionError):
         raise Failure(
-            f"answers {_said(text)!r}, which is not JSON",
+            f"answers {said(text)!r}, which is not JSON",
             status,
             advice="; is this an OpenAI-compatible endpoint?",
         ) from None
 
 
-def read_completion(value: Any) -> Completion:
-    """Return the completion in the JSON of a reply.
-
-    Raises:
-        Failure: it holds an error, or is no chat completion.
-    """
-    error = value.get("error") if isinstance(value, dict) else None
-    if error and not value.get("choices"):
-        text = _whole(json.dumps({"error": error}, ensure_ascii=False))
-        raise Failure(f"answers with an error: {_said(text)}", 200, text)
+def _without_escapes(text: str) -> str:
+    """Return a body with its characters as they are, of which servers write most in escapes."""
     try:
-        choice = value["choices"][0]
-        text = choice["message"]["content"] or ""
-        if not isinstance(text, str):
-            raise TypeError("content is no string")
-    except (KeyError, IndexError, TypeError) as error:
-        raise Failure(
-            f"answers in no form known ({type(error).__name__}: {error})",
-            200,
-            advice="; expected an OpenAI chat completion",
-        ) from None
-    text = _whole(text)
-    reason = _REASONS.get(choice.get("finish_reason") or "stop", "stop")
-    return Completion(text, reason, *_log_probs(choice, text))
-
-
-def read_names(value: Any) -> list[str]:
-    """Return the models that a server lists."""
-    rows = value.get("data") if isinstance(value, dict) else None
-    names = [row.get("id") for row in rows or () if isinstance(row, dict)]
-    return [name for name in names if isinstance(name, str)]
-
-
-def _whole(text: str) -> str:
-    """Return a text with U+FFFD for halves of surrogate pairs, which JSON can hold."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
-def _log_probs(choice: dict[str, Any], text: str) -> tuple[tuple[int, ...], tuple[float, ...]]:
-    """Return token ends and log-probabilities, empty unless the tokens spell the text."""
-    content = (choice.get("logprobs") or {}).get("content") or ()
-    ends, log_probs = [], []
-    written = ""
-    # Bytes of a character, and halves of a pair, may come in several tokens.
-    characters = codecs.getincrementaldecoder("utf-8")("surrogatepass")
-    pairs = codecs.getincrementaldecoder("utf-16-le")("replace")
-    try:
-        for i, token in enumerate(content):
-            log_probs.append(float(token["logprob"]))
-            if i == len(content) - 1 and written == text:
-                # Some servers list the end-of-sequence token, by its name.
-                ends.append(len(text))
-                break
-            piece = token.get("bytes")
-            said = (
-                token["token"].encode("utf-8", "surrogatepass") if piece is None else bytes(piece)
-            )
-            halves = characters.decode(said).encode("utf-16-le", "surrogatepass")
-            written += pairs.decode(halves)
-            ends.append(len(written))
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return (), ()
-    return (tuple(ends), tuple(log_probs)) if written == text else ((), ())
+        plain = json.dumps(json.loads(text), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return text
+    return plain.encode("utf-8", "replace").decode()
 
 
 def shown_address(address: str) -> str:
-    """Return an address without its password."""
-    return re.sub(r"(//[^/@:]*:)[^/]*@", r"\1***@", address, count=1)
+    """Return an address without its password, and without what stands in its query."""
+    shown = re.sub(r"(//[^/@:]*:)[^/]*@", r"\1***@", address, count=1)
+    return re.sub(r"([?&][^=&#]*=)[^&#]*", r"\1***", shown)
 
 
-def _said(text: str) -> str:
+def said(text: str) -> str:
     """Return the message within an error's body, shortened."""
     match = re.search(r'"(?:message|detail|error)"\s*:\s*"((?:[^"\\]|\\.)*)"', text)
     short = " ".join((match.group(1) if match else text).split())
     return short if len(short) <= 200 else short[:200] + "…"
+
+
+def _told_in_words(text: str) -> float | None:
+    """Return the seconds until a server wants to be asked again, if its message tells them."""
+    match = _SOON.search(text)
+    if match is None or not any(match.groups()):
+        return None
+    minutes, amount, unit = match.groups()
+    try:
+        seconds = float(amount or 0) / (1000 if unit == "ms" else 1)
+    except ValueError:
+        return None
+    return 60 * int(minutes or 0) + seconds
 
 
 def _seconds(retry_after: str | None) -> float | None:

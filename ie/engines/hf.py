@@ -9,13 +9,15 @@ from itertools import count, islice
 from typing import Any
 
 from ..prompts.messages import Prompt
+from .budget import LEAST_ANSWER, LEAST_HELD, fitting, too_long, wanted
 from .constrain.logits_processor import ConstraintProcessor
 from .constrain.stretch import decode_stretches
 from .constrain.token_tree import Vocabulary, tokenizer_vocabulary
 from .constrain.walker import Walker, check_room
 from .loading import load_model
-from .protocol import Completion, Constraint
-from .tokens import pad_id, prompt_ids
+from .protocol import Completion, Constraint, Usage
+from .stops import cut_at, model_stops
+from .tokens import model_context, pad_id, prompt_ids
 
 # Tokens of a batch, prompts padded to the longest, answers guessed at 64.
 _BATCH_TOKENS = 8192
@@ -27,9 +29,16 @@ class TransformersBackend:
     """A model of transformers, on the accelerator if there is one."""
 
     def __init__(
-        self, model: str, *, quantisation: str = "none", trust_remote_code: bool = False
+        self,
+        model: str,
+        *,
+        quantisation: str = "none",
+        trust_remote_code: bool = False,
+        thinking: str = "off",
     ) -> None:
         """Load the model, and its base if `model` is an adapter; see `models.load_model`.
+
+        `thinking` is `on` to let a template that knows of it begin with thoughts; else none are asked.
 
         Raises:
             ModelError: a package or the model is missing or unusable.
@@ -37,6 +46,11 @@ class TransformersBackend:
         loaded = load_model(model, quantisation=quantisation, trust_remote_code=trust_remote_code)
         self.model, self.tokenizer = loaded.model, loaded.tokenizer
         self.is_seq2seq = loaded.seq2seq
+        self._is_thinking = thinking == "on"
+        self._stops = model_stops(self.model, self.tokenizer)
+        # Positions of an encoder and a decoder are relative, or not shared.
+        self.context = None if self.is_seq2seq else model_context(self.tokenizer, self.model.config)
+        self.usage: Usage | None = None
         self._vocabulary: Vocabulary | None = None
         if not getattr(self.model, "hf_device_map", None):
             import torch
@@ -48,11 +62,15 @@ class TransformersBackend:
         self,
         prompts: Iterable[Prompt],
         *,
-        max_tokens: int = 512,
+        max_tokens: int | None = None,
         scores: bool = False,
         constraints: Sequence[Constraint] | None = None,
     ) -> Iterator[Completion]:
         """Complete every prompt greedily, yielding in the order of the prompts.
+
+        Answers end at the first token that the tokenizer, the model or its template names. Without
+        `max_tokens` they may be as long as their text asks for; a prompt that leaves no room for one
+        in the model's context gives a refused completion.
 
         Raises:
             ModelError: the model's tokenizer cannot be constrained.
@@ -61,24 +79,47 @@ class TransformersBackend:
         for start in count(step=_WINDOW):
             if not (chosen := list(islice(left, _WINDOW))):
                 return
-            ids = [prompt_ids(self.tokenizer, p, seq2seq=self.is_seq2seq) for p in chosen]
+            ids = [self._ids(prompt) for prompt in chosen]
             held = None if constraints is None else constraints[start : start + _WINDOW]
-            yield from self._window(ids, max_tokens, held)
+            least = LEAST_ANSWER if held is None else LEAST_HELD
+            limits = [
+                fitting(wanted(p, max_tokens), len(i), self.context, least)
+                for p, i in zip(chosen, ids, strict=True)
+            ]
+            yield from self._window(ids, limits, held)
+
+    def count_tokens(self, prompt: Prompt) -> int:
+        """Return how many tokens the model reads for a prompt."""
+        return len(self._ids(prompt))
 
     def close(self) -> None:
         """Free the model."""
         self.model = None
 
+    def _ids(self, prompt: Prompt) -> list[int]:
+        return prompt_ids(
+            self.tokenizer, prompt, seq2seq=self.is_seq2seq, thinking=self._is_thinking
+        )
+
     def _window(
-        self, prompts: list[list[int]], max_tokens: int, constraints: Sequence[Constraint] | None
+        self,
+        prompts: list[list[int]],
+        limits: list[int],
+        constraints: Sequence[Constraint] | None,
     ) -> list[Completion]:
-        order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
-        results: dict[int, Completion] = {}
+        lengths = [len(ids) for ids in prompts]
+        results = {
+            i: too_long(lengths[i], self.context) for i, limit in enumerate(limits) if not limit
+        }
+        order = sorted(set(range(len(prompts))) - set(results), key=lengths.__getitem__)
         while order:
             count = max(1, _BATCH_TOKENS // (len(prompts[order[-1]]) + 64))
             batch, order = order[-count:], order[:-count]
             walkers = None if constraints is None else [self._walker(constraints[i]) for i in batch]
-            answers = self._batch([prompts[i] for i in batch], max_tokens, walkers)
+            # The limits of one batch are alike, as its texts are; the longest prompt has least room.
+            most = max(limits[i] for i in batch)
+            limit = fitting(most, lengths[batch[-1]], self.context, 1)
+            answers = self._batch([prompts[i] for i in batch], limit, walkers)
             results.update(zip(batch, answers, strict=True))
         return [results[i] for i in range(len(prompts))]
 
@@ -143,16 +184,15 @@ class TransformersBackend:
             max_new_tokens=max_tokens,
             do_sample=False,
             pad_token_id=fill,
-            eos_token_id=self.tokenizer.eos_token_id,
+            eos_token_id=self._stops,
             decoder_start_token_id=getattr(self.model.config, "decoder_start_token_id", None),
             return_dict_in_generate=True,
             output_logits=True,
         )
 
     def _completion(self, ids: list[int], log_probs: list[float]) -> Completion:
-        end = self.tokenizer.eos_token_id
-        stopped = end in ids
-        text, ends = _decode(self.tokenizer, ids[: ids.index(end)] if stopped else ids)
+        ids, stopped = cut_at(ids, self._stops)
+        text, ends = _decode(self.tokenizer, ids)
         if stopped:
             ends.append(len(text))
         reason = "stop" if stopped else "length"

@@ -4,13 +4,12 @@ Ollama or a vendor's.
     HttpBackend("http://localhost:8000/v1#Qwen/Qwen2.5-7B-Instruct")
 
 Several prompts are under way at once, as such servers gain from; the answers keep their order. A
-prompt that a server refuses, such as a text too long for it, is an answer too once others were taken;
-so is one to which it gives no answer that can be read. Scores need a server that gives the
-probabilities of tokens. The key, where one is needed, comes from CHINCHILLA_API_KEY or OPENAI_API_KEY.
+prompt that a server refuses, filters or fails at gives a refused completion, as long as the server
+answers another. Scores need a server that gives the probabilities of tokens. The key, where one is
+needed, comes from CHINCHILLA_API_KEY or OPENAI_API_KEY.
 """
 
 import os
-import random
 import re
 import threading
 import warnings
@@ -18,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
 from typing import Any, TypeVar
@@ -25,54 +25,73 @@ from typing import Any, TypeVar
 from ..errors import ModelError
 from ..prompts.messages import Prompt
 from ..prompts.prompt import plain_prompt
-from .endpoint import (
-    ANSWER_TIMEOUT,
-    CONNECT_TIMEOUT,
-    Failure,
-    read_completion,
-    read_names,
-    send,
-    shown_address,
-)
-from .protocol import Completion, Constraint
+from .api_key import VARIABLES, hidden, read_key
+from .budget import wanted
+from .endpoint import Failure, send, shown_address
+from .fields import Fields
+from .http_options import HttpOptions
+from .limits import Limits
+from .protocol import Completion, Constraint, Usage
+from .reply import read_models, read_reply
 
-_KEYS = ("CHINCHILLA_API_KEY", "OPENAI_API_KEY")
-_LONGEST_WAIT = 60.0  # seconds
 # What may pass once the server has answered a prompt, and before that is there to stay: no server (0),
 # an answer that is none (200), a refusal of the key or of some gateway.
 _ODD = (0, 200, 403)
-# What a server says of one prompt, once it has answered another; too large is never said of all.
-_OF_THE_PROMPT, _TOO_LARGE = (200, 400, 403, 413, 422), 413
-# How servers are told of a JSON Schema, tried in this order until one is not refused.
-_SCHEMA_WAYS = ("json_schema", "guided_json", "json_object")
+# What is never a matter of one prompt: the key, the address, the model.
+_OF_ALL = (401, 404)
+# Asked where a prompt has failed, to know whether that is a matter of this prompt.
+_PROBE = Prompt("回答“好”。", "")
+_PROBE_ATTEMPTS, _PROBE_TOKENS = 3, 16
+# Seconds that a server may take to list its models.
+_LIST_TIMEOUT = 20.0
 
 _Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True)
+class _Question:
+    """What is asked of the server; `limit` bounds the answer, thoughts before it not counted."""
+
+    prompt: Prompt
+    limit: int
+    scores: bool
+    schema: dict[str, Any] | None
+    is_probe: bool = False
 
 
 class HttpBackend:
     """A model behind an address of the form `http(s)://host/v1#model-name`."""
 
     def __init__(
-        self, address: str, *, parallel: int = 8, attempts: int = 5, backoff: float = 1.0
+        self,
+        address: str,
+        options: HttpOptions | None = None,
+        *,
+        attempts: int = 5,
+        backoff: float = 1.0,
     ) -> None:
         """Note the address; nothing is asked of the server before the first prompt.
 
         Args:
             address: base address of the endpoint and, after `#`, the model's name; without a
                 name, the one model that the server lists.
-            parallel: prompts under way at once.
+            options: see `HttpOptions`; None is its defaults.
             attempts: how often a prompt is tried while the server is busy and, once it has
-                answered another, out of reach or faulty.
+                answered another, out of reach or faulty; one that says only that it has too many
+                requests is tried for two minutes.
             backoff: seconds before the second attempt; each further one waits twice as long.
 
         Raises:
-            ModelError: the address is not one, or httpx is missing.
+            ModelError: the address is not one, the key cannot be sent, or a package is missing.
         """
         try:
             import httpx
+
+            from .patience import Lanes, Patience
         except ImportError:
             raise ModelError(
-                "models behind an address need httpx; run: pip install 'chinchilla-ie[http]'"
+                "models behind an address need httpx and tenacity; "
+                "run: pip install 'chinchilla-ie[http]'"
             ) from None
         self.address, _, self.model = address.partition("#")
         self.address = self.address.rstrip("/")
@@ -85,32 +104,55 @@ class HttpBackend:
         except httpx.InvalidURL as error:
             raise ModelError(f"{shown_address(address)}: not an address ({error})") from None
         self._name = shown_address(self.address)
-        key = next((os.environ[name] for name in _KEYS if os.environ.get(name)), None)
-        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._key = read_key()
+        self.options = options or HttpOptions()
+        self._patience, self._probe_patience = (
+            Patience(most, backoff) for most in (attempts, min(attempts, _PROBE_ATTEMPTS))
+        )
+        self._lanes = Lanes(self.options.parallel)
+        self._fields = Fields(self.address, self.options.thinking, self.options.extra_body)
         self._clients: dict[int, Any] = {}
-        self._parallel, self._attempts, self._backoff = parallel, attempts, backoff
-        # Fields that the server does not know, and those sent with what it answered.
-        self._refused: set[str] = set()
-        self._taken: set[str] = set()
-        self._lock = threading.Lock()
+        self._lock, self._probing = threading.Lock(), threading.Lock()
+        self._usage = Usage()
+        self._limits = Limits()
+        self._has_asked_context = False
         self._has_answered = False
         # Whether an answer told if the server gives probabilities.
         self._has_shown_scores = False
+
+    @property
+    def context(self) -> int | None:
+        """The most tokens of a prompt and its answer together, if the server tells them."""
+        if self._limits.context is None and not self._has_asked_context:
+            self._has_asked_context = True
+            with suppress(Failure):
+                models = self._once("GET", "/models", read_models)
+                known = models.get(self.model) if self.model else None
+                self._limits.context = next(iter(models.values())) if len(models) == 1 else known
+        return self._limits.context
+
+    @property
+    def usage(self) -> Usage:
+        """What the server counted for all answers so far."""
+        return self._usage
+
+    def count_tokens(self, prompt: Prompt) -> int:
+        """Estimate the tokens of a prompt: as many for a character as the server counted so far."""
+        return self._limits.count(_text(prompt))
 
     def generate(
         self,
         prompts: Iterable[Prompt],
         *,
-        max_tokens: int = 512,
+        max_tokens: int | None = None,
         scores: bool = False,
         constraints: Sequence[Constraint] | None = None,
     ) -> Iterator[Completion]:
         """Complete every prompt greedily, yielding in the order of the prompts.
 
         A constraint is passed on as JSON Schema, which servers hold a model to; that mentions
-        stand in the text is then left to the decoder. A prompt refused with status 413 gives a
-        completion that says so. So do, after a prompt was answered, one refused with 400 or 422 and
-        one to which no attempt brought but 403, an error or what is no completion.
+        stand in the text is then left to the decoder. A prompt that is refused, filtered, too long
+        or failed at by a server that answers others gives a refused completion that says why.
 
         Once the iterator ends or is closed, nothing more is sent; requests under way are left to
         themselves.
@@ -118,20 +160,22 @@ class HttpBackend:
         Warns (UserWarning) once if the server gives no token probabilities though scores are asked.
 
         Raises:
-            ModelError: there is no such server or model, it refuses, or stays busy or out of reach.
+            ModelError: there is no such server or model, it refuses all, stays busy or out of
+                reach, or the key has no quota left.
         """
         schemas: Iterable[dict[str, Any] | None] = repeat(None)
         if constraints is not None:
             schemas = map(_schema_of, constraints)
-        stop, slots = threading.Event(), threading.Semaphore(self._parallel)
+        stop = threading.Event()
         running: deque[tuple[Future[Completion], Callable[[], Completion]]] = deque()
         try:
             for prompt, schema in zip(prompts, schemas, strict=constraints is not None):
                 if not self.model:
                     self.model = self._only_model()
-                ask = partial(self._complete, self._body(prompt, max_tokens, scores), schema, stop)
-                running.append((_start(ask, slots), ask))
-                if len(running) >= 2 * self._parallel:
+                question = _Question(prompt, wanted(prompt, max_tokens), scores, schema)
+                ask = partial(self._complete, question, stop)
+                running.append((self._start(ask, stop), ask))
+                if len(running) >= 2 * self.options.parallel:
                     yield self._result(*running.popleft(), scores=scores)
             while running:
                 yield self._result(*running.popleft(), scores=scores)
@@ -144,30 +188,21 @@ class HttpBackend:
         if client is not None:
             client.close()
 
-    def _client(self) -> Any:
-        """Return the client of this process: over a fork's shared sockets answers would mix."""
-        import httpx
+    def _start(self, ask: Callable[[], Completion], stop: threading.Event) -> Future[Completion]:
+        """Call `ask` in a thread of its own; no end of the process waits for it, as for a pool's."""
+        future: Future[Completion] = Future()
 
-        client = self._clients.get(os.getpid())
-        if client is None:
-            made = httpx.Client(
-                headers=self._headers,
-                timeout=httpx.Timeout(ANSWER_TIMEOUT, connect=CONNECT_TIMEOUT),
-                limits=httpx.Limits(max_connections=self._parallel),
-                follow_redirects=False,
-            )
-            # Of two threads that come here at once, both take the first one's.
-            client = self._clients.setdefault(os.getpid(), made)
-        return client
+        def run() -> None:
+            try:
+                with self._lanes.one():
+                    if stop.is_set():
+                        raise CancelledError
+                    future.set_result(ask())
+            except BaseException as error:  # raised where the result is taken
+                future.set_exception(error)
 
-    def _body(self, prompt: Prompt, max_tokens: int, scores: bool) -> dict[str, Any]:
-        return {
-            "model": self.model,
-            "messages": [{"role": "user", "content": plain_prompt(prompt).rstrip("\n")}],
-            "max_tokens": max_tokens,
-            "temperature": 0,
-            **({"logprobs": True} if scores else {}),
-        }
+        threading.Thread(target=run, name="chinchilla-http", daemon=True).start()
+        return future
 
     def _result(
         self, future: Future[Completion], ask: Callable[[], Completion], *, scores: bool
@@ -179,7 +214,9 @@ class HttpBackend:
             if not self._is_of_the_prompt(failure):
                 raise self._fatal(failure) from None
             tried = f"after {failure.attempts} attempts: " if failure.attempts else ""
-            return Completion("", "refused", problem=tried + failure.problem)
+            return Completion(
+                "", "refused", problem=tried + failure.problem, is_too_long=failure.is_too_long
+            )
         self._has_answered = True
         if scores and completion.text and not self._has_shown_scores:
             self._has_shown_scores = True
@@ -200,96 +237,129 @@ class HttpBackend:
         # It was not tried again, as it came before the first answer.
         return ask()
 
-    def _may_pass(self, failure: Failure) -> bool:
-        return failure.is_passing or (self._has_answered and failure.status in _ODD)
+    def _may_pass(self, error: BaseException) -> bool:
+        if not isinstance(error, Failure) or error.is_exhausted or error.is_too_long:
+            return False
+        return error.is_passing or (self._has_answered and error.status in _ODD)
 
     def _is_of_the_prompt(self, failure: Failure) -> bool:
-        return failure.status == _TOO_LARGE or (
-            self._has_answered and failure.status in _OF_THE_PROMPT
-        )
+        """Return whether the server answers other prompts than the one at which it failed."""
+        if failure.is_exhausted or failure.status in _OF_ALL:
+            return False
+        if failure.takes_no_schema and not self._has_answered:
+            return False
+        is_refusal = failure.status and not failure.is_passing
+        if (self._has_answered and is_refusal) or failure.status == 413:
+            return True
+        with self._probing:
+            try:
+                self._probe()
+            except (Failure, CancelledError):
+                return False
+        self._has_answered = True
+        return True
+
+    def _probe(self) -> None:
+        question = _Question(_PROBE, _PROBE_TOKENS, scores=False, schema=None, is_probe=True)
+        self._complete(question, threading.Event(), self._probe_patience)
 
     def _complete(
-        self, body: dict[str, Any], schema: dict[str, Any] | None, stop: threading.Event
+        self, question: _Question, stop: threading.Event, patience: Any = None
     ) -> Completion:
-        # Kept apart until an answer shows that the fields, not the prompt, were what was refused.
-        without = set(self._refused)
+        text = _text(question.prompt)
+        attempt, limit = self._fields.attempt(), self._limits.fit(question.limit, text)
         while True:
-            way = next(way for way in _SCHEMA_WAYS if way not in without) if schema else None
-            optional = {} if way is None or schema is None else _schema_fields(way, schema)
-            sent = {key: value for key, value in body.items() if key not in without}
-            if "max_tokens" in without:
-                sent["max_completion_tokens"] = body["max_tokens"]
+            body = {
+                "model": self.model,
+                "messages": [{"role": "user", "content": text}],
+                **attempt.body(limit, scores=question.scores, schema=question.schema),
+            }
+            post = partial(self._once, "POST", "/chat/completions", read_reply, body, stop)
             try:
-                completion = self._request(
-                    "POST",
-                    "/chat/completions",
-                    read_completion,
-                    body={**sent, **optional},
-                    stop=stop,
-                )
+                reply = self._patiently(post, stop, patience)
             except Failure as failure:
-                refused = self._unsupported(failure.status, failure.text, way)
-                if refused is None or refused in without:
-                    raise
-                without.add(refused)
-                failure.takes_no_schema = without.issuperset(_SCHEMA_WAYS)
-                if failure.takes_no_schema:
+                smaller = self._limits.smaller(failure, limit + attempt.room, text)
+                if smaller is not None:
+                    limit, attempt.room = smaller, 0
+                elif failure.is_too_long or not attempt.refuse(failure.status, failure.text):
+                    failure.takes_no_schema = attempt.takes_no_schema
                     raise
             else:
-                with self._lock:
-                    self._taken.update(sent, () if way is None else (way,))
-                    self._refused = (self._refused | without) - self._taken
-                return completion
+                self._count(text, reply.usage)
+                if reply.is_thought and not question.is_probe and attempt.give_more():
+                    continue
+                attempt.keep()
+                return reply.completion
 
-    @staticmethod
-    def _unsupported(status: int, text: str, way: str | None) -> str | None:
-        """Return the field that a server says it does not know, if that is its complaint."""
-        if status not in (400, 404, 422, 501):
-            return None
-        said = text.lower()
-        if way and any(word in said for word in ("response_format", "json_schema", "guided", way)):
-            return way
-        for name in ("max_tokens", "logprobs", "temperature"):
-            if name in said:
-                return name
-        return None
+    def _count(self, text: str, usage: Usage) -> None:
+        with self._lock:
+            self._usage += usage
+            self._limits.learn_count(text, usage.prompt)
 
-    def _request(
-        self,
-        method: str,
-        path: str,
-        read: Callable[[Any], _Value],
-        *,
-        body: Any = None,
-        stop: threading.Event | None = None,
+    def _patiently(
+        self, ask: Callable[[], _Value], stop: threading.Event, patience: Any = None
     ) -> _Value:
-        """Send a request, again while that may help; return what `read` makes of the JSON.
+        """Call `ask` again while that may help.
 
         Raises:
             Failure: as each attempt but the last may have done.
             CancelledError: `stop` was set.
         """
-        stop = stop or threading.Event()
-        attempt = 0
-        while not stop.is_set():
-            attempt += 1
-            try:
-                return read(send(self._client(), method, self.address + path, body))
-            except Failure as failure:
-                if not self._may_pass(failure):
-                    raise
-                failure.attempts = attempt
-                if attempt >= self._attempts:
-                    raise
-                wait = failure.wait
-            if wait is None:
-                wait = self._backoff * 2 ** (attempt - 1) * random.uniform(0.75, 1.25)
-            stop.wait(min(wait, _LONGEST_WAIT))
-        raise CancelledError
+        from tenacity import Retrying, retry_if_exception, sleep_using_event
+
+        patience = patience or self._patience
+        retrying = Retrying(
+            retry=retry_if_exception(self._may_pass),
+            stop=patience.is_over,
+            wait=patience.wait,
+            sleep=sleep_using_event(stop),
+            reraise=True,
+        )
+        return retrying(ask)
+
+    def _once(
+        self,
+        method: str,
+        path: str,
+        read: Callable[[Any], _Value],
+        body: Any = None,
+        stop: threading.Event | None = None,
+    ) -> _Value:
+        """Send a request; return what `read` makes of the JSON."""
+        if stop and stop.is_set():
+            raise CancelledError
+        timeout = self.options.timeout if body else min(self.options.timeout, _LIST_TIMEOUT)
+        try:
+            return read(send(self._client(), method, self.address + path, body, timeout))
+        except Failure as failure:
+            failure.problem = hidden(self._key, failure.problem)
+            if failure.is_late:
+                self._lanes.narrow()
+            raise
+
+    def _client(self) -> Any:
+        """Return the client of this process: over a fork's shared sockets answers would mix."""
+        import httpx
+
+        client = self._clients.get(os.getpid())
+        if client is None:
+            made = httpx.Client(
+                headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
+                limits=httpx.Limits(max_connections=self.options.parallel + 1),
+                follow_redirects=False,
+            )
+            # Of two threads that come here at once, both take the first one's.
+            client = self._clients.setdefault(os.getpid(), made)
+        return client
 
     def _fatal(self, failure: Failure) -> ModelError:
         """Return the error that ends the run."""
         status, problem = failure.status, failure.problem
+        if failure.is_exhausted:
+            return ModelError(
+                f"{self._name}: the key has no quota left ({problem}); "
+                "add to it or name another key, then go on where the run stopped"
+            )
         if failure.attempts:
             return ModelError(f"{self._name}: gave up after {failure.attempts} attempts; {problem}")
         if failure.takes_no_schema:
@@ -298,12 +368,12 @@ class HttpBackend:
             )
         if status in (401, 403):
             return ModelError(
-                f"{self._name}: refuses the key ({problem}); set {' or '.join(_KEYS)}"
+                f"{self._name}: refuses the key ({problem}); set {' or '.join(VARIABLES)}"
             )
         if status == 404 or "model" in failure.text.lower():
             names: list[str] = []
             with suppress(Failure):
-                names = self._request("GET", "/models", read_names)
+                names = list(self._once("GET", "/models", read_models))
             # A text may be too long for "this model's maximum context length".
             if status == 404 or self.model not in names:
                 known = f"; it has {', '.join(names[:8])}" if names else "; is the path /v1?"
@@ -313,7 +383,8 @@ class HttpBackend:
     def _only_model(self) -> str:
         names: list[str] = []
         try:
-            names = self._request("GET", "/models", read_names)
+            list_models = partial(self._once, "GET", "/models", read_models)
+            names = list(self._patiently(list_models, threading.Event()))
         except Failure as failure:
             # A server need not list its models.
             if failure.status not in (404, 405, 501):
@@ -324,19 +395,8 @@ class HttpBackend:
         raise ModelError(f"{self._name}: name the model after '#'{listed}")
 
 
-def _start(ask: Callable[[], Completion], slots: threading.Semaphore) -> Future[Completion]:
-    """Call `ask` in a thread of its own; no end of the process waits for it, as for a pool's."""
-    future: Future[Completion] = Future()
-
-    def run() -> None:
-        with slots:
-            try:
-                future.set_result(ask())
-            except BaseException as error:  # raised where the result is taken
-                future.set_exception(error)
-
-    threading.Thread(target=run, name="chinchilla-http", daemon=True).start()
-    return future
+def _text(prompt: Prompt) -> str:
+    return plain_prompt(prompt).rstrip("\n")
 
 
 def _schema_of(constraint: Constraint) -> dict[str, Any]:
@@ -344,12 +404,3 @@ def _schema_of(constraint: Constraint) -> dict[str, Any]:
     if schema is None:
         raise ModelError("answers over HTTP can be constrained in the json format only")
     return schema
-
-
-def _schema_fields(way: str, schema: dict[str, Any]) -> dict[str, Any]:
-    if way == "guided_json":
-        return {"guided_json": schema}
-    if way == "json_object":
-        return {"response_format": {"type": "json_object"}}
-    named = {"name": "answer", "schema": schema, "strict": True}
-    return {"response_format": {"type": "json_schema", "json_schema": named}}

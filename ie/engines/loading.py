@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ModelError
+from .hub import hub_options
+from .stops import cut_at, model_stops
 from .tokens import Tokenizer, load_tokenizer, pad_id
 
 BASE_FILE = "base.json"
@@ -101,7 +103,9 @@ def load_config(source: BaseModel) -> Any:
     transformers = _transformers()
     try:
         return transformers.AutoConfig.from_pretrained(
-            source.base, trust_remote_code=source.trust_remote_code
+            source.base,
+            trust_remote_code=source.trust_remote_code,
+            **hub_options(source.base),
         )
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(f"{source.base}: {_reason(error)}") from None
@@ -123,6 +127,7 @@ def load_base(source: BaseModel, *, sharded: bool = False) -> Model:
         else transformers.AutoModelForCausalLM
     )
     options: dict[str, Any] = {"trust_remote_code": source.trust_remote_code}
+    options |= hub_options(source.base)
     options["dtype"] = weights_dtype(source.dtype)
     if source.attention != "auto":
         options["attn_implementation"] = source.attention
@@ -198,12 +203,12 @@ def greedy(
 ) -> list[list[int]]:
     """Continue a batch of prompts (token ids) greedily; return the new ids of each.
 
-    Ids end with the end-of-sequence token where the model stopped before `max_tokens`.
+    Ids end with the token that ends an answer where the model stopped before `max_tokens`.
     """
     import torch
 
     width = max(len(ids) for ids in prompts)
-    fill, end = pad_id(tokenizer), tokenizer.eos_token_id
+    fill, stops = pad_id(tokenizer), model_stops(model, tokenizer)
     device = model.get_input_embeddings().weight.device
     seq2seq = bool(model.config.is_encoder_decoder)
     rows = [_padded(ids, width, fill, left=not seq2seq) for ids in prompts]
@@ -212,10 +217,10 @@ def greedy(
         output = model.generate(
             input_ids=torch.tensor(rows, device=device),
             attention_mask=torch.tensor(masks, device=device),
-            generation_config=_greedy_settings(model, fill, end, max_tokens),
+            generation_config=_greedy_settings(model, fill, stops, max_tokens),
         )
     start = 1 if seq2seq else width
-    return [_closed(row, end) for row in output[:, start:].tolist()]
+    return [_closed(row, stops) for row in output[:, start:].tolist()]
 
 
 def weights_dtype(name: str) -> Any:
@@ -287,7 +292,7 @@ def _quantisation(kind: str) -> Any:
     )
 
 
-def _greedy_settings(model: Model, fill: int, end: int, max_tokens: int) -> Any:
+def _greedy_settings(model: Model, fill: int, stops: list[int], max_tokens: int) -> Any:
     settings: Any = _transformers().GenerationConfig
     start = getattr(model.config, "decoder_start_token_id", None)
     # A fresh configuration: sampling and penalties of the model's own are no use here.
@@ -296,7 +301,7 @@ def _greedy_settings(model: Model, fill: int, end: int, max_tokens: int) -> Any:
         do_sample=False,
         use_cache=True,
         pad_token_id=fill,
-        eos_token_id=end,
+        eos_token_id=stops,
         decoder_start_token_id=start,
     )
 
@@ -306,8 +311,8 @@ def _padded(ids: list[int], width: int, fill: int, *, left: bool) -> list[int]:
     return missing + ids if left else ids + missing
 
 
-def _closed(ids: list[int], end: int) -> list[int]:
-    return ids[: ids.index(end) + 1] if end in ids else ids
+def _closed(ids: list[int], stops: list[int]) -> list[int]:
+    return ids[: len(cut_at(ids, stops)[0]) + 1]
 
 
 def _transformers() -> Any:

@@ -7,6 +7,7 @@ from pathlib import Path
 from ..errors import ConfigError, ModelError, near_miss
 from ..mini.reader import is_reader, open_reader
 from ..prompts.prompt import PromptStyle
+from .http_options import HttpOptions
 from .model_files import find_calibration, read_style
 from .protocol import Engine
 from .writer import Writer
@@ -16,7 +17,11 @@ _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 def open_engine(
-    model: str | Path | None = None, *, quantisation: str = "none", trust_remote_code: bool = False
+    model: str | Path | None = None,
+    *,
+    quantisation: str = "none",
+    trust_remote_code: bool = False,
+    http: HttpOptions | None = None,
 ) -> Engine:
     """Load a model for extraction.
 
@@ -26,6 +31,7 @@ def open_engine(
             an OpenAI-compatible endpoint.
         quantisation: `none`, `nf4` or `int8`, for transformers models.
         trust_remote_code: let code that comes with a transformers model run.
+        http: how an endpoint is to be asked; None is the defaults of `HttpOptions`.
 
     Raises:
         ModelError: there is no such model, or it cannot be loaded.
@@ -51,7 +57,7 @@ def open_engine(
         from .endpoint import shown_address
         from .http import HttpBackend
 
-        return Writer(shown_address(name), HttpBackend(name), PromptStyle())
+        return Writer(shown_address(name), HttpBackend(name, http), PromptStyle())
     folder = Path(name)
     if is_reader(folder):
         return open_reader(name, folder)

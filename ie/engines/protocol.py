@@ -113,6 +113,26 @@ class Completion:
     is_too_long: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens that a server counted; `cached` are part of `prompt`, `reasoning` of `completion`."""
+
+    requests: int = 0
+    prompt: int = 0
+    completion: int = 0
+    cached: int = 0
+    reasoning: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.requests + other.requests,
+            self.prompt + other.prompt,
+            self.completion + other.completion,
+            self.cached + other.cached,
+            self.reasoning + other.reasoning,
+        )
+
+
 class Constraint(Protocol):
     """The answers that a prompt may get; made by `constrain.AnswerConstraint`."""
 
@@ -128,18 +148,34 @@ class Constraint(Protocol):
 class Backend(Protocol):
     """What runs a language model: words in, words out. It sees no schema and no document."""
 
+    @property
+    def context(self) -> int | None:
+        """The most tokens of a prompt and its answer together; None if not known."""
+        ...
+
+    @property
+    def usage(self) -> Usage | None:
+        """What all answers so far took; None if the engine does not count."""
+        ...
+
+    def count_tokens(self, prompt: Prompt) -> int:
+        """Return how many tokens the model reads for a prompt; an endpoint estimates."""
+        ...
+
     def generate(
         self,
         prompts: Iterable[Prompt],
         *,
-        max_tokens: int = 512,
+        max_tokens: int | None = None,
         scores: bool = False,
         constraints: Sequence[Constraint] | None = None,
     ) -> Iterator[Completion]:
         """Complete every prompt greedily, yielding in the order of the prompts.
 
         Prompts are taken when the engine can start on them, so that they may be made meanwhile.
-        `constraints` holds one constraint for each prompt, to which its answer is held.
+        `max_tokens` bounds every answer; None bounds each by its text, see `budget.answer_limit`.
+        `constraints` holds one constraint for each prompt, to which its answer is held. A prompt
+        beyond the model's context gives a refused completion that `is_too_long`.
         """
         ...
 

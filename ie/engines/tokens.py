@@ -5,13 +5,20 @@ and the ids a model is trained to continue are the ids it is asked with.
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import ModelError
 from ..prompts.messages import Prompt
 from ..prompts.prompt import plain_prompt
+from .hub import hub_options
+from .stops import cut_at, stop_ids
 
+# A tokenizer that does not know says some 10^30.
+_UNBOUNDED = 10_000_000
+# The name of a note of transformers.
+_LONG_NOTE = "sequence-length-is-longer-than-the-maximum"
 # A transformers tokenizer; typed loosely because the base install does not have transformers.
 Tokenizer = Any
 
@@ -33,25 +40,56 @@ def load_tokenizer(model: str, *, trust_remote_code: bool = False) -> Tokenizer:
         ) from None
     try:
         if _is_generic(Path(model)):
-            return PreTrainedTokenizerFast.from_pretrained(model)
-        return AutoTokenizer.from_pretrained(model, trust_remote_code=trust_remote_code)
+            tokenizer: Tokenizer = PreTrainedTokenizerFast.from_pretrained(model)
+        else:
+            options = {"trust_remote_code": trust_remote_code, **hub_options(model)}
+            tokenizer = AutoTokenizer.from_pretrained(model, **options)
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(f"{model}: no usable tokenizer ({_first_line(error)})") from None
+    if not tokenizer.chat_template:
+        tokenizer.chat_template = _template_beside(Path(model))
+    # Each engine tells of prompts that are too long, and of which; transformers would of the first.
+    getattr(tokenizer, "deprecation_warnings", {})[_LONG_NOTE] = True
+    return tokenizer
 
 
-def prompt_ids(tokenizer: Tokenizer, prompt: Prompt, *, seq2seq: bool = False) -> list[int]:
+def has_chat_template(folder: Path) -> bool:
+    """Return whether a model's folder holds a chat template, in any of the files for it."""
+    if (folder / "chat_template.jinja").is_file() or _template_beside(folder):
+        return True
+    return bool(_read_object(folder / "tokenizer_config.json").get("chat_template"))
+
+
+def prompt_ids(
+    tokenizer: Tokenizer, prompt: Prompt, *, seq2seq: bool = False, thinking: bool = False
+) -> list[int]:
     """Return the ids to ask a model with.
 
-    With a chat template: one user turn and the opening of the answer's turn, thinking switched
-    off. Otherwise the plain prompt with the tokenizer's own opening token; `seq2seq` keeps the
+    With a chat template: one user turn and the opening of the answer's turn, with thinking
+    switched off or on. Otherwise the plain prompt with the tokenizer's own opening token; `seq2seq` keeps the
     end-of-sequence token that encoders expect. Special tokens spelt out in the prompt stay text.
     """
     if tokenizer.chat_template:
-        return _chat_ids(tokenizer, plain_prompt(prompt).rstrip("\n"))
+        return _chat_ids(tokenizer, plain_prompt(prompt).rstrip("\n"), thinking=thinking)
     ids: list[int] = tokenizer(plain_prompt(prompt), split_special_tokens=True).input_ids
     if not seq2seq and ids and ids[-1] == tokenizer.eos_token_id:
         ids.pop()
     return ids
+
+
+def model_context(tokenizer: Tokenizer, *configs: Any) -> int | None:
+    """Return how many tokens a model reads, prompt and answer together; None if nothing tells.
+
+    Of `configs`, mappings or objects, the one that names positions is right: those of a tokenizer
+    may be fewer, of an older model, or far more, where it does not know.
+    """
+    for config in configs:
+        values = config if isinstance(config, dict) else vars(config) if config else {}
+        for name in ("max_position_embeddings", "n_positions", "n_ctx", "seq_length"):
+            if type(values.get(name)) is int and values[name] > 0:
+                return int(values[name])
+    length = getattr(tokenizer, "model_max_length", None)
+    return int(length) if length and length < _UNBOUNDED else None
 
 
 def answer_ids(tokenizer: Tokenizer, answer: str) -> list[int]:
@@ -66,10 +104,9 @@ def answer_ids(tokenizer: Tokenizer, answer: str) -> list[int]:
     return [*encoded.input_ids, tokenizer.eos_token_id]
 
 
-def answer_text(tokenizer: Tokenizer, ids: list[int]) -> str:
-    """Return the text of generated ids, up to the first end-of-sequence token."""
-    if tokenizer.eos_token_id in ids:
-        ids = ids[: ids.index(tokenizer.eos_token_id)]
+def answer_text(tokenizer: Tokenizer, ids: list[int], stops: Sequence[int] = ()) -> str:
+    """Return the text of generated ids, up to the first that ends an answer; see `stops`."""
+    ids, _ = cut_at(ids, stops or stop_ids(tokenizer))
     text: str = tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
     return text
 
@@ -88,12 +125,12 @@ def pad_id(tokenizer: Tokenizer) -> int:
     raise ModelError("the tokenizer has neither a padding nor an end-of-sequence token")
 
 
-def _chat_ids(tokenizer: Tokenizer, content: str) -> list[int]:
+def _chat_ids(tokenizer: Tokenizer, content: str, *, thinking: bool) -> list[int]:
     rendered: str = tokenizer.apply_chat_template(
         [{"role": "user", "content": content}],
         add_generation_prompt=True,
         tokenize=False,
-        enable_thinking=False,
+        enable_thinking=thinking,
     )
     ids: list[int]
     if not any(token in content for token in tokenizer.all_special_tokens):
@@ -107,12 +144,24 @@ def _chat_ids(tokenizer: Tokenizer, content: str) -> list[int]:
     return ids + list(tokenizer(tail, add_special_tokens=False).input_ids)
 
 
+def _template_beside(folder: Path) -> Any:
+    """Return the template of `chat_template.json`, which transformers reads for processors only."""
+    return _read_object(folder / "chat_template.json").get("chat_template")
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    value = json.loads(path.read_text(encoding="utf-8"))
+    return value if isinstance(value, dict) else {}
+
+
 def _is_generic(folder: Path) -> bool:
-    config = folder / "tokenizer_config.json"
-    if not (config.is_file() and (folder / "tokenizer.json").is_file()):
-        return False
-    name = json.loads(config.read_text(encoding="utf-8")).get("tokenizer_class")
-    return name in ("TokenizersBackend", "PreTrainedTokenizerFast")
+    name = _read_object(folder / "tokenizer_config.json").get("tokenizer_class")
+    return (folder / "tokenizer.json").is_file() and name in (
+        "TokenizersBackend",
+        "PreTrainedTokenizerFast",
+    )
 
 
 def _first_line(error: Exception) -> str:

@@ -35,7 +35,6 @@ _LONGEST_NAME = 24
 # Questions whose texts hold this many characters are asked together, where all must be known first;
 # each counts as some more.
 _BATCH_CHARACTERS, _QUESTION = 100_000, 200
-_MAX_TOKENS = 1024
 # Texts so short are not halved; nor is one more often than this whose answer was cut off, which may be
 # a model that goes on for ever, or that is too long for the model, which costs nothing to find out.
 _SHORTEST, _MOST_HALVED, _MOST_FITTED = 32, 4, 16
@@ -173,7 +172,7 @@ class Writer:
 
         completions = self.backend.generate(
             prompts(),
-            max_tokens=options.max_tokens or _MAX_TOKENS,
+            max_tokens=options.max_tokens,
             scores=scores,
             constraints=constraints,
         )

@@ -37,6 +37,8 @@ class TrainingRecord(msgspec.Struct, frozen=True):
     schema: tuple[str, ...] = ()
     # Those of other tools may name anything so.
     template: Any = ""
+    system: Any = None
+    history: Any = None
 
     @property
     def prompt(self) -> Prompt:
@@ -90,7 +92,8 @@ def read_records(paths: Iterable[str]) -> Iterator[TrainingRecord]:
     """Yield the records of JSON Lines files in order; missing ids become `file:line`.
 
     Raises:
-        InputError: names file and line of what is not a record, or has an empty answer.
+        InputError: names file and line of what is not a record, or has an empty answer; or of what
+            has more to its prompt than instruction and input, which extraction would not ask with.
     """
     for path in paths:
         rows: Iterator[tuple[int, TrainingRecord]] = read_values(path, TrainingRecord)
@@ -100,9 +103,24 @@ def read_records(paths: Iterable[str]) -> Iterator[TrainingRecord]:
                     f"{path}:{number}: 'output' is empty; an answer without findings is written "
                     "out, so that the model learns to say it"
                 )
+            for name in ("system", "history"):
+                if _holds_words(getattr(record, name)):
+                    raise InputError(
+                        f"{path}:{number}: {name!r} is not empty, and extraction asks without one; "
+                        "write it into 'instruction', or leave it out"
+                    )
             if not record.id:
                 record = msgspec.structs.replace(record, id=f"{path}:{number}")
             yield record
+
+
+def _holds_words(value: Any) -> bool:
+    """Return whether there is any text in a string, or in lists and objects of them."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return any(map(_holds_words, value))
+    return bool(value.strip()) if isinstance(value, str) else value is not None
 
 
 def encode_records(records: Iterable[TrainingRecord], encoding: Encoding) -> Examples:

@@ -25,13 +25,14 @@ from ..engines.loading import (
     quiet_libraries,
 )
 from ..engines.model_files import read_style, write_style
+from ..engines.stops import folder_settings, model_stops, stop_ids
 from ..engines.tokens import answer_text, prompt_ids
 from ..errors import ConfigError, ModelError
 from ..prompts.messages import Prompt
 from ..prompts.prompt import STYLE_FILE
 
 CT2_TYPES = ("float32", "float16", "bfloat16", "int8", "int8_float32", "int8_float16", "int16")
-_BESIDE = ("chat_template.jinja", "README.md")
+_BESIDE = ("chat_template.jinja", "chat_template.json", "README.md")
 _TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 _SAMPLE = (
     Prompt("找出文中的人名和机构名。", "张伟二〇一九年在北京加入腾讯。"),
@@ -192,7 +193,8 @@ def _write_whole(source: Path, folder: Path, tokenizer: Any, *, trust_remote_cod
     # Greedy, without the penalties that forbid naming a thing twice.
     settings.update(do_sample=False, temperature=None, top_p=None, top_k=None)
     settings.update(repetition_penalty=None, no_repeat_ngram_size=None)
-    settings.eos_token_id = tokenizer.eos_token_id
+    stops = model_stops(model, tokenizer)
+    settings.eos_token_id = stops if len(stops) > 1 else next(iter(stops), None)
     settings.pad_token_id = tokenizer.pad_token_id
     settings.save_pretrained(folder)
     for name in _BESIDE:
@@ -243,7 +245,8 @@ def _observe(loaded: LoadedModel, prompts: Sequence[Prompt]) -> _Observation:
         with torch.no_grad():
             logits.append(loaded.model(**inputs).logits[0, -1].float().cpu())
         new = greedy(loaded.model, loaded.tokenizer, [ids], _ANSWER_TOKENS)[0]
-        answers.append(answer_text(loaded.tokenizer, new))
+        stops = model_stops(loaded.model, loaded.tokenizer)
+        answers.append(answer_text(loaded.tokenizer, new, stops))
     return _Observation(logits, answers)
 
 
@@ -256,11 +259,16 @@ def _ct2_answers(
         tokenizer.convert_ids_to_tokens(prompt_ids(tokenizer, prompt, seq2seq=seq2seq))
         for prompt in prompts
     ]
-    end = tokenizer.eos_token
+    stops = stop_ids(tokenizer, *folder_settings(folder))
+    ends = tokenizer.convert_ids_to_tokens(stops)
     if seq2seq:
         translator = ctranslate2.Translator(str(folder), intra_threads=1)
         found = translator.translate_batch(
-            asked, beam_size=1, max_decoding_length=_ANSWER_TOKENS, max_input_length=0
+            asked,
+            beam_size=1,
+            max_decoding_length=_ANSWER_TOKENS,
+            max_input_length=0,
+            end_token=ends,
         )
         rows = [result.hypotheses[0] for result in found]
     else:
@@ -270,10 +278,10 @@ def _ct2_answers(
             beam_size=1,
             max_length=_ANSWER_TOKENS,
             include_prompt_in_result=False,
-            end_token=end,
+            end_token=ends,
         )
         rows = [result.sequences[0] for result in found]
-    return [answer_text(tokenizer, tokenizer.convert_tokens_to_ids(row)) for row in rows]
+    return [answer_text(tokenizer, tokenizer.convert_tokens_to_ids(row), stops) for row in rows]
 
 
 def _report(

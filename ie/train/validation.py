@@ -7,6 +7,7 @@ from typing import Any
 from ..data.documents import Document
 from ..decoding.decode import decode
 from ..engines.loading import greedy
+from ..engines.stops import model_stops
 from ..engines.tokens import Tokenizer, answer_text, prompt_ids
 from ..evaluate.scorers import score_documents
 from .config import EvaluationOptions
@@ -74,9 +75,10 @@ class Scorer:
         ]
         asked.sort(key=lambda pair: len(pair[1]))
         results = []
+        stops = model_stops(model, self.tokenizer)
         for start in range(0, len(asked), self.options.batch_size):
             batch = asked[start : start + self.options.batch_size]
             new = greedy(model, self.tokenizer, [ids for _, ids in batch], self.options.max_tokens)
             for (number, _), ids in zip(batch, new, strict=True):
-                results.append((number, answer_text(self.tokenizer, ids)))
+                results.append((number, answer_text(self.tokenizer, ids, stops)))
         return results
