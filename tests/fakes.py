@@ -12,7 +12,12 @@ class ScriptedBackend:
         self.answer = answer
         self.asked = []
 
-    def generate(self, prompts, *, max_tokens=512, **_):
+    context = usage = None
+
+    def count_tokens(self, prompt):
+        return len(prompt.input)
+
+    def generate(self, prompts, *, max_tokens=None, **_):
         for prompt in prompts:
             self.asked.append(prompt)
             said = self.answer(prompt)

@@ -198,8 +198,8 @@ def test_a_model_sees_the_texts_and_not_the_gold(files, monkeypatch, tmp_path):
     asked = {}
 
     class Extractor:
-        def __init__(self, **options):
-            asked.update(options)
+        def __init__(self, model, schema, tasks, **_):
+            asked.update(model=model, schema=schema, tasks=tasks)
 
         def stream(self, documents):
             for item in documents:

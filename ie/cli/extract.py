@@ -1,11 +1,13 @@
 """`chinchilla extract`: texts in, documents with annotations out."""
 
+import json
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from ..errors import InputError
 from ..files.inputs import ReadOptions, find_inputs, read_texts
 from ..files.rendering import FORMS, render_documents
 from ..files.resumable import after, write_partial
+from .model_options import model_options, opening
 from .tasks import read_tasks
 
 _LARGER = "name a larger model with --model, such as --model Qwen/Qwen2.5-7B-Instruct"
@@ -41,14 +44,7 @@ _LARGER = "name a larger model with --model, such as --model Qwen/Qwen2.5-7B-Ins
 @click.option("--title-column", default="title", show_default=True,
               help="Column or key of the title, which goes before the text; '' for none.")  # fmt: skip
 @click.option("--encoding", default="utf-8", show_default=True, help="Encoding of the inputs.")
-@click.option(
-    "--quantisation",
-    type=click.Choice(["none", "nf4", "int8"]),
-    default="none",
-    show_default=True,
-    help="How to load a transformers model.",
-)
-@click.option("--trust-remote-code", is_flag=True, help="Run code that comes with the model.")
+@model_options
 @click.option("--scores", is_flag=True, help="Score every mention and fact from 0 to 1.")
 @click.option("--min-score", type=click.FloatRange(0, 1), help="Leave out what scores less.")
 @click.option(
@@ -80,8 +76,6 @@ def command(
     column: str,
     title_column: str,
     encoding: str,
-    quantisation: str,
-    trust_remote_code: bool,
     force: bool,
     resume: bool,
     keep_going: bool,
@@ -107,14 +101,8 @@ def command(
         _tell_skipped(skipped)
     from ..pipeline import Extractor
 
-    extractor = Extractor(
-        model,
-        schema,
-        tasks,
-        options=_options(**asking),
-        quantisation=quantisation,
-        trust_remote_code=trust_remote_code,
-    )
+    how = opening(asking)
+    extractor = Extractor(model, schema, tasks, options=_options(**asking), **how)
     loaded = time.perf_counter()
     if not quiet:
         _warn_untrained(extractor)
@@ -122,10 +110,17 @@ def command(
     texts = read_texts(files, reading, partial(_tell_failed, counts) if keep_going else None)
     with (
         _telling_what_stays(output, counts),
-        write_partial(output, force=force, resume=resume, stays=form == "jsonl") as (file, done),
+        write_partial(
+            output,
+            force=force,
+            resume=resume,
+            stays=form == "jsonl",
+            run=_run(model, extractor, how),
+        ) as (file, done),
         _progress(quiet) as advance,
     ):
-        documents = _counted(extractor.stream(after(texts, done)), counts, advance)
+        on_error = "keep" if keep_going else "raise"
+        documents = _counted(extractor.stream(after(texts, done), on_error), counts, advance)
         is_shown = file is sys.stdout.buffer
         for rendered in render_documents(
             documents, form, color=is_shown and sys.stdout.isatty(), mark=not is_shown
@@ -173,6 +168,41 @@ def _options(*, lexicon: str | None, calibration: str | None, **rest: Any) -> An
         calibration=read_calibration(Path(calibration)) if calibration else None,
         **rest,
     )
+
+
+def _run(model: str | None, extractor: Any, how: dict[str, Any]) -> dict[str, Any]:
+    """Return what decides about the answers of a run, for one that goes on from it."""
+    from dataclasses import asdict
+
+    from .. import __version__
+
+    options = asdict(extractor.options)
+    if extractor.options.lexicon:
+        options["lexicon"] = blake2b(repr(extractor.options.lexicon).encode()).hexdigest()
+    asked = {
+        "version": __version__,
+        "model": model or "mini",
+        "weights": _weights(model),
+        "schema": extractor.schema.to_dict(),
+        "tasks": extractor.tasks,
+        **options,
+        **how,
+    }
+    if "http" in how:
+        # How fast an endpoint is asked decides nothing.
+        asked["http"] = {"thinking": how["http"].thinking, **how["http"].extra_body}
+    plain: dict[str, Any] = json.loads(json.dumps(asked, default=str))
+    return plain
+
+
+def _weights(model: str | None) -> str:
+    """Return what changes when the files of a model in a folder do."""
+    folder = Path(model or "")
+    if not model or not folder.is_dir():
+        return ""
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    found = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    return blake2b(repr(found).encode(), digest_size=8).hexdigest()
 
 
 def _warn_untrained(extractor: Any) -> None:

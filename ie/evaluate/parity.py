@@ -14,7 +14,7 @@ from ..data.documents import Document
 from ..data.schema import Schema
 from ..engines.model_files import read_style
 from ..engines.open import open_writer
-from ..engines.protocol import Backend, Completion
+from ..engines.protocol import Backend, Completion, Usage
 from ..engines.writer import Writer
 from ..errors import ConfigError
 from ..files.tables import Table, format_interval, format_ratio
@@ -227,7 +227,17 @@ class _Listening:
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self.said: dict[Prompt, Completion] = {}
-        self.close = backend.close
+        self.close, self.count_tokens = backend.close, backend.count_tokens
+
+    @property
+    def context(self) -> int | None:
+        """The most tokens of a prompt and its answer."""
+        return self.backend.context
+
+    @property
+    def usage(self) -> Usage | None:
+        """What all answers took."""
+        return self.backend.usage
 
     def generate(self, prompts: Iterable[Prompt], **options: Any) -> Iterator[Completion]:
         asked: list[Prompt] = []
