@@ -1,8 +1,6 @@
 """Readers of corpora: one file per format, each yielding documents with gold annotations."""
 
-from chinchilla.converters.fields import read_mapping
-from chinchilla.converters.parallel import convert
-from chinchilla.converters.registry import load, names, read
+from chinchilla.converters.registry import convert, load, names, read, read_options
 from chinchilla.converters.report import Report
 
-__all__ = ["Report", "convert", "load", "names", "read", "read_mapping"]
+__all__ = ["Report", "convert", "load", "names", "read", "read_options"]

@@ -18,7 +18,7 @@ from chinchilla.data.documents import Document, Entity
 
 
 def read(
-    paths: Iterable[str | Path], report: Report, *, name: str = "boson", encoding: str = "utf-8"
+    paths: Iterable[str | Path], report: Report, *, name: str = "boson", encoding: str = "auto"
 ) -> Iterator[Document]:
     """Yield a document per paragraph, entities in text order."""
     types = schema_types(name)

@@ -26,7 +26,7 @@ class _Record(msgspec.Struct, gc=False):
 
 
 def read(
-    paths: Iterable[str | Path], report: Report, *, name: str = "cluener", encoding: str = "utf-8"
+    paths: Iterable[str | Path], report: Report, *, name: str = "cluener", encoding: str = "auto"
 ) -> Iterator[Document]:
     """Yield a document per line, entities in text order."""
     types = schema_types(name)

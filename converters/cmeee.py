@@ -15,7 +15,7 @@ from chinchilla.data.documents import Document, Entity
 
 
 def read(
-    paths: Iterable[str | Path], report: Report, *, name: str = "cmeee", encoding: str = "utf-8"
+    paths: Iterable[str | Path], report: Report, *, name: str = "cmeee", encoding: str = "auto"
 ) -> Iterator[Document]:
     """Yield a document per line; a line without `|||` is a text without gold."""
     types = schema_types(name)

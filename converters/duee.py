@@ -42,7 +42,7 @@ class _Record(msgspec.Struct, gc=False):
 
 
 def read(
-    paths: Iterable[str | Path], report: Report, *, name: str = "duee", encoding: str = "utf-8"
+    paths: Iterable[str | Path], report: Report, *, name: str = "duee", encoding: str = "auto"
 ) -> Iterator[Document]:
     """Yield a document per record; one without `event_list` is a text without gold."""
     return (document for _, document in read_placed(paths, report, name=name, encoding=encoding))

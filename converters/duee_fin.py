@@ -50,7 +50,7 @@ def read(
     report: Report,
     *,
     name: str = "duee-fin",
-    encoding: str = "utf-8",
+    encoding: str = "auto",
     title: bool = True,
 ) -> Iterator[Document]:
     """Yield a document per record; an absent `event_list` means that there is no event."""

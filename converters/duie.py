@@ -40,7 +40,7 @@ class _Record(msgspec.Struct, gc=False):
 
 
 def read(
-    paths: Iterable[str | Path], report: Report, *, name: str = "duie", encoding: str = "utf-8"
+    paths: Iterable[str | Path], report: Report, *, name: str = "duie", encoding: str = "auto"
 ) -> Iterator[Document]:
     """Yield a document per record; a record without facts is legal."""
     schema = read_schema(name) if name in builtin_schemas() else None

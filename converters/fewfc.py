@@ -57,7 +57,7 @@ class _Record(msgspec.Struct, gc=False):
 
 
 def read(
-    paths: Iterable[str | Path], report: Report, *, name: str = "fewfc", encoding: str = "utf-8"
+    paths: Iterable[str | Path], report: Report, *, name: str = "fewfc", encoding: str = "auto"
 ) -> Iterator[Document]:
     """Yield a document per record."""
     for path in map(str, paths):

@@ -4,25 +4,11 @@ A field is a key, a dotted path (`entity_index.begin`) or, in list items, a posi
 """
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
-from chinchilla.data.yaml_file import read_yaml
 from chinchilla.errors import ConfigError, near_miss
 
 MISSING: Any = object()
-
-
-def read_mapping(path: str | Path) -> dict[str, Any]:
-    """Return the options that a YAML file gives a converter.
-
-    Raises:
-        ConfigError: the file is missing, not YAML, or no mapping.
-    """
-    value = read_yaml(path)
-    if not isinstance(value, dict):
-        raise ConfigError(f"{path}: expected options such as 'fields: {{text: content}}'")
-    return {str(key).replace("-", "_"): item for key, item in value.items()}
 
 
 def as_names(value: str | Iterable[str]) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ def read(
     report: Report,
     *,
     name: str = "general-events",
-    encoding: str = "utf-8",
+    encoding: str = "auto",
 ) -> Iterator[Document]:
     """Yield a document per record; ids are kept in memory."""
     seen: Counter[str] = Counter()

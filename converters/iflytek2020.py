@@ -64,7 +64,7 @@ def read(
     report: Report,
     *,
     name: str = "iflytek2020",
-    encoding: str = "utf-8",
+    encoding: str = "auto",
 ) -> Iterator[Document]:
     """Yield a document per record, of either round."""
     for path in map(str, paths):

@@ -43,7 +43,7 @@ def read(
     report: Report,
     *,
     name: str = "iree",
-    encoding: str = "utf-8",
+    encoding: str = "auto",
     fields: Mapping[str, Any] | None = None,
 ) -> Iterator[Document]:
     """Yield a document per record; `fields` gives the key, or keys, of a part."""

@@ -15,13 +15,13 @@ import msgspec
 from chinchilla.converters.catalogue import document_meta
 from chinchilla.converters.columns import (
     Columns,
-    decode_tags,
     join_tokens,
     read_columns,
     schema_types,
 )
 from chinchilla.converters.report import Report
 from chinchilla.converters.source import Trial, first_line, read_objects, read_text_lines
+from chinchilla.converters.tags import decode_tags
 from chinchilla.data.documents import Document
 
 NUMBERED = ("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC")
@@ -35,12 +35,12 @@ class _Tokens(msgspec.Struct, gc=False):
 
 
 def read(
-    paths: Iterable[str | Path], report: Report, *, name: str = "msra", encoding: str = "utf-8"
+    paths: Iterable[str | Path], report: Report, *, name: str = "msra", encoding: str = "auto"
 ) -> Iterator[Document]:
     """Yield a document per sentence; each file's form is told by its first line."""
     types = schema_types(name)
     for path in map(str, paths):
-        first = first_line(path, encoding).removeprefix("\ufeff")
+        first = first_line(path, encoding)
         if first.startswith("{"):
             yield from _json(path, report, name, types, encoding)
         elif first.rstrip().rpartition("/")[2] in _SEGMENT_TAGS:

@@ -6,39 +6,56 @@
     sentence,relation,head,head_offset,tail,tail_offset
     sentence,attribute,entity,entity_offset,attribute_value,attribute_value_offset
 
-Offsets count code points from 0. Rows of one sentence of a table become one document, so a table is
-held in memory; a relation `None` is a pair without one and goes to `meta.negatives`.
+Columns of a table stand in any order; those of offsets and types may be missing. Offsets count code
+points from 0; without them the two ends are located as the closest pair. Rows of one sentence become
+one document, so a table is held in memory; a relation `None` is a pair without one and goes to
+`meta.negatives`.
 """
 
-import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from chinchilla.converters.catalogue import document_id, document_meta
+from chinchilla.converters.locate import closest_pair, spans_of
 from chinchilla.converters.located import Locator
 from chinchilla.converters.report import Place, Report
 from chinchilla.converters.source import Trial, first_line, read_objects, read_text_lines
 from chinchilla.data.documents import Document, Relation
+from chinchilla.files.csv_rows import Row, find_delimiter, read_rows
 
-_HEADERS = (
-    ("sentence", "relation", "head", "head_offset", "tail", "tail_offset"),
-    (
-        "sentence",
-        "attribute",
-        "entity",
-        "entity_offset",
-        "attribute_value",
-        "attribute_value_offset",
-    ),
-)
-# Characters of a cell; a longer one is a quote that is not closed.
-_MAX_CELL = 1 << 17
+# What the columns of a table may be called.
+_COLUMNS = {
+    "sentence": ("sentence", "text"),
+    "relation": ("relation", "attribute"),
+    "head": ("head", "entity"),
+    "tail": ("tail", "attribute_value"),
+    "head_start": ("head_offset", "entity_offset"),
+    "tail_start": ("tail_offset", "attribute_value_offset"),
+    "head_type": ("head_type", "entity_type"),
+    "tail_type": ("tail_type", "attribute_value_type"),
+}
+_NEEDED = ("sentence", "relation", "head", "tail")
+_HEADER = "sentence,relation,head,head_offset,tail,tail_offset"
 _NEGATIVE = ("None", "NA", "unknown")
-# relation, head, its start, tail, its start, and where the row stood.
-_Row = tuple[str, str, int, str, int, Place]
+
+
+class _Fact(NamedTuple):
+    """A row; an offset is negative where the table has none."""
+
+    relation: str
+    head: str
+    head_start: int
+    head_type: str | None
+    tail: str
+    tail_start: int
+    tail_type: str | None
+
+
+# A row and where it stands.
+_Located = tuple[_Fact, Place]
 
 
 class _End(msgspec.Struct, gc=False):
@@ -46,7 +63,7 @@ class _End(msgspec.Struct, gc=False):
     pos: tuple[int, int]
 
 
-class _Fact(msgspec.Struct, gc=False):
+class _Spo(msgspec.Struct, gc=False):
     h: _End
     t: _End
     relation: str
@@ -54,16 +71,16 @@ class _Fact(msgspec.Struct, gc=False):
 
 class _Record(msgspec.Struct, gc=False):
     text: str
-    spo_list: list[_Fact] = []
+    spo_list: list[_Spo] = []
     ID: str | int | None = None
 
 
 def read(
-    paths: Iterable[str | Path], report: Report, *, name: str = "dgre", encoding: str = "utf-8"
+    paths: Iterable[str | Path], report: Report, *, name: str = "dgre", encoding: str = "auto"
 ) -> Iterator[Document]:
     """Yield a document per text; each file's form is told by its first line."""
     for path in map(str, paths):
-        if first_line(path, encoding).removeprefix("\ufeff")[:1] in ("{", "["):
+        if first_line(path, encoding)[:1] in ("{", "["):
             yield from _json(path, report, name, encoding)
         else:
             yield from _table(path, report, name, encoding)
@@ -81,37 +98,35 @@ def _json(path: str, report: Report, name: str, encoding: str) -> Iterator[Docum
         once=(b'"text"', b'"spo_list"', b'"ID"'),
     )
     for place, ordinal, record in records:
-        rows = [
-            (fact.relation, fact.h.name, fact.h.pos[0], fact.t.name, fact.t.pos[0], place)
-            for fact in record.spo_list
-        ]
+        rows = [(_Fact(spo.relation, *_of(spo.h), *_of(spo.t)), place) for spo in record.spo_list]
         identifier = document_id(record.ID, name, stem, ordinal)
         yield _document(identifier, record.text, rows, report, meta)
 
 
+def _of(end: _End) -> tuple[str, int, None]:
+    return end.name, end.pos[0], None
+
+
 def _table(path: str, report: Report, name: str, encoding: str) -> Iterator[Document]:
-    trial = Trial(path, report, f"a table with the header {','.join(_HEADERS[0])}")
+    trial = Trial(path, report, f"a table with the header {_HEADER}")
     lines = (content + "\n" for _, content in read_text_lines(path, report, encoding))
-    table = _rows(lines, trial)
-    header = tuple(cell.strip() for cell in next(table, (1, []))[1])
-    if header not in _HEADERS:
-        trial.fail("unknown header", 1, ",".join(header))
-        trial.close()
-    groups: dict[str, list[_Row]] = {}
-    for line, cells in table:
-        place = (path, line)
-        if not cells:
-            continue
-        if len(cells) != len(header):
-            trial.fail("wrong column count", place[1], f"{len(cells)} columns: {cells[:2]}")
-            continue
-        sentence, relation, head, head_start, tail, tail_start = cells
-        if not (head_start.isdigit() and tail_start.isdigit()):
-            trial.fail("offset is no number", place[1], f"{head_start!r}, {tail_start!r}")
-            continue
-        trial.good += 1
-        row = (relation, head, int(head_start), tail, int(tail_start), place)
-        groups.setdefault(sentence, []).append(row)
+    table = read_rows(lines, find_delimiter(first_line(path, encoding)))
+    header = [cell.strip() for cell in next(table, Row(1, 1, [])).cells]
+    at = _positions(header, trial)
+    groups: dict[str, list[_Located]] = {}
+    for row in table:
+        place = (path, row.first)
+        if row.error:
+            trial.fail("not valid CSV", row.first, row.error)
+        elif row.cells and len(row.cells) != len(header):
+            what = f"{len(row.cells)} columns: {row.cells[:2]}"
+            trial.fail("wrong column count", row.first, what)
+        elif row.cells:
+            cells = {part: row.cells[i] for part, i in at.items()}
+            fact = _fact(cells, trial, row.first)
+            if fact is not None:
+                trial.good += 1
+                groups.setdefault(cells["sentence"], []).append((fact, place))
     trial.close()
     meta = document_meta(name, path)
     stem = Path(path).stem
@@ -119,43 +134,72 @@ def _table(path: str, report: Report, name: str, encoding: str) -> Iterator[Docu
         yield _document(f"{name}-{stem}-{ordinal}", sentence, rows, report, meta)
 
 
-def _rows(lines: Iterator[str], trial: Trial) -> Iterator[tuple[int, list[str]]]:
-    """Yield `(first line, cells)` of each row; after one that is no CSV the next line is tried."""
-    reader = csv.reader(lines)
-    while True:
-        line = reader.line_num + 1
-        # The limit is the whole process's, where others need another one.
-        limit = csv.field_size_limit(_MAX_CELL)
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            trial.fail("not valid CSV", line, str(error))
-            continue
-        finally:
-            csv.field_size_limit(limit)
-        yield line, cells
+def _positions(header: list[str], trial: Trial) -> dict[str, int]:
+    """Return where each part of a fact stands in a row; columns that are no part are counted."""
+    at = {
+        part: header.index(name)
+        for part, names in _COLUMNS.items()
+        for name in names
+        if name in header
+    }
+    if not all(part in at for part in _NEEDED):
+        trial.fail("unknown header", 1, ",".join(header))
+        trial.close()
+    unread = [name for i, name in enumerate(header) if i not in at.values()]
+    if unread:
+        trial.report.note("column not read", (trial.path, 1), ", ".join(unread))
+    return at
+
+
+def _fact(cells: Mapping[str, str], trial: Trial, line: int) -> _Fact | None:
+    starts = [cells.get(part, "").strip() or "-1" for part in ("head_start", "tail_start")]
+    if not all(start == "-1" or start.isdigit() for start in starts):
+        trial.fail("offset is no number", line, ", ".join(map(repr, starts)))
+        return None
+    return _Fact(
+        cells["relation"],
+        cells["head"],
+        int(starts[0]),
+        cells.get("head_type") or None,
+        cells["tail"],
+        int(starts[1]),
+        cells.get("tail_type") or None,
+    )
+
+
+def _hints(text: str, fact: _Fact) -> tuple[int, int]:
+    """Return near which places to look for the ends: each other, if neither's offset is given."""
+    if fact.head_start >= 0 or fact.tail_start >= 0:
+        return max(fact.tail_start, 0), max(fact.head_start, 0)
+    found = [spans_of(text, mention.strip())[0] for mention in (fact.head, fact.tail)]
+    if not all(found):
+        return 0, 0
+    head, tail = closest_pair(*found)
+    return head[0], tail[0]
 
 
 def _document(
-    identifier: str, text: str, rows: list[_Row], report: Report, shared: dict[str, Any]
+    identifier: str, text: str, rows: list[_Located], report: Report, shared: dict[str, Any]
 ) -> Document:
     relations: list[Relation] = []
     negatives: list[dict[str, Any]] = []
-    seen: set[tuple[Any, ...]] = set()
+    seen: set[_Fact] = set()
     issues = []
-    for row in rows:
-        relation, head, head_start, tail, tail_start, place = row
-        if row[:5] in seen:
-            report.drop("repeated row", place, f"{head} {relation} {tail}")
+    for fact, place in rows:
+        if fact in seen:
+            report.drop("repeated row", place, f"{fact.head} {fact.relation} {fact.tail}")
             continue
-        seen.add(row[:5])
+        seen.add(fact)
         where = f"relations[{len(relations)}]"
         locator = Locator(text, report, place)
-        subject = locator.entity(None, head, head_start, f"{where}.subject")
-        object = locator.entity(None, tail, tail_start, f"{where}.object")
-        if relation in _NEGATIVE:
+        hints = _hints(text, fact)
+        subject = locator.entity(
+            fact.head_type, fact.head, fact.head_start, f"{where}.subject", hints[0]
+        )
+        object = locator.entity(
+            fact.tail_type, fact.tail, fact.tail_start, f"{where}.object", hints[1]
+        )
+        if fact.relation in _NEGATIVE:
             negatives.append(
                 {
                     slot: {"text": end.text, "start": end.start, "end": end.end}
@@ -164,6 +208,6 @@ def _document(
             )
             continue
         issues += locator.issues
-        relations.append(Relation(relation, subject, object))
+        relations.append(Relation(fact.relation, subject, object))
     meta = {**shared, "negatives": negatives} if negatives else shared
     return Document(identifier, text, relations=tuple(relations), issues=tuple(issues), meta=meta)

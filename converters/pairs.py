@@ -34,7 +34,7 @@ def read(
     report: Report,
     *,
     name: str = "pairs",
-    encoding: str = "utf-8",
+    encoding: str = "auto",
     order: Sequence[str] = COLUMNS,
     relations: Mapping[str, str] | None = None,
     negative: str | Collection[str] = ("unknown", "NA", "None"),

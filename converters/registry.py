@@ -9,16 +9,19 @@ import inspect
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from importlib import import_module, util
 from importlib.metadata import entry_points
+from itertools import count
 from pathlib import Path
-from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any
 
 import msgspec
 
 from chinchilla.converters.report import Report
-from chinchilla.converters.source import is_first_share
+from chinchilla.data.configuration import configure_options
 from chinchilla.data.documents import Document, check_offsets
-from chinchilla.errors import ConfigError, InputError, near_miss
+from chinchilla.data.yaml_file import Content, read_content
+from chinchilla.errors import InputError, near_miss
+from chinchilla.files.jsonl import encode_batches
+from chinchilla.files.names import tell_apart
 
 ENTRY_POINTS = "chinchilla.converters"
 _ENGLISH = {"joiner": " "}
@@ -78,11 +81,13 @@ GENERIC = {
     "unified": "unified",
 }
 
-# Modules that read one JSON record after another, so that processes can share the lines.
-LINEWISE = frozenset(
-    ("cluener", "doccano", "duee", "duee_fin", "duie", "fewfc", "iree", "label_studio")
-    + ("spans", "token_spans", "unified")
-)
+# Names that a file of options cannot give, and what gives them.
+_RESERVED = {
+    "name": "for the corpus that documents name, give source",
+    "paths": "files stand on the command line",
+    "report": "use --report",
+    "encoding": "use --encoding",
+}
 
 Reader = Callable[..., Iterator[Document]]
 
@@ -91,12 +96,6 @@ def names() -> tuple[str, ...]:
     """Return the names of the converters: corpora, formats and installed plug-ins, sorted."""
     plugins = (point.name for point in entry_points(group=ENTRY_POINTS))
     return tuple(sorted({*CONVERTERS, *GENERIC, *plugins}))
-
-
-def is_linewise(name: str) -> bool:
-    """Say whether several processes can share the lines of one file of this corpus or format."""
-    module = CONVERTERS[name][0] if name in CONVERTERS else GENERIC.get(name)
-    return module in LINEWISE
 
 
 def load(name: str) -> tuple[Reader, dict[str, Any]]:
@@ -125,7 +124,7 @@ def read(
     paths: Iterable[str | Path],
     *,
     report: Report | None = None,
-    encoding: str = "utf-8",
+    encoding: str = "auto",
     **options: Any,
 ) -> Iterator[Document]:
     """Yield the documents of corpus files lazily, in file order, counted in `report`.
@@ -140,93 +139,93 @@ def read(
     if ".py:" not in name:
         name = name if name in names() else name.replace("_", "-")
     reader, fixed = load(name)
-    facts = ("lang", "licence")
-    for key in ("source", *facts):
-        _check_value(name, key, options.get(key, ""), str)
-    given: dict[str, Any] = {"name": options.pop("source", name), "encoding": encoding}
-    meta: dict[str, Any] = {key: options.pop(key) for key in facts if key in options}
     takes = inspect.signature(reader).parameters
-    known = [
-        key for key, item in takes.items() if item.kind is item.KEYWORD_ONLY and key not in given
-    ]
-    for option, value in options.items():
-        if option not in known:
-            raise ConfigError(
-                f"converter {name!r} has no option {option!r}{near_miss(option, known)}; "
-                f"its options are {', '.join([*known, 'source', 'lang', 'licence'])}"
-            )
-        _check_value(name, option, value, takes[option].annotation)
+    options = configure_options(Content(f"converter {name!r}", options), _option_types(takes))
+    given: dict[str, Any] = {"name": options.pop("source", name), "encoding": encoding}
+    meta: dict[str, Any] = {key: options.pop(key) for key in ("lang", "licence") if key in options}
     report = Report() if report is None else report
     report.name = str(given["name"])
     given = {key: value for key, value in given.items() if key in takes}
-    files = list(paths)
-    if is_first_share():
-        _note_namesakes(files, report)
-    documents = reader(files, report, **given, **{**fixed, **options})
+    documents = _read_apart(reader, list(map(str, paths)), report, {**given, **fixed, **options})
     return _counted(documents, report, meta)
 
 
-def _check_value(name: str, option: str, value: Any, hint: Any) -> None:
-    """Refuse a value that is not of the type that the reader's parameter says."""
-    if _is_of(value, hint):
+def read_options(
+    name: str, mapping: str | Path | None = None, assignments: Iterable[str] = ()
+) -> dict[str, Any]:
+    """Return the options of a converter that a YAML file gives, `key=value` laid over them.
+
+    Raises:
+        InputError: unknown converter.
+        ConfigError: the file cannot be read, or a line for each fault in it.
+    """
+    content = read_content(mapping) if mapping else Content(f"converter {name!r}", {})
+    content.override(assignments)
+    for key, instead in _RESERVED.items():
+        if isinstance(content.value, dict) and content.value.pop(key, None) is not None:
+            content.faults.append(f"{key!r} is no option of a converter; {instead}")
+    return configure_options(content, _option_types(inspect.signature(load(name)[0]).parameters))
+
+
+def _read_apart(
+    reader: Reader, files: list[str], report: Report, options: dict[str, Any]
+) -> Iterator[Document]:
+    """Read files one by one if some have the same name: ids are made of it, and must differ."""
+    stems = tell_apart(files)
+    if reader.__module__ == f"{__package__}.brat" or all(
+        stem == Path(path).stem for path, stem in stems.items()
+    ):
+        yield from reader(files, report, **options)
         return
-    hints = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    expected = " or ".join(_in_words(one) for one in hints if one is not type(None))
-    raise ConfigError(f"option {option!r} of converter {name!r} is {value!r}; expected {expected}")
+    name = options.get("name", "")
+    for path in files:
+        before, after = f"{name}-{Path(path).stem}", f"{name}-{stems[path]}"
+        for document in reader([path], report, **options):
+            if document.id.startswith(before):
+                identifier = after + document.id[len(before) :]
+                document = msgspec.structs.replace(document, id=identifier)
+            yield document
 
 
-def _is_of(value: Any, hint: Any) -> bool:
-    """Say whether a value is of a type; True where the type is none that options here have."""
-    kind, inner = get_origin(hint) or hint, get_args(hint)
-    if kind in (Union, UnionType):
-        return any(_is_of(value, one) for one in inner)
-    if kind in (int, float):
-        # A bool is an int to Python.
-        return isinstance(value, (int, kind)) and not isinstance(value, bool)
-    if kind in (bool, str, type(None)):
-        return isinstance(value, kind)
-    if not isinstance(kind, type) or not issubclass(kind, Iterable):
-        return True
-    if issubclass(kind, Mapping):
-        return isinstance(value, Mapping) and all(
-            _is_of(key, inner[0]) and _is_of(item, inner[1]) for key, item in value.items() if inner
-        )
-    if isinstance(value, str | Mapping) or not isinstance(value, Collection):
-        return False
-    return all(_is_of(item, inner[0]) for item in value if inner)
+def convert(
+    name: str, paths: Iterable[str | Path], *, report: Report | None = None, **options: Any
+) -> Iterator[bytes]:
+    """Yield the documents of corpus files as JSON lines, several at a time; see `read`."""
+    documents = read(name, paths, report=report, **options)
+    return (lines for _, lines in encode_batches(documents))
 
 
-def _in_words(hint: Any) -> str:
-    """Return what a user calls a type."""
-    words = {bool: "true or false", str: "a string", int: "a whole number", float: "a number"}
-    kind = get_origin(hint) or hint
-    if kind in words:
-        return words[kind]
-    return "a mapping" if issubclass(kind, Mapping) else "a list of strings"
-
-
-def _note_namesakes(files: Iterable[str | Path], report: Report) -> None:
-    """Ids are made of a file's name and the place in it, so those of namesakes are the same."""
-    seen: dict[str, str] = {}
-    for path in map(str, files):
-        other = seen.setdefault(Path(path).stem, path)
-        if other != path and not _is_brat_pair(Path(other), Path(path)):
-            what = f"as {other}; ids that the corpus does not give are repeated"
-            report.note("file of the same name", (path, 1), what)
-
-
-def _is_brat_pair(first: Path, second: Path) -> bool:
-    return first.parent == second.parent and {first.suffix, second.suffix} == {".ann", ".txt"}
+def _option_types(takes: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
+    """Return the types of the options of a reader, and of the facts that every one takes."""
+    own = {
+        key: Any if item.annotation is item.empty else item.annotation
+        for key, item in takes.items()
+        if item.kind is item.KEYWORD_ONLY and key not in ("name", "encoding")
+    }
+    return {**own, **dict.fromkeys(("source", "lang", "licence"), str)}
 
 
 def _counted(
     documents: Iterator[Document], report: Report, meta: Mapping[str, Any]
 ) -> Iterator[Document]:
+    """Count documents, lay `meta` over theirs, and give an id that came before a number."""
+    seen: set[str] = set()
     for document in documents:
         if meta:
             document = msgspec.structs.replace(document, meta={**document.meta, **meta})
+        if document.id in seen:
+            document = _renamed(document, seen, report)
+        seen.add(document.id)
         report.add(document)
         yield document
+
+
+def _renamed(document: Document, seen: Collection[str], report: Report) -> Document:
+    place = (str(document.meta.get("file", report.name)), 1)
+    report.note("repeated id", place, f"{document.id!r}, document {report.documents + 1}")
+    numbered = (f"{document.id}-{number}" for number in count(2))
+    identifier = next(one for one in numbered if one not in seen)
+    return msgspec.structs.replace(document, id=identifier)
 
 
 def _from_path(name: str) -> Reader:

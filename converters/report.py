@@ -4,7 +4,6 @@ Two verbs for two outcomes: `drop` counts what is lost (a record, an annotation)
 is kept although it was repaired or stays doubtful. Nothing is lost without one of them.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,19 +84,6 @@ class Report:
         if len(entry.examples) < MAX_EXAMPLES:
             entry.examples.append((f"{place[0]}:{place[1]}", _shortened(what)))
 
-    def merge(self, other: "Report", order: Mapping[str, int]) -> None:
-        """Add what another process met in its share of the files; `order` numbers the paths."""
-        self.documents += other.documents
-        self.entities += other.entities
-        self.relations += other.relations
-        self.events += other.events
-        for reason, theirs in other.reasons.items():
-            ours = self.reasons.setdefault(reason, Reason(theirs.outcome))
-            ours.count += theirs.count
-            examples = [*ours.examples, *theirs.examples]
-            examples.sort(key=lambda example: _place_key(example[0], order))
-            ours.examples = examples[:MAX_EXAMPLES]
-
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form, reasons from the most frequent down."""
         ordered = sorted(self.reasons.items(), key=lambda item: (-item[1].count, item[0]))
@@ -117,11 +103,6 @@ class Report:
                 for reason, entry in ordered
             ],
         }
-
-
-def _place_key(where: str, order: Mapping[str, int]) -> tuple[int, int]:
-    path, _, line = where.rpartition(":")
-    return order[path], int(line)
 
 
 def _shortened(what: str) -> str:

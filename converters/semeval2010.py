@@ -26,7 +26,7 @@ def read(
     report: Report,
     *,
     name: str = "semeval2010",
-    encoding: str = "utf-8",
+    encoding: str = "auto",
 ) -> Iterator[Document]:
     """Yield a document per item; the quotes around a sentence are not text."""
     for path in map(str, paths):

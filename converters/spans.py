@@ -18,11 +18,11 @@ from typing import Any
 
 from chinchilla.converters.catalogue import document_id, document_meta
 from chinchilla.converters.columns import builtin_types
-from chinchilla.converters.fields import MISSING, merged, pick
-from chinchilla.converters.located import Locator, in_text_order
+from chinchilla.converters.fields import merged, pick
+from chinchilla.converters.linked import Linked
 from chinchilla.converters.report import Report
 from chinchilla.converters.source import read_objects
-from chinchilla.data.documents import Document, Entity
+from chinchilla.data.documents import Document
 
 FIELDS = {
     "text": "text",
@@ -33,6 +33,8 @@ FIELDS = {
     "type": "type",
     "mention": "",
 }
+# What annotators say in Prodigy of a record that they do not vouch for.
+_REFUSED = ("reject", "ignore")
 
 
 def read(
@@ -40,7 +42,7 @@ def read(
     report: Report,
     *,
     name: str = "spans",
-    encoding: str = "utf-8",
+    encoding: str = "auto",
     fields: Mapping[str, Any] | None = None,
     types: Mapping[str, str] | None = None,
     inclusive: bool = False,
@@ -61,20 +63,15 @@ def read(
             check=lambda record: _text(record, names),
         )
         for place, ordinal, record in records:
-            locator = Locator(_text(record, names), report, place)
-            entities: list[Entity] = []
+            if record.get("answer") in _REFUSED:
+                report.drop("record not accepted", place, f"answer {record['answer']!r}")
+                continue
+            linked = Linked(_text(record, names), report, place)
             for item in pick(record, names["entities"], []) or []:
-                entity = _entity(item, names, types, inclusive, locator, len(entities))
-                if entity is not None:
-                    entities.append(entity)
+                _add(item, names, types, inclusive, linked)
+            linked.settle()
             identifier = pick(record, names["id"], None)
-            yield Document(
-                document_id(identifier, name, stem, ordinal),
-                locator.text,
-                in_text_order(entities),
-                issues=tuple(locator.issues),
-                meta=meta,
-            )
+            yield linked.document(document_id(identifier, name, stem, ordinal), meta)
 
 
 def _text(record: dict[str, Any], names: Mapping[str, Any]) -> str:
@@ -84,36 +81,23 @@ def _text(record: dict[str, Any], names: Mapping[str, Any]) -> str:
     return text
 
 
-def _entity(
+def _add(
     item: Any,
     names: Mapping[str, Any],
     types: Mapping[str, str] | None,
     inclusive: bool,
-    locator: Locator,
-    index: int,
-) -> Entity | None:
-    report, place, text = locator.report, locator.place, locator.text
+    linked: Linked,
+) -> None:
+    report, place = linked.report, linked.place
     try:
         start, end = int(pick(item, names["start"])), int(pick(item, names["end"])) + inclusive
         kind = str(pick(item, names["type"]))
     except (LookupError, TypeError, ValueError) as error:
         report.drop("malformed entity", place, str(error))
-        return None
+        return
     if types is not None and kind not in types:
         report.drop("unknown type", place, f"{kind!r}; types are {', '.join(types)}")
-        return None
-    kind = kind if types is None else types[kind]
-    mention = pick(item, names["mention"], MISSING) if names["mention"] else MISSING
-    if isinstance(mention, str):
-        entity = locator.entity(kind, mention, start, f"entities[{index}]")
-        if entity.start is not None and entity.end is not None:
-            return entity
-        # A mention without a place is no gold for a task of places.
-        locator.issues.pop()
-        report.drop("entity without a place", place, repr(mention))
-        return None
-    if not 0 <= start < end <= len(text):
-        what = f"[{start}, {end}) in a text of {len(text)} characters"
-        report.drop("offsets outside the text", place, what)
-        return None
-    return Entity(kind, text[start:end], start, end)
+        return
+    mention = pick(item, names["mention"], None) if names["mention"] else None
+    said = mention if isinstance(mention, str) else None
+    linked.add_span("", kind if types is None else types[kind], start, end, said)

@@ -29,7 +29,7 @@ def read(
     report: Report,
     *,
     name: str = "conll04",
-    encoding: str = "utf-8",
+    encoding: str = "auto",
     joiner: str = " ",
 ) -> Iterator[Document]:
     """Yield a document per record; tokens are joined by `joiner`."""

@@ -51,7 +51,7 @@ def read(
     report: Report,
     *,
     name: str = "unified",
-    encoding: str = "utf-8",
+    encoding: str = "auto",
     inclusive: bool = False,
 ) -> Iterator[Document]:
     """Yield a document per record."""

@@ -13,7 +13,7 @@ from chinchilla.data.documents import Document
 
 
 def read(
-    paths: Iterable[str | Path], report: Report, *, name: str = "weibo", encoding: str = "utf-8"
+    paths: Iterable[str | Path], report: Report, *, name: str = "weibo", encoding: str = "auto"
 ) -> Iterator[Document]:
     """Yield a document per post; the first edition, without digits, reads as well."""
     return read_columns(

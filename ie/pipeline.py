@@ -7,6 +7,7 @@ Everything is lazy and in order; memory is bounded by the documents under way.
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import count
 from pathlib import Path
@@ -53,6 +54,7 @@ class Extractor:
 
         Raises:
             SchemaError: the schema is wrong, or declares no type for a task asked for.
+            InputError: the lexicon names a type that is not in the schema.
             ModelError: the model cannot be loaded.
             ConfigError: the model reasons before it answers, which cannot be constrained; or it is
                 to be quantised, and is no transformers model.
@@ -60,6 +62,9 @@ class Extractor:
         self.schema = read_schema(DEFAULT_SCHEMA if schema is None else schema)
         self.tasks = chosen_tasks(self.schema, tasks)
         self.options = options or ExtractOptions()
+        if self.options.lexicon is not None:
+            lexicon = self.options.lexicon.for_schema(self.schema)
+            self.options = replace(self.options, lexicon=lexicon)
         self._asked = self.schema.only(self.tasks)
         self._opening = opening
         if model is None or isinstance(model, str | Path):

@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
-from chinchilla.data.schema import Schema, read_schema
+from chinchilla.data.schema import TASKS, Schema, read_schema
 from chinchilla.errors import ConfigError, near_miss
 from chinchilla.files.jsonl import parse_document, read_lines, write_bytes
 from chinchilla.instructions.duplicates import KINDS, Duplicate, Index, Item
-from chinchilla.instructions.quality import faults
+from chinchilla.instructions.quality import faults, record_faults
 from chinchilla.instructions.styles import carry_style
 
 REPEATED_ID = "repeated id"
@@ -27,7 +27,8 @@ class AuditOptions:
     With `against` the inputs are compared with those files, and with `within` (or without
     `against`) also among themselves: of several duplicates the first without a fault is kept.
     `quality` checks documents by the rules of `quality.faults`, labels by `schema` if it is given,
-    and ids, which should be unique among what is kept of all inputs.
+    and ids, which should be unique among what is kept of all inputs; of records of a known task it
+    reads the answers back.
     """
 
     against: tuple[str, ...] = ()
@@ -157,6 +158,9 @@ class _RecordText(msgspec.Struct):
     input: str = ""
     id: str = ""
     source: str = ""
+    # Of our own records; others may mean something else by these.
+    task: Any = None
+    schema: Any = None
 
 
 _records = msgspec.json.Decoder(_RecordText)
@@ -175,6 +179,11 @@ def _items(path: str | Path, audit: _Audit | None) -> Iterator[tuple[Item, bytes
                 record.input, file, number, record.id, record.source, record.instruction,
                 record.output,
             )  # fmt: skip
+            is_own = record.task in TASKS and isinstance(record.schema, list)
+            if audit is not None and audit.options.quality and is_own:
+                text = record.input or record.instruction
+                labels = [str(label) for label in record.schema]
+                broken = record_faults(record.task, labels, text, record.output)
         except msgspec.DecodeError:
             document = parse_document(line, path, number)
             gold = msgspec.json.encode(document.extraction).decode()

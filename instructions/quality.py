@@ -2,11 +2,13 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from chinchilla.data.documents import Document, iter_mentions
-from chinchilla.data.schema import Schema
+from chinchilla.data.schema import EntityType, EventType, RelationType, Schema
+from chinchilla.decoding.parse import parse
 
 # U+FFFD, what GBK makes of it, UTF-8 read as Latin-1, and control characters but for white space.
 _MOJIBAKE = re.compile(
@@ -33,6 +35,24 @@ def faults(
     Labels are checked only with a schema, hanzi only where `meta.lang` is zh or not given.
     """
     return list(dict.fromkeys([*_text_faults(document, rules), *_gold_faults(document, schema)]))
+
+
+def record_faults(task: str, labels: Sequence[str], text: str, answer: str) -> list[str]:
+    """Return what is wrong with the answer of an instruction record, read back as a model's is."""
+    kinds: dict[str, Any] = {
+        "ner": {"entities": tuple(map(EntityType, labels))},
+        "re": {"relations": tuple(map(RelationType, labels))},
+        "ee": {"events": tuple(map(EventType, labels))},
+    }
+    said = parse(answer, "json", (task,), Schema("record", **kinds[task]))
+    issues = {issue.kind for issue in said.issues}
+    found = ["answer cut"] * ("truncated" in issues) + ["no answer"] * ("unparsable" in issues)
+    # Arguments of events may be values of a list that the text does not hold.
+    heads = [item.head for item in said.items]
+    objects = [mention for item in said.items if task == "re" for _, mention in item.slots]
+    if any(mention and mention not in text for mention in (*heads, *objects)):
+        found.append("mention not in the text")
+    return found
 
 
 def _text_faults(document: Document, rules: QualityRules) -> Iterator[str]:

@@ -16,8 +16,8 @@ import msgspec
 from chinchilla.data.documents import Document, Event, Extraction, Relation
 from chinchilla.data.schema import TASKS, Schema
 from chinchilla.data.text import windows
-from chinchilla.decoding.encode import AskedTrigger, answer_items
-from chinchilla.decoding.formats import FORMATS, annotated_items, serialise
+from chinchilla.decoding.encode import answer_items
+from chinchilla.decoding.formats import FORMATS, AskedTrigger, annotated_items, serialise
 from chinchilla.instructions.asking import Asked, Asker
 from chinchilla.instructions.demonstrations import Pool
 from chinchilla.instructions.negatives import Table, present_labels

@@ -3,7 +3,7 @@
 from functools import cache
 
 from chinchilla.data.schema import Schema
-from chinchilla.engines.constrain.token_tree import read_vocabulary
+from chinchilla.engines.constrain.token_bytes import read_vocabulary
 
 SCHEMA = Schema.from_dict(
     {

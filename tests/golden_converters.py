@@ -33,7 +33,7 @@ def converted(name: str, path: Path) -> list[dict[str, Any]]:
     """Return the documents of a sample in JSON form, then its faults."""
     options = path.parent / "options.yaml"
     report = converters.Report()
-    given = converters.read_mapping(options) if options.exists() else {}
+    given = converters.read_options(name, options) if options.exists() else {}
     documents = [
         json.loads(json.dumps(document.to_dict()))
         for document in converters.read(name, [path], report=report, **given)

@@ -76,7 +76,7 @@ def test_a_listing_beyond_the_occurrences_is_a_reported_duplicate() -> None:
     result = entities("雀巢裁员", ("雀巢", "机构名"), ("雀巢", "机构名"))
     assert spans(result) == [(0, 2)]
     assert [(issue.kind, issue.detail) for issue in result.issues] == [
-        ("ambiguous", "'雀巢' as '机构名' is listed more often than it occurs")
+        ("repeated", "'雀巢' as '机构名' is listed more often than it occurs")
     ]
 
 
@@ -158,7 +158,7 @@ def test_equal_relations_are_one() -> None:
     item = Item("re", "作者", "边城", (("", "沈从文"),))
     result = align([item, item], "《边城》是沈从文写的", SCHEMA)
     assert len(result.relations) == 1
-    assert [issue.kind for issue in result.issues] == ["ambiguous"]
+    assert [issue.kind for issue in result.issues] == ["repeated"]
 
 
 def test_arguments_stand_by_their_own_trigger() -> None:
@@ -265,3 +265,72 @@ def test_words_added_to_jieba_elsewhere_do_not_move_word_boundaries() -> None:
         assert Occurrences(text).broken_ends(6, 11) == before
     finally:
         jieba.del_word("见到了总经理")
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "start"),
+    [
+        ("共300人，其中3人", "3", 8),
+        ("增长2.5倍，5倍以上", "5", 7),
+        ("占12%，共12家", "12", 6),
+        ("共1,200元和200元", "200元", 8),
+        ("iPhone和Phone", "Phone", 7),
+        ("ＯＰＰＯ和ＰＯ", "ＰＯ", 5),
+        ("Straße和aße", "aße", 7),
+        ("二十五人，十五人", "十五人", 5),
+        ("3万元，另有3元", "3", 6),
+        ("cafe\u0301和cafe", "cafe", 6),
+    ],
+)
+def test_no_occurrence_splits_a_number_or_a_latin_word(text: str, said: str, start: int) -> None:
+    result = entities(text, (said, "机构名"))
+    assert spans(result) == [(start, start + len(said))]
+    event = align([Item("ee", "裁员", None, (("人数", said),))], text, SCHEMA).events[0]
+    assert event.arguments[0].start == start
+    relation = align([Item("re", "作者", said, (("", said),))], text, SCHEMA).relations[0]
+    assert relation.subject.start == start
+
+
+@pytest.mark.parametrize(("text", "said", "start"), [("共300人", "30", 1), ("OPPO", "PPO", 1)])
+def test_a_part_of_a_word_is_taken_where_there_is_no_other(
+    text: str, said: str, start: int
+) -> None:
+    assert spans(entities(text, (said, "机构名"))) == [(start, start + len(said))]
+
+
+def test_a_mark_counts_the_occurrences_within_words_too() -> None:
+    items = [Item("ner", "机构名", "10", marks=(1,)), Item("ner", "机构名", "10")]
+    assert spans(align(items, "110和10", SCHEMA)) == [(1, 3), (4, 6)]
+
+
+def test_chinese_characters_are_no_words_that_are_split() -> None:
+    assert spans(entities("周三万科，又三万科", ("万科", "机构名"))) == [(2, 4)]
+    assert spans(entities("A股和B股，B", ("股", "机构名"))) == [(1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "span"),
+    [
+        ("在Cafe\u0301店", "Café", (1, 6)),
+        ("在Café店", "Cafe\u0301", (1, 5)),
+        ("ﾄﾞｺﾓの店", "ドコモ", (0, 4)),
+        ("ドコモの店", "ﾄﾞｺﾓ", (0, 3)),
+        ("か\u3099す", "がす", (0, 3)),
+        ("\u1112\u1161\u11ab국", "한국", (0, 4)),
+    ],
+)
+def test_composed_and_decomposed_letters_are_one(
+    text: str, said: str, span: tuple[int, int]
+) -> None:
+    (entity,) = entities(text, (said, "机构名")).entities
+    assert (entity.span, entity.status) == (span, "folded")
+    assert entity.text == text[slice(*span)]
+
+
+def test_a_folded_and_a_near_match_are_issues_of_their_own() -> None:
+    text = "ＡＢＣ公司与松江铝业股份有限公司"
+    result = entities(text, ("ABC公司", "机构名"), ("松江铝业股分有限公司", "机构名"))
+    assert [(issue.kind, issue.where) for issue in result.issues] == [
+        ("folded", "entities[0]"),
+        ("fuzzy", "entities[1]"),
+    ]

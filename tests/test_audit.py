@@ -200,3 +200,34 @@ def test_a_foreign_hit_of_another_kind_hides_none_among_the_own(tmp_path):
     options = AuditOptions((str(tmp_path / "test.jsonl"),), kinds=("exact",), within=True)
     report = audit_files([tmp_path / "train.jsonl"], options)
     assert [(found["id"], found["of"]["id"]) for found in report.found] == [("t2", "t1")]
+
+
+@pytest.mark.parametrize(
+    ("task", "labels", "answer", "expected"),
+    [
+        ("ner", ["人名"], '{"entities":[{"type":"人名","text":"张伟"}]}', []),
+        ("ner", ["人名"], '{"entities":[]}', []),
+        ("ner", ["人名"], "张伟⟦人名⟧", []),
+        ("ner", ["人名"], '{"entities":[{"type":"人名","text":"张', ["answer cut"]),
+        ("ner", ["人名"], "抱歉，我无法完成", ["no answer"]),
+        ("ner", ["人名"], "", ["no answer"]),
+        (
+            "ner",
+            ["人名"],
+            '{"entities":[{"type":"人名","text":"李娜"}]}',
+            ["mention not in the text"],
+        ),
+        (
+            "re",
+            ["在"],
+            '{"relations":[{"type":"在","subject":"张伟","object":"上海"}]}',
+            ["mention not in the text"],
+        ),
+        ("tone", ["x"], "positive", []),
+    ],
+)
+def test_quality_of_records_reads_their_answers_back(tmp_path, task, labels, answer, expected):
+    record = {"instruction": "找", "input": "张伟在北京工作。", "output": answer}
+    write_values(tmp_path / "records.jsonl", [{**record, "task": task, "schema": labels}])
+    report = audit_files([tmp_path / "records.jsonl"], AuditOptions(quality=True, near=0))
+    assert list(report.faults) == expected

@@ -144,11 +144,9 @@ def test_what_is_certain_is_read_in_one_pass(byte_level):
     def encode(text):
         return byte_level.tokenizer(text, add_special_tokens=False).input_ids
 
-    assert byte_level.tokenizer.decode(guess(walker, walker.start, encode)) == '{"entities":'
-    position = walker.start
-    for token in encode('{"entities":[{"type":"人名","text":"宣'):
-        position = walker.advance(position, token)
-    assert byte_level.tokenizer.decode(guess(walker, position, encode)) == "布裁员400"
+    assert byte_level.tokenizer.decode(guess(walker, encode)) == '{"entities":'
+    assert walker.follow(encode('{"entities":[{"type":"人名","text":"宣'))
+    assert byte_level.tokenizer.decode(guess(walker, encode)) == "布裁员400"
 
 
 def test_extraction_under_constraint_has_no_issues(byte_level, tmp_path):
@@ -158,7 +156,8 @@ def test_extraction_under_constraint_has_no_issues(byte_level, tmp_path):
     )
     documents = [Document(str(i), text) for i, text in enumerate(TEXTS[:3])]
     for document in extractor.stream(documents):
-        assert document.issues == ()
+        # The last item of an answer that repeats itself is one too many.
+        assert {issue.kind for issue in document.issues} <= {"ambiguous"}
         assert all(
             m.start is not None or m.text in ("筹备", "正式") for _, m in iter_mentions(document)
         )

@@ -1,4 +1,5 @@
 import random
+import sys
 
 import pytest
 from constrain_samples import CASES, SCHEMA, TASKS, TEXTS, vocabulary
@@ -9,9 +10,8 @@ from chinchilla.data.documents import Document, Entity, iter_mentions
 from chinchilla.data.schema import Schema
 from chinchilla.decoding.decode import decode
 from chinchilla.decoding.encode import encode
-from chinchilla.engines.constrain import AnswerConstraint
-from chinchilla.engines.constrain.substrings import ROOT, Substrings
-from chinchilla.engines.constrain.token_tree import Vocabulary
+from chinchilla.engines.constrain import AnswerConstraint, answer_grammar
+from chinchilla.engines.constrain.token_bytes import Vocabulary
 from chinchilla.engines.constrain.walker import Walker
 from chinchilla.errors import ModelError
 
@@ -19,51 +19,31 @@ KINDS = ("byte level", "byte fallback", "words")
 texts = st.sampled_from(TEXTS) | st.text('ab雀巢裁员， \n"\\⟦⟧{}[]:<>/think\u2028😀', max_size=12)
 
 
-def write(automaton, text):
-    state = automaton.start
-    for character in text:
-        state = automaton.step(state, character)
-        if state is None:
-            return None
-    return state
-
-
 def may_write(text, answer, task, form="json"):
-    automaton = AnswerConstraint(SCHEMA, task, text, form).automaton()
-    state = write(automaton, answer)
-    return state is not None and automaton.accepts(state)
+    tokens, tokenizer = vocabulary("byte level")
+    walker = Walker(AnswerConstraint(SCHEMA, task, text, form), tokens)
+    return walker.follow([*tokenizer.encode(answer).ids, 1])
 
 
-def spelt(substrings):
-    found = set()
-
-    def visit(state, word):
-        if substrings.ends[state]:
-            found.add(word)
-        for character, after in substrings.edges[state].items():
-            visit(after, word + character)
-
-    visit(ROOT, "")
-    return found
+def may_mention(text, mention):
+    return may_write(text, f"{mention}⟦人名⟧", "ner", "compact")
 
 
-@given(texts)
-def test_substrings_spell_exactly_the_substrings_without_outer_blanks(text):
-    found = Substrings(text)
-    expected = {text[i:j] for i in range(len(text)) for j in range(i + 1, len(text) + 1)}
-    expected = {word for word in expected if word == word.strip()}
-    if "<" not in text:
-        assert spelt(found) == expected
-    assert len(spelt(found)) == found.mentions
+@pytest.mark.parametrize("text", ["aab a", "他 a \u3000b", "xyxyz", "<x></think>"])
+def test_mentions_are_exactly_the_substrings_without_outer_blanks(text):
+    parts = {text[i:j] for i in range(len(text)) for j in range(i, len(text) + 1)}
+    for part in parts:
+        is_mention = part and part == part.strip() and "</think>" not in part
+        assert may_mention(text, part) == bool(is_mention), part
+    assert not may_mention(text, text[::-1] + text)
 
 
-def test_substrings_are_parted_at_characters_that_cannot_be_written():
-    assert spelt(Substrings("ab雀c", "abc".__contains__)) == {"a", "b", "ab", "c"}
-
-
-def test_a_closing_thought_mark_is_no_mention():
-    assert "</think>" not in spelt(Substrings("<x></think>"))
-    assert "</think" in spelt(Substrings("<x></think>"))
+def test_mentions_are_parted_at_characters_that_cannot_be_written():
+    tokens = Vocabulary([(i, c.encode()) for i, c in enumerate("⟦⟧人名abc")], [9])
+    schema = Schema.from_dict({"name": "s", "entities": ["人名"]})
+    walker = Walker(AnswerConstraint(schema, "ner", "ab雀c", "compact"), tokens)
+    assert walker.follow([4, 5, 0, 2, 3, 1, 6, 0, 2, 3, 1, 9])
+    assert not walker.follow([5, 6])
 
 
 @pytest.mark.parametrize(
@@ -111,18 +91,11 @@ def test_compact_answers_of_the_schema_can_be_written(task, answer):
         ("ner", "json", '{"entities":[{"type":"人名","text":"\\u96c0"}]}'),
         ("ner", "json", '{"entities":[],"entities":[]}'),
         ("ner", "json", '{"entities": [{"type":"人名"'),
-        (
-            "ner",
-            "json",
-            '{"entities":[{"type":"人名","text":"宣布"},{"type":"人名","text":"宣布"}]}',
-        ),
         ("ee", "json", '{"events":[{"type":"裁员","trigger":null,"arguments":[]}]}'),
         ("ee", "json", '{"events":[{"type":"上市","trigger":"上","arguments":[]}]}'),
         ("ner", "compact", ""),
         ("ner", "compact", "雀巢"),
-        ("ner", "compact", "宣布⟦人名⟧宣布⟦人名⟧"),
         ("re", "compact", "雀巢⟦作者⟧"),
-        ("re", "compact", "雀巢⟦作者⟧人⟦⟧\n雀巢⟦作者⟧人⟦⟧"),
         ("re", "compact", "雀巢⟦作者⟧人⟦⟧\n"),
         ("ee", "compact", "裁员⟦裁员⟧别的⟦环节⟧"),
         ("ee", "compact", "雀巢⟦上市⟧"),
@@ -144,34 +117,53 @@ def test_marks_within_a_mention_are_written_escaped_and_in_one_way_only():
     assert not may_write(text, "他⟦a⟧⟦人名⟧", "ner", "compact")
 
 
-def test_the_distance_is_that_of_a_way_to_the_end():
-    automaton = AnswerConstraint(SCHEMA, "re", TEXTS[0], "json").automaton()
-    begun, rest = '{"relations":[{"type":"作者","sub', 'ject":"4","object":"4"}]}'
-    assert automaton.distance(write(automaton, begun)) == len(rest)
-    assert automaton.accepts(write(automaton, begun + rest))
+@pytest.mark.parametrize(
+    ("task", "form", "opened", "item", "rest"),
+    [
+        ("ner", "json", '{"entities":[', '{"type":"人名","text":"宣布"}', "]}"),
+        ("ner", "compact", "", "宣布⟦人名⟧", ""),
+        ("re", "json", '{"relations":[', '{"type":"作者","subject":"雀","object":"人"}', "]}"),
+        ("re", "compact", "", "雀巢⟦作者⟧人⟦⟧", ""),
+        ("ee", "json", '{"events":[', '{"type":"地震","trigger":null,"arguments":[]}', "]}"),
+        ("ee", "compact", "", "宣布⟦裁员⟧雀巢⟦裁员方⟧", ""),
+    ],
+)
+def test_an_item_said_more_often_than_it_can_be_true_ends_the_answer(
+    task, form, opened, item, rest
+):
+    tokens, tokenizer = vocabulary("byte level")
+    walker = Walker(AnswerConstraint(SCHEMA, task, TEXTS[0], form), tokens)
+    between = "," if form == "json" else "" if task == "ner" else "\n"
+    answer = f"{opened}{item}{between}{item}"
+    assert walker.follow(tokenizer.encode(answer).ids)
+    while not walker.is_over:
+        walker.advance(walker.choose([1.0] * 420, 400))
+    assert walker.text == answer + rest
+
+
+def test_an_entity_may_be_said_as_often_as_its_mention_stands_in_the_text():
+    tokens, tokenizer = vocabulary("byte level")
+    walker = Walker(AnswerConstraint(SCHEMA, "ner", TEXTS[0], "compact"), tokens)
+    ids = tokenizer.encode("雀巢⟦人名⟧" * 2 + "宣布⟦人名⟧").ids
+    assert all(walker.step(token, 400) for token in ids)
 
 
 def random_answer(walker, rng, limit, eagerness=0.2):
     """Write an answer of random tokens; return its ids, the end included."""
-    position, ids = walker.start, []
-    while True:
-        allowed = walker.allowed(position, limit - len(ids))
-        assert allowed, "no token may follow"
-        if 1 in allowed and rng.random() < eagerness:
-            return [*ids, 1]
-        token = rng.choice(allowed)
-        ids.append(token)
-        if token == 1:
-            return ids
-        position = walker.advance(position, token)
+    while not walker.is_over:
+        scores = [rng.random() for _ in range(max(walker.vocabulary.written) + 1)]
+        scores[1] = rng.random() < eagerness
+        walker.advance(walker.choose(scores, limit - len(walker.tokens)))
+    return walker.tokens
 
 
 def assert_faultless(answer, text, task, form, schema=SCHEMA):
+    """Check that all is as asked, but that the last item may be one too many."""
     found = decode(answer, text, schema, form, [task])
-    assert found.issues == ()
+    assert [issue.kind for issue in found.issues] in ([], ["ambiguous"])
     values = {"筹备", "正式"}
     for _, mention in iter_mentions(found):
-        assert mention.start is not None or mention.text in values
+        assert mention.start is not None or mention.text in values or found.issues
         assert mention.start is None or text[mention.start : mention.end] == mention.text
 
 
@@ -182,10 +174,7 @@ def assert_faultless(answer, text, task, form, schema=SCHEMA):
 @example(text="我", seed=0, room=400)
 def test_random_tokens_always_end_as_a_faultless_answer(kind, task, form, text, seed, room):
     tokens, tokenizer = vocabulary(kind)
-    if kind == "words" and form == "json" and task == "ee":
-        assert tokens.can_write("{")
-    automaton = AnswerConstraint(SCHEMA, task, text, form).automaton(tokens.can_write)
-    walker = Walker(automaton, tokens)
+    walker = Walker(AnswerConstraint(SCHEMA, task, text, form), tokens)
     limit = walker.least_tokens() + room
     ids = random_answer(walker, random.Random(seed), limit)
     assert len(ids) <= limit
@@ -195,15 +184,15 @@ def test_random_tokens_always_end_as_a_faultless_answer(kind, task, form, text, 
 def test_labels_that_a_vocabulary_cannot_write_are_left_out():
     tokens = Vocabulary([(i, c.encode()) for i, c in enumerate("⟦⟧人名雀")], [9])
     schema = Schema.from_dict({"name": "s", "entities": ["人名", "地名"]})
-    automaton = AnswerConstraint(schema, "ner", "雀巢", "compact").automaton(tokens.can_write)
-    state = write(automaton, "雀⟦")
-    assert automaton.ways(state) == ["人"]
+    walker = Walker(AnswerConstraint(schema, "ner", "雀巢", "compact"), tokens)
+    assert walker.follow([4, 0])
+    assert walker.forced() == "人名⟧"
 
 
 def test_a_vocabulary_that_cannot_write_the_format_is_refused():
     tokens = Vocabulary([(0, b"a")], [1])
     with pytest.raises(ModelError, match="cannot write the json format: no token for '{'"):
-        AnswerConstraint(SCHEMA, "ner", "雀巢").automaton(tokens.can_write)
+        Walker(AnswerConstraint(SCHEMA, "ner", "雀巢"), tokens)
 
 
 def test_tokens_may_begin_and_end_inside_a_character():
@@ -212,21 +201,47 @@ def test_tokens_may_begin_and_end_inside_a_character():
     pieces += ["人".encode(), "名".encode(), b"\x9b", b"\x80", b"\xe5", b"\xb7"]
     tokens = Vocabulary(enumerate(pieces), [99])
     schema = Schema.from_dict({"name": "s", "entities": ["人名"]})
-    automaton = AnswerConstraint(schema, "ner", "雀巢", "compact").automaton(tokens.can_write)
-    walker = Walker(automaton, tokens)
-    assert walker.allowed(walker.start, 100) == [0, 3, 4, 10]
-    first = walker.advance(walker.start, 0)
-    assert walker.allowed(first, 100) == [1, 8]
-    second = walker.advance(first, 1)
-    assert walker.allowed(second, 100) == [2]
-    assert walker.allowed(walker.advance(second, 2), 100) == [4]
+    walker = Walker(AnswerConstraint(schema, "ner", "雀巢", "compact"), tokens)
+
+    def allowed(*ids):
+        return [t for t in range(len(pieces)) if walker.follow([*ids, t])]
+
+    assert allowed() == [0, 3, 4, 10]
+    assert allowed(0) == [1, 8]
+    assert allowed(0, 1) == [2]
+    assert allowed(0, 1, 2) == [4]
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_forced_characters_stop_at_the_first_choice(task):
     tokens, _ = vocabulary("byte level")
-    automaton = AnswerConstraint(SCHEMA, task, TEXTS[0]).automaton(tokens.can_write)
-    walker = Walker(automaton, tokens)
-    forced, position = walker.forced(walker.start)
-    assert forced == {"ner": '{"entities":', "re": '{"relations":', "ee": '{"events":'}[task]
-    assert len(automaton.ways(position.state)) == 2
+    walker = Walker(AnswerConstraint(SCHEMA, task, TEXTS[0]), tokens)
+    key = {"ner": "entities", "re": "relations", "ee": "events"}[task]
+    assert walker.forced() == f'{{"{key}":'
+
+
+@pytest.mark.parametrize(("task", "form"), CASES)
+@pytest.mark.parametrize("text", [*TEXTS, "\ud83d雀", ""])
+def test_the_grammar_of_an_answer_is_one_that_servers_can_read(task, form, text):
+    llguidance = pytest.importorskip("llguidance")
+    grammar = answer_grammar(SCHEMA, task, text, form)
+    assert llguidance.LLMatcher.validate_grammar(grammar) == ""
+
+
+def test_an_answer_may_be_written_anew_from_any_point():
+    tokens, tokenizer = vocabulary("byte level")
+    walker = Walker(AnswerConstraint(SCHEMA, "ner", TEXTS[0], "compact"), tokens)
+    first, other = (tokenizer.encode(f"{word}⟦人名⟧").ids for word in ("宣布", "裁员"))
+    assert walker.follow([*first, *first])
+    assert walker._must_close()
+    assert walker.follow([*first, *other, 1])
+    assert walker.is_over
+    assert not walker._must_close()
+    assert not walker.follow([*first, *other, 1, 5])
+
+
+def test_a_missing_llguidance_is_named_with_what_installs_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "llguidance", None)
+    tokens = Vocabulary([(i, bytes([i])) for i in range(256)], [256])
+    with pytest.raises(ModelError, match=r"need llguidance; run: pip install .*\[constrain\]"):
+        Walker(AnswerConstraint(SCHEMA, "ner", "雀巢"), tokens)

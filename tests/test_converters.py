@@ -1,4 +1,5 @@
 import json
+import re
 from collections import Counter
 
 import golden_converters
@@ -189,7 +190,7 @@ def test_source_language_and_licence_can_be_given(tmp_path):
 def test_unknown_converter_and_option_name_the_near_miss(tmp_path):
     with pytest.raises(InputError, match="no converter 'clunner'; did you mean 'cluener'"):
         converters.read("clunner", [])
-    with pytest.raises(ConfigError, match="no option 'canonicl'; did you mean 'canonical'"):
+    with pytest.raises(ConfigError, match="unknown key 'canonicl'; did you mean 'canonical'"):
         converters.read("finre", [], canonicl=True)
 
 
@@ -302,7 +303,7 @@ def test_command_says_when_a_file_holds_no_annotation(tmp_path):
         ("spans", "fields", ["text"], "a mapping"),
         ("spans", "types", ["ORG"], "a mapping"),
         ("spans", "types", "foo", "a mapping"),
-        ("spans", "types", {1: "ORG"}, "a mapping"),
+        ("spans", "types", {1: "ORG"}, "a string"),
         ("spans", "inclusive", "no", "true or false"),
         ("pairs", "canonical", "maybe", "true or false"),
         ("pairs", "order", "head", "a list of strings"),
@@ -314,11 +315,11 @@ def test_command_says_when_a_file_holds_no_annotation(tmp_path):
 def test_an_option_of_another_type_is_named(name, option, value, expected):
     with pytest.raises(ConfigError) as caught:
         converters.read(name, ["none"], **{option: value})
-    message = f"option {option!r} of converter {name!r} is {value!r}; expected {expected}"
-    assert str(caught.value) == message
+    message = rf"converter '{name}': {option}.*: expected {expected}( or .*)?, got "
+    assert re.match(message, str(caught.value))
 
 
-@pytest.mark.parametrize("name", ["name", "paths", "report", "workers", "encoding"])
+@pytest.mark.parametrize("name", ["name", "paths", "report", "encoding"])
 def test_command_refuses_options_that_are_its_own(tmp_path, name):
     result = _run("columns", _file(tmp_path, "甲\tO\n"), "--set", f"{name}=x")
     assert isinstance(result.exception, ConfigError)
@@ -328,16 +329,13 @@ def test_command_refuses_options_that_are_its_own(tmp_path, name):
 def test_command_names_an_option_that_is_no_yaml(tmp_path):
     result = _run("columns", _file(tmp_path, "甲\tO\n"), "--set", "types={a")
     assert isinstance(result.exception, ConfigError)
-    assert "--set types" in str(result.exception)
+    assert "override 'types={a': the value is not valid YAML" in str(result.exception)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_ids_that_general_events_repeats_are_told_apart(tmp_path, workers):
+def test_ids_that_general_events_repeats_are_told_apart(tmp_path):
     path = _file(tmp_path, '{"id": "a", "text": "甲"}\n' * 3 + '{"id": "b", "text": "乙"}\n')
     report = converters.Report()
-    lines = b"".join(
-        converters.convert("general_events", [path], report=report, workers=workers)
-    ).splitlines()
+    lines = b"".join(converters.convert("general_events", [path], report=report)).splitlines()
     assert [json.loads(line)["id"] for line in lines] == ["a", "a-2", "a-3", "b"]
     assert report.reasons["repeated id"].count == 2
     assert report.reasons["repeated id"].examples[0][0].endswith(":2")

@@ -74,6 +74,8 @@ def convert(tmp_path, name, content, **options):
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     report = converters.Report(strict=options.pop("strict", False))
     documents = list(converters.read(name, [path], report=report, **options))
+    # Contents here hold one record several times.
+    report.reasons.pop("repeated id", None)
     return documents, {key: item.count for key, item in report.reasons.items()}, report
 
 
@@ -189,7 +191,7 @@ def test_a_duplicate_key_inside_is_counted_where_it_is_looked_for(tmp_path):
     assert report.reasons["duplicate key"].examples == [(f"{path}:2", "'role'")]
 
 
-def test_files_of_one_name_are_told_because_their_documents_share_ids(tmp_path):
+def test_files_of_one_name_have_ids_of_their_own(tmp_path):
     paths = []
     for folder in ("train", "dev"):
         (tmp_path / folder).mkdir()
@@ -197,12 +199,19 @@ def test_files_of_one_name_are_told_because_their_documents_share_ids(tmp_path):
         paths[-1].write_text('{"text": "甲裁员", "spo_list": []}\n', encoding="utf-8")
     report = converters.Report()
     ids = [document.id for document in converters.read("duie", paths, report=report)]
-    assert ids == ["duie-data-1", "duie-data-1"]
-    assert report.reasons["file of the same name"].examples[0][0] == f"{paths[1]}:1"
-    assert report.reasons["file of the same name"].outcome == "kept"
-    shared = converters.Report()
-    assert len(list(converters.convert("duie", paths, report=shared, workers=2))) == 2
-    assert shared.to_dict() == report.to_dict()
+    assert ids == ["duie-train/data.json-1", "duie-dev/data.json-1"]
+    assert not report.reasons
+
+
+def test_an_id_that_comes_again_gets_a_number_and_is_counted(tmp_path):
+    record = '{"id": 7, "text": "甲", "label": []}\n'
+    paths = [tmp_path / f"{user}.jsonl" for user in ("one", "two", "three")]
+    for path in paths:
+        path.write_text(record, encoding="utf-8")
+    report = converters.Report()
+    ids = [document.id for document in converters.read("doccano", paths, report=report)]
+    assert ids == ["7", "7-2", "7-3"]
+    assert report.reasons["repeated id"].count == 2
 
 
 def test_a_key_quoted_in_a_text_is_no_duplicate(tmp_path):
@@ -429,21 +438,49 @@ def test_equal_items_of_an_array_are_told_with_their_own_lines(tmp_path):
 def test_a_text_file_of_another_encoding_is_refused_with_the_option_to_try(tmp_path, name):
     path = tmp_path / "sample.txt"
     path.write_bytes((GOOD.get(name) or "雀巢\t咖啡\tunknown\t雀巢卖咖啡\n").encode("gb18030") * 60)
-    with pytest.raises(InputError, match=r"sample\.txt:1: not UTF-8 at byte \d.*gb18030"):
-        next(converters.read(name, [path]))
+    with pytest.raises(InputError, match=r"sample\.txt:1: not UTF-8.*; try --encoding gb18030"):
+        next(converters.read(name, [path], encoding="utf-8"))
+    report = converters.Report()
+    assert len(list(converters.read(name, [path], report=report))) > 0
+    assert report.reasons["file read as GB18030"].count == 1
 
 
 def test_an_encoding_is_judged_by_lines_that_are_not_plain_ascii(tmp_path):
     content = b"a\tO\n\n" * 2000 + "甲\tO\n\n".encode("gb18030") * 50
     with pytest.raises(InputError, match=r"sample\.txt:4001: not UTF-8"):
-        convert(tmp_path, "people-daily", content)
+        convert(tmp_path, "people-daily", content, encoding="utf-8")
+    documents, faults, _ = convert(tmp_path, "people-daily", content)
+    assert (len(documents), faults) == (2050, {"file read as GB18030": 1})
     documents, faults, _ = convert(tmp_path, "people-daily", b"a\tO\n" * 20 + b"caf\xe9\tO\n")
     assert (len(documents), faults) == (1, {"not UTF-8": 1})
 
 
 def test_json_of_another_encoding_tells_the_option_to_try(tmp_path):
     with pytest.raises(InputError, match="not UTF-8: at byte .*; try --encoding gb18030"):
-        convert(tmp_path, "duie", GOOD["duie"].encode("gb18030"))
+        convert(tmp_path, "duie", GOOD["duie"].encode("gb18030"), encoding="utf-8")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "gb18030", "big5"])
+@pytest.mark.parametrize("name", ["duie", "doccano", "label-studio", "people-daily", "sanwen"])
+def test_a_file_of_any_encoding_gives_the_documents_of_utf_8(tmp_path, name, encoding):
+    # Long enough, and without characters that Big5 lacks, to be told from other encodings.
+    content = (
+        GOOD[name]
+        .replace("裁员", "解雇員工")
+        .replace("爱", "在")
+        .replace("乙", "上海市")
+        .replace("来", "在")
+    )
+    if encoding == "big5" and name in ("duie", "sanwen"):
+        pytest.skip("simplified characters")
+    plain, _, _ = convert(tmp_path, name, content)
+    documents, faults, _ = convert(tmp_path, name, content.encode(encoding), encoding=encoding)
+    assert _content(documents) == _content(plain)
+    assert faults == {}
+    if encoding.startswith("utf") and encoding != "utf-16-le":
+        documents, faults, _ = convert(tmp_path, name, content.encode(encoding))
+        assert _content(documents) == _content(plain)
+        assert list(faults) == [f"file read as {encoding.upper()}"]
 
 
 def test_strict_stops_at_a_byte_that_does_not_decode(tmp_path):

@@ -1,8 +1,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chinchilla.converters.columns import decode_tags, join_tokens
+from chinchilla.converters.columns import join_tokens
 from chinchilla.converters.locate import closest_pair, nearest, occurrences, spans_of
+from chinchilla.converters.tags import decode_tags
 
 TEXT = st.text(alphabet="甲乙丙 Ａa《》(*\u2028😀", max_size=30)
 

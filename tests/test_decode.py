@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from chinchilla import Document, Entity, encode, read_schema
 from chinchilla.data.documents import Argument, Event, Extraction, Mention, Relation, iter_mentions
 from chinchilla.data.schema import Schema
-from chinchilla.decoding.decode import check, decode
+from chinchilla.decoding.check import check
+from chinchilla.decoding.decode import decode
 from chinchilla.decoding.formats import FORMATS, Item
 
 SCHEMA = Schema.from_dict(
@@ -106,7 +107,8 @@ def test_decode_of_encode_gives_the_annotations_when_strings_occur_once(
     result = decode(said, document.text, SCHEMA, format)
     assert set(result.entities) == set(document.entities)
     assert set(_ends(result)) == set(_ends(document.extraction))
-    assert sorted(map(_facts, result.events)) == sorted(map(_facts, document.events))
+    # What is annotated twice is said once.
+    assert sorted(map(_facts, result.events)) == sorted({*map(_facts, document.events)})
     assert result.issues == ()
 
 
@@ -116,7 +118,7 @@ def _ends(extraction: Extraction) -> list[object]:
 
 def _facts(event: Event) -> object:
     assert event.trigger is not None
-    arguments = sorted((a.role, a.text, a.start) for a in event.arguments)
+    arguments = tuple(sorted({(a.role, a.text, a.start) for a in event.arguments}))
     return event.type, event.trigger.text, event.trigger.start, arguments
 
 

@@ -10,11 +10,12 @@ from chinchilla.data.documents import Argument, Event, Extraction, Mention, Rela
 from chinchilla.data.occurrences import Occurrences
 from chinchilla.data.schema import Schema
 from chinchilla.decoding.align import align
-from chinchilla.decoding.decode import check, decode
+from chinchilla.decoding.check import check
+from chinchilla.decoding.decode import decode
 from chinchilla.decoding.encode import answer_items
 from chinchilla.decoding.formats import FORMATS, Item, serialise
 from chinchilla.decoding.parse import parse
-from chinchilla.decoding.placing import place_items
+from chinchilla.decoding.places import place_items
 
 SCHEMA = Schema.from_dict(
     {
@@ -196,15 +197,19 @@ def repetitive(draw: st.DrawFn) -> Document:
 
 
 def facts(extraction: Extraction | Document) -> object:
-    """What was said, in no order; of equal entities and relations one, as `align` keeps them."""
+    """What was said, in no order; of equal annotations one, as `encode` says them."""
     relations = {
         (r.type, r.subject.span, r.object.span, *(q.span for q in r.qualifiers.values()))
         for r in extraction.relations
     }
-    events = sorted(
-        (e.type, e.trigger.span if e.trigger else (), sorted((a.role, a.span) for a in e.arguments))
+    events = {
+        (
+            e.type,
+            e.trigger.span if e.trigger else (),
+            frozenset((a.role, a.span) for a in e.arguments),
+        )
         for e in extraction.events
-    )
+    }
     return {(e.type, e.span) for e in extraction.entities}, relations, events
 
 

@@ -1,4 +1,5 @@
 import dataclasses
+import html
 import json
 import math
 import sys
@@ -48,16 +49,71 @@ def test_the_table_is_aligned_with_hanzi_as_two_columns(files):
     # Entities: 3 gold, 2 predicted, both right: P = 1, R = 2/3, F1 = 4/5.
     assert done.stdout.split("\n\n")[0] == "\n".join(
         [
-            "strict, 2 documents",
-            "section   type                gold  predicted  correct       P       R      F1",
-            "entities                         3          2        2  1.0000  0.6667  0.8000",
-            "entities  macro over 2 types                            0.5000  0.5000  0.5000",
-            "entities  人名                   2          2        2  1.0000  1.0000  1.0000",
-            "entities  作品                   1          0        0  0.0000  0.0000  0.0000",
-            "all                              3          2        2  1.0000  0.6667  0.8000",
+            "strict, 2 documents: types and offsets, of relations end types and qualifiers too, "
+            "each item once",
+            "section   type                     gold  predicted  correct       P       R      F1",
+            "entities                              3          2        2  1.0000  0.6667  0.8000",
+            "entities  macro over 2 gold types                            0.5000  0.5000  0.5000",
+            "entities  人名                        2          2        2  1.0000  1.0000  1.0000",
+            "entities  作品                        1          0        0  0.0000  0.0000  0.0000",
+            "all                                   3          2        2  1.0000  0.6667  0.8000",
         ]
     )
     assert done.stderr == ""
+
+
+def test_all_scorers_tell_their_rules_units_and_sources_everywhere(files, tmp_path):
+    out, page = tmp_path / "out.json", tmp_path / "page.html"
+    paths = files(gold=GOLD, found=FOUND)
+    options = ("--scorer", "all", "--samples", 0, "--json", out, "--html", page)
+    shown = run(*paths, *options).stdout
+    told = json.loads(out.read_text(encoding="utf-8"))["predictions"][0]["scorers"]
+    written = page.read_text(encoding="utf-8")
+    for name, scorer in told.items():
+        line = next(line for line in shown.split("\n") if line.startswith(f"{name} "))
+        (section,) = scorer["sections"].values()
+        assert section["unit"] in line
+        over = section["macro"]["over"] if section["macro"] else ""
+        for words in (section["unit"], scorer["rule"], scorer["source"], over):
+            assert words in shown
+            assert html.escape(words) in written
+    assert (
+        "types of gold or predictions" in told["seqeval"]["sections"]["entities"]["macro"]["over"]
+    )
+
+
+def test_one_document_is_shown_without_an_interval(files, tmp_path):
+    out = tmp_path / "out.json"
+    done = run(*files(gold=GOLD[:1], found=FOUND[:1]), "--json", out)
+    assert done.stdout.startswith("strict, 1 document: ")
+    assert "95 %" not in done.stdout
+    assert json.loads(out.read_text(encoding="utf-8"))["predictions"][0]["intervals"] == {}
+
+
+def test_a_scorer_of_what_neither_side_holds_is_told(files):
+    done = run(*files(gold=GOLD, found=FOUND), "--scorer", "strict,duie", "--samples", 0)
+    assert done.stderr == "note: duie: neither side holds relations\n"
+
+
+def test_standard_input_can_be_read_once_only():
+    done = run("-", "-")
+    assert (done.exit_code, "only one input can be '-'" in done.stderr) == (2, True)
+
+
+def test_other_wordings_of_an_odd_form_are_told(files):
+    gold = [document(events=[event("出版", None)], meta={"aliases": ["周树人"]})]
+    with pytest.raises(
+        InputError, match=r"document 'd1': meta\.aliases: .* expected lists of names"
+    ):
+        run(*files(gold=gold, found=gold), "--scorer", "duee")
+
+
+def test_scores_that_are_no_probabilities_are_not_calibrated(files, tmp_path):
+    scored = [document(entities=[mention("鲁迅", 0, type="人名", score=7.5)]), FOUND[1]]
+    paths = files(gold=GOLD, found=scored)
+    assert run(*paths, "--samples", 0).exit_code == 0
+    with pytest.raises(InputError, match=r"or one is not between 0 and 1"):
+        run(*paths, "--samples", 0, "--calibrate", tmp_path / "fit.json")
 
 
 @pytest.mark.parametrize("option", ["--samples", "--seed"])

@@ -2,6 +2,7 @@
 
 import csv
 import html
+import io
 import json
 import re
 import subprocess
@@ -23,7 +24,7 @@ from chinchilla.data.documents import (
     check_offsets,
     iter_mentions,
 )
-from chinchilla.files.facts import facts_csv
+from chinchilla.files.facts import FactsCsv
 from chinchilla.files.facts_page import PAGE_END, page_article, page_head
 from chinchilla.files.jsonl import read_documents
 
@@ -84,13 +85,23 @@ def test_table_shows_mentions_with_their_places(tmp_path):
     assert re.search(r"\d+:\d+$", path.read_text(encoding="utf-8"), re.MULTILINE)
 
 
-def test_csv_has_a_row_for_each_entity_object_argument_and_issue(tmp_path):
+def test_csv_has_a_row_for_each_entity_object_and_argument_and_issues_beside(tmp_path):
     path = tmp_path / "out.csv"
     examples = [EXAMPLES / "news.txt", EXAMPLES / "record.txt"]
     assert run(*examples, "--format", "csv", "-o", path).exit_code == 0
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
+    beside = tmp_path / "out.issues.csv"
+    issues = []
+    if beside.exists():
+        with beside.open(encoding="utf-8-sig", newline="") as file:
+            issues = list(csv.DictReader(file))
     documents = [json.loads(line) for line in run(*examples).stdout.splitlines()]
+    assert [(row["document"], row["issue"]) for row in issues] == [
+        (document["id"], issue["kind"])
+        for document in documents
+        for issue in document.get("issues", [])
+    ]
     texts = {d["id"]: d["text"] for d in documents}
     for row in rows:
         for name in ("", "argument_"):
@@ -102,7 +113,6 @@ def test_csv_has_a_row_for_each_entity_object_argument_and_issue(tmp_path):
     for document in documents:
         relations, events = document.get("relations", []), document.get("events", [])
         assert counts[document["id"], "entity"] == len(document["entities"])
-        assert counts[document["id"], "issue"] == len(document.get("issues", []))
         assert counts[document["id"], "relation"] == sum(
             1 + len(r.get("qualifiers", {})) for r in relations
         )
@@ -126,15 +136,52 @@ def test_facts_without_place_score_or_argument_are_rows_too():
         events=(Event("会见", None, score=0.5), Event("会见", Mention("会见", 1, 3))),
         issues=(Issue("ungrounded", "'丙' is not in the text", "relations[0].object"),),
     )
-    assert facts_csv(document).splitlines() == [
-        "d,relation,0,主演,甲,0,1,,object,丙,,,",
-        "d,relation,0,主演,甲,0,1,,剧,乙,3,4,",
-        "d,event,0,会见,,,,0.5,,,,,",
-        "d,event,1,会见,会见,1,3,,,,,,",
-        "d,issue,0,ungrounded,'丙' is not in the text,,,,relations[0].object,,,,",
+    table = FactsCsv()
+    assert table.facts(document).splitlines() == [
+        "document,kind,number,type,mention,start,end,score,"
+        "role,argument,argument_start,argument_end,argument_score,sentence,other",
+        "d,relation,0,主演,甲,0,1,,object,丙,,,,甲会见乙,",
+        "d,relation,0,主演,甲,0,1,,剧,乙,3,4,,甲会见乙,",
+        "d,event,0,会见,,,,0.5,,,,,,,",
+        "d,event,1,会见,会见,1,3,,,,,,,甲会见乙,",
     ]
-    header = facts_csv(document, header=True).splitlines()[0]
-    assert header.count(",") == 12
+    assert table.facts(document).count("\n") == 4
+    assert table.issues(document).splitlines() == [
+        "document,number,issue,where,detail",
+        "d,0,ungrounded,relations[0].object,'丙' is not in the text",
+    ]
+
+
+def test_a_table_of_facts_keeps_the_columns_that_the_user_had():
+    text = "昨日无事。张一行辞任。次日，梁波到任"
+    table = FactsCsv()
+    rows = []
+    for number, extra in enumerate(({}, {"备注": ["甲"]})):
+        meta = {"file": "a.csv", "line": number, "编号": "001", "type": "快讯", **extra}
+        entity = Entity("人名", "张一行", 5, 8, 0.123456789)
+        rows += csv.reader(io.StringIO(table.facts(Document("d", text, (entity,), meta=meta))))
+    header, *rows = rows
+    assert header[:4] == ["document", "编号", "own type", "kind"]
+    assert header[-2:] == ["sentence", "other"]
+    for row, other in zip(rows, ("", '{"备注":["甲"]}'), strict=True):
+        found = dict(zip(header, row, strict=True))
+        assert (found["编号"], found["own type"], found["score"]) == ("001", "快讯", "0.123")
+        assert (found["sentence"], found["other"]) == ("张一行辞任。", other)
+
+
+def test_columns_of_a_later_document_and_of_one_without_facts_are_kept():
+    table = FactsCsv()
+    assert len(table.facts(Document("d", "无", meta={"file": "a.txt"})).splitlines()) == 1
+    row = next(csv.reader([table.facts(Document("e", "无", meta={"line": 3, "编号": "002"}))]))
+    assert (row[0], row[-1], set(row[1:-1])) == ("e", '{"编号":"002"}', {""})
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+cmd", "-2+3", "@SUM(A1)", "\t=1"])
+def test_a_cell_that_a_spreadsheet_would_run_is_marked(cell):
+    document = Document("d", cell, (Entity("X", cell, 0, len(cell)),), meta={"own": "-5.5%"})
+    rows = list(csv.reader(io.StringIO(FactsCsv().facts(document))))
+    assert rows[1][5] == f"'{cell}"
+    assert rows[1][1] == "-5.5%"
 
 
 def test_html_marks_the_facts_in_texts_that_it_escapes(tmp_path):
@@ -252,7 +299,11 @@ def test_a_full_disk_is_told_in_a_line(tmp_path):
 
 BAD = {
     "missing": (["none.txt"], 1, "none.txt: no such file or folder"),
-    "gb18030": (["gb.txt"], 1, "gb.txt: not UTF-8 at byte 0.*--encoding gb18030"),
+    "gb18030": (
+        ["gb.txt", "--encoding", "utf-8"],
+        1,
+        "gb.txt: not UTF-8 at byte 0.*--encoding gb18030",
+    ),
     "json": (["broken.jsonl"], 1, "broken.jsonl:2: not valid JSON"),
     "encoding": (["good.txt", "--encoding", "utf-9"], 1, "unknown encoding 'utf-9'; try utf-8"),
     "gzip": (["good.csv.gz"], 1, "good.csv.gz:1: damaged gzip file.*take .gz off its name"),

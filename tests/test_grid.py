@@ -231,7 +231,7 @@ def test_gold_without_an_item_to_score_is_an_error(make):
     write_documents("gold.jsonl", [Document.from_dict(empty)])
     silent = Models(lambda prompt: '{"entities": []}')
     (cell,) = run_grid(grid, "work", OPTIONS, open_model=silent)
-    assert cell.error == "InputError: gold.jsonl: no sample holds an item that strict scores"
+    assert cell.error == "InputError: gold.jsonl: neither side holds an item that strict scores"
 
 
 def test_only_the_cells_named_are_run(make):
@@ -287,10 +287,11 @@ def test_all_mistakes_of_a_grid_are_named_at_once(make):
             promts={},
         )
     assert str(caught.value).split("\n") == [
-        "grid.yaml: unknown key 'promts'; did you mean 'prompts'?",
-        "grid.yaml: corpora.small: unknown key 'shema'; did you mean 'schema'?",
-        "grid.yaml: models.a b: a name is made of letters, digits and . _ + -",
-        "grid.yaml: prompts.own: Expected `int | null`, got `str` - at `$.types_per_prompt`",
+        "grid.yaml:1: corpora.small: unknown key 'shema'; did you mean 'schema'?",
+        "grid.yaml:1: corpora.small: 'schema' is missing",
+        "grid.yaml:1: models.a b: expected a name of letters, digits and . _ + -, got 'a b'",
+        "grid.yaml:1: prompts.own.types_per_prompt: expected a whole number or null, got 'many'",
+        "grid.yaml:1: unknown key 'promts'; did you mean 'prompts'?",
     ]
 
 
@@ -302,10 +303,10 @@ def test_values_that_cannot_be_are_named(make):
             prompts={"own": {"template": "zh-v1", "lang": "en"}, "two": {"lang": "fr"}},
         )
     assert str(caught.value).split("\n") == [
-        "grid.yaml: corpora.small: unknown task 'nre'; tasks are ner, re, ee",
-        "grid.yaml: models.one.prompts: 'owm' is none of own, two",
-        "grid.yaml: prompts.own: template 'zh-v1' is not in lang 'en'",
-        "grid.yaml: prompts.two: unknown lang 'fr'; use zh or en",
+        "grid.yaml:1: corpora.small.tasks[0]: unknown value 'nre'; did you mean 're'? use ner, re, ee",
+        "grid.yaml:1: models.one.prompts: unknown value 'owm'; did you mean 'own'? use own, two",
+        "grid.yaml:1: prompts.own: template 'zh-v1' is not in lang 'en'",
+        "grid.yaml:1: prompts.two: unknown lang 'fr'; use zh or en",
     ]
 
 

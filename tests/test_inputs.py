@@ -3,6 +3,7 @@
 import datetime
 import decimal
 import gzip
+import io
 import json
 import re
 from collections import Counter
@@ -117,12 +118,55 @@ def test_damaged_gzip_is_told_with_file_and_line(tmp_path, kind, damage):
         texts(path)
 
 
-def test_an_older_encoding_is_read_when_named_and_suggested_when_not(tmp_path):
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("gb18030", "王芳在宁波"),
+        ("big5", "張忠謀在臺北"),
+        ("utf-16", "王芳在宁波"),
+        ("utf-32", "王芳"),
+    ],
+)
+def test_an_encoding_is_recognised_and_told_or_suggested_where_another_is_named(
+    tmp_path, encoding, text
+):
     path = tmp_path / "a.txt"
-    path.write_bytes("中文".encode("gb18030"))
-    with pytest.raises(InputError, match=r"a.txt: not UTF-8 at byte 0.*--encoding gb18030"):
-        texts(path)
-    assert texts(path, encoding="gb18030") == [("a", "中文")]
+    path.write_bytes(text.encode(encoding))
+    told = []
+    assert [d.text for d in read_texts([str(path)], ReadOptions(), told=told.append)] == [text]
+    assert told == [f"{path}: read as {encoding.upper()}; name another with --encoding"]
+    assert texts(path, encoding=encoding) == [("a", text)]
+    with pytest.raises(InputError, match=rf"a.txt: not UTF-8 at byte 0; try --encoding {encoding}"):
+        texts(path, encoding="utf-8")
+
+
+def test_files_of_several_encodings_are_each_read_in_their_own(tmp_path):
+    for encoding in ("utf-8", "gb18030", "utf-16"):
+        (tmp_path / f"{encoding}.txt").write_bytes("王芳在宁波".encode(encoding))
+    (tmp_path / "unknown.txt").write_bytes(b"\xff\x80\xff\x81" * 9)
+    failed, told = [], []
+    found = read_texts(find_inputs([str(tmp_path)]), ReadOptions(), failed.append, told.append)
+    assert [d.text for d in found] == ["王芳在宁波"] * 3
+    assert len(failed) == 1
+    assert len(told) == 2
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "gb18030"])
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "tsv", "txt"])
+def test_rows_are_cut_after_decoding(tmp_path, kind, encoding):
+    # ਊ and 上 hold the byte of a line end in UTF-16.
+    rows = {
+        "txt": "上海\r\n\u0a0a\r\n",
+        "jsonl": '{"text": "上海"}\r\n{"text": "\u0a0a"}\r\n',
+        "csv": "text,x\r\n上海,1\r\n\u0a0a,2\r\n",
+        "tsv": "text\tx\r\n上海\t1\r\n\u0a0a\t2\r\n",
+    }
+    path = tmp_path / f"a.{kind}"
+    path.write_bytes(rows[kind].encode(encoding))
+    named = texts(path, encoding=encoding, lines=True)
+    assert [text for _, text in named] == ["上海", "\u0a0a"]
+    if encoding != "gb18030":
+        assert texts(path, lines=True) == named
 
 
 @pytest.mark.parametrize("kind", CONTENTS)
@@ -130,7 +174,7 @@ def test_every_kind_is_decoded_as_named(tmp_path, kind):
     path = tmp_path / f"a.{kind}"
     path.write_bytes(CONTENTS[kind].encode("gb18030"))
     with pytest.raises(InputError, match=f"a.{kind}.*not UTF-8.*--encoding gb18030"):
-        texts(path)
+        texts(path, encoding="utf-8")
     assert [text for _, text in texts(path, encoding="GB18030")] == ["甲"]
 
 
@@ -227,9 +271,10 @@ def test_wrong_rows_of_jsonl_are_told_with_line_and_keys(tmp_path):
 @pytest.mark.parametrize("row", ['"中国"是口号', '"北京', '"上海"\t"'])
 def test_a_quote_that_is_not_closed_is_told_and_takes_no_other_row_in_silence(tmp_path, row):
     path = tmp_path / "a.tsv"
-    path.write_text(f"id\ttext\n1\t广州\n2\t{row}\n", encoding="utf-8")
+    path.write_text(f"id\ttext\n1\t广州\n2\t{row}\n3\t杭州\n4\t“", encoding="utf-8")
     told = []
-    assert [d.id for d in read_texts([str(path)], ReadOptions(), told.append)] == ["1"]
+    found = [d.id for d in read_texts([str(path)], ReadOptions(), told.append)]
+    assert found == ["1", "3", "4"]
     [error] = told
     assert re.search(r"a\.tsv:3: not valid CSV", str(error))
 
@@ -283,9 +328,9 @@ def test_what_cannot_be_read_is_left_out_and_told_if_wanted(tmp_path):
         '{"text": "甲"}\n{"text": null}\n{"text": \n{"text": "乙", "title": 3}\n{"text": "丙"}\n',
         encoding="utf-8",
     )
-    (tmp_path / "b.csv").write_text("sentence\n甲\n", encoding="utf-8")
+    (tmp_path / "b.csv").write_text("body\n甲\n", encoding="utf-8")
     (tmp_path / "c.jsonl.gz").write_bytes(gzip.compress('{"text": "丁"}\n'.encode() * 3)[:-9])
-    (tmp_path / "d.txt").write_bytes("戊".encode("gb18030"))
+    (tmp_path / "d.txt").write_bytes(b"\xff\x80\xff\x81" * 9)
     (tmp_path / "e.txt").write_text("己", encoding="utf-8")
     files = sorted(map(str, tmp_path.iterdir()))
     failed = []
@@ -307,3 +352,111 @@ def test_a_bad_line_of_a_text_is_left_out(tmp_path):
     found = read_texts([str(path)], ReadOptions(lines=True), failed.append)
     assert [document.id for document in found] == ["a-1", "a-3"]
     assert "a.txt:2: not UTF-8" in str(failed[0])
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv"])
+def test_quotes_that_meet_over_lines_take_no_rows(tmp_path, ending):
+    mark = "," if ending == "csv" else "\t"
+    rows = [["id", "text", "x"], ["1", '"北京', "a"], ["2", "上海", "b"], ["3", "广州", '"c']]
+    rows += [["4", '"两\n行"', "d"]]
+    path = tmp_path / f"a.{ending}"
+    path.write_text("\n".join(map(mark.join, rows)) + "\n", encoding="utf-8")
+    told = []
+    assert [d.id for d in read_texts([str(path)], ReadOptions(), told.append)] == ["2", "4"]
+    assert [re.search(r":(\d+):", str(error)).group(1) for error in told] == ["2", "4"]
+
+
+def test_a_page_is_read_as_its_text(tmp_path):
+    page = (
+        "<html><head><title>题</title><script>var a='<b>王</b>'</script></head><body>"
+        "<p>&nbsp;<b>张斌</b>在杭州&middot;滨江</p><p>甲&amp;乙<br/>丙 &lt; 丁&#x3000;戊"
+    )
+    path = tmp_path / "a.html"
+    path.write_text(page, encoding="utf-8")
+    (document,) = read_texts([str(path)], ReadOptions())
+    assert document.text == "张斌在杭州·滨江\n甲&乙\n丙 < 丁 戊"
+    assert find_inputs([str(tmp_path)]) == [str(path)]
+
+
+@pytest.mark.parametrize(
+    "markup", ["<p>甲</p>", "甲<br>乙", "甲&nbsp;乙", "&ldquo;甲", "&#x3000;甲"]
+)
+@pytest.mark.parametrize("kind", ["txt", "jsonl"])
+def test_markup_in_a_text_is_warned_of(tmp_path, kind, markup):
+    path = tmp_path / f"a.{kind}"
+    path.write_text(json.dumps({"text": markup}) if kind == "jsonl" else markup, encoding="utf-8")
+    told = []
+    assert [d.text for d in read_texts([str(path)], ReadOptions(), told=told.append)] == [markup]
+    assert "holds markup" in told[0]
+
+
+@pytest.mark.parametrize(
+    "text", ["若a<b且c>d", "AT&T和R&D", "x < 3 &&  y > 4", "<甲>", "《A&B；》"]
+)
+def test_what_is_no_markup_is_not_warned_of(tmp_path, text):
+    path = tmp_path / "a.txt"
+    path.write_text(text, encoding="utf-8")
+    told = []
+    assert len(list(read_texts([str(path)], ReadOptions(), told=told.append))) == 1
+    assert told == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        ("a.pdf", b"%PDF-1.7\n%\xe2\xe3\n", "a PDF"),
+        ("a.txt", b"%PDF-1.4\n", "a PDF"),
+        ("a.docx", b"PK\x03\x04\0\0", "a Word document"),
+        ("a", b"PK\x03\x04\0\0", "an archive or an Office document"),
+        ("a.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a Word document"),
+        ("a.xlsx", b"PK\x03\x04", "an Excel workbook"),
+        ("a.jpg", b"\xff\xd8\xff\xe0", "an image"),
+    ],
+)
+def test_what_is_no_text_is_refused_by_name_and_the_rest_goes_on(tmp_path, name, content, what):
+    path = tmp_path / name
+    path.write_bytes(content)
+    other = tmp_path / "other.txt"
+    other.write_text("王芳", encoding="utf-8")
+    with pytest.raises(InputError, match=f"{name}: {what}, which is not read; "):
+        list(read_texts([str(path)], ReadOptions()))
+    failed = []
+    found = read_texts([str(path), str(other)], ReadOptions(), failed.append)
+    assert [d.text for d in found] == ["王芳"]
+    assert len(failed) == 1
+
+
+class _Stdin:
+    def __init__(self, content):
+        self.buffer = io.BytesIO(content)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030"])
+def test_json_lines_on_standard_input_are_read_as_such(monkeypatch, encoding):
+    content = '{"text": "马云山在杭州"}\n{"id": 7, "text": "李红在北京"}\n'.encode(encoding)
+    monkeypatch.setattr("sys.stdin", _Stdin(content))
+    told = []
+    found = [(d.id, d.text) for d in read_texts(["-"], ReadOptions(), told=told.append)]
+    assert found == [("stdin-1", "马云山在杭州"), ("7", "李红在北京")]
+    assert "-: read as JSON Lines" in told
+
+
+@pytest.mark.parametrize("content", ["{甲}乙\n", "[新华社]甲\n乙", "", '{"甲"'])
+def test_text_on_standard_input_stays_text(monkeypatch, content):
+    monkeypatch.setattr("sys.stdin", _Stdin(content.encode()))
+    assert texts("-") == [("stdin", content)]
+
+
+@pytest.mark.parametrize("content", ['[{"text": "甲"}]', '{\n"text": "甲"\n}'])
+def test_json_on_standard_input_that_is_not_lines_says_what_to_do(monkeypatch, content):
+    monkeypatch.setattr("sys.stdin", _Stdin(content.encode()))
+    with pytest.raises(InputError, match="-: is JSON, but not one object a line; .* jq -c"):
+        texts("-")
+
+
+@pytest.mark.parametrize("name", ["正文", "内容", "content"])
+def test_a_column_that_is_usually_the_text_need_not_be_named(tmp_path, name):
+    path = tmp_path / "a.csv"
+    path.write_bytes(f"编号;标题;{name}\n001;题;王芳\n".encode("utf-8-sig"))
+    (document,) = read_texts([str(path)], ReadOptions())
+    assert (document.text, document.meta["编号"], document.meta["标题"]) == ("王芳", "001", "题")

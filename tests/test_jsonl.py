@@ -10,6 +10,7 @@ from chinchilla import Document
 from chinchilla.errors import InputError
 from chinchilla.files.jsonl import (
     parse_value,
+    read_batches,
     read_documents,
     read_lines,
     read_values,
@@ -78,8 +79,15 @@ def test_damaged_gzip_is_told_with_its_line_after_what_comes_before(tmp_path):
     assert found == [1, 2]
 
 
-def test_a_value_is_decoded_as_named():
-    assert parse_value('"中文"'.encode("gb18030"), "x.jsonl", 1, "gb18030") == "中文"
+def test_a_file_is_read_in_the_encoding_named(tmp_path):
+    path = tmp_path / "x.txt"
+    path.write_bytes("中文\n上海".encode("utf-16-be"))
+    lines = [(1, "中文".encode()), (2, "上海".encode())]
+    assert list(read_lines(path, "utf-16-be")) == lines
+    assert [n for n, _ in read_batches(path, encoding="utf-16-be")] == [1]
+
+
+def test_a_value_that_is_no_utf_8_is_named():
     with pytest.raises(InputError, match=r"x.jsonl:7: not UTF-8 at byte 1"):
         parse_value('"中文"'.encode("gb18030"), "x.jsonl", 7)
 

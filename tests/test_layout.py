@@ -41,9 +41,6 @@ RANKS = [
     "cli",
     "__main__",
 ]
-KNOWN = {
-    ("chinchilla.evaluate.parity", "chinchilla.train.export"),
-}
 
 
 def _modules(folders=FOLDERS):
@@ -80,7 +77,7 @@ def _climbing(folders=FOLDERS):
     for name, path in _modules(folders):
         rank = _rank(name)
         for target in _imports(name, path):
-            if target.split(".")[0] == "chinchilla" and (name, target) not in KNOWN:
+            if target.split(".")[0] == "chinchilla":
                 other = _rank(target)
                 if rank is not None and other is not None and other > rank:
                     yield f"{name} imports {target}"

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from chinchilla.data.documents import Entity, Extraction, Issue
+from chinchilla.data.schema import read_schema
 from chinchilla.errors import InputError
 from chinchilla.merge.lexicon import Entry, Lexicon, read_lexicon
 
@@ -123,3 +124,58 @@ def test_a_wrong_line_is_named(tmp_path: Path, line: str, message: str) -> None:
     with pytest.raises(InputError) as error:
         read_lexicon(path)
     assert message in str(error.value)
+
+
+SCHEMA = read_schema(
+    {
+        "name": "s",
+        "entities": [{"name": "机构名", "aliases": ["ORG"]}, "产品名"],
+        "relations": [{"name": "在", "subject": "机构名", "object": "地名"}],
+    }
+)
+
+
+def test_types_are_checked_against_the_schema_and_named_as_there(tmp_path: Path) -> None:
+    path = tmp_path / "lexicon.txt"
+    path.write_text("雀巢 ORG\n宁波 地名\n-中国\n/\\d+/ 产品名\n", encoding="utf-8")
+    lexicon = read_lexicon(path).for_schema(SCHEMA)
+    assert [entry.type for entry in lexicon.entries] == ["机构名", "地名", None, "产品名"]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (
+            "产品名 星环二号",
+            r"lexicon.txt:2: type '星环二号' is not in the schema; .*星环二号 产品名;",
+        ),
+        ("雀巢 机构", r"lexicon.txt:2: type '机构' is not in the schema; did you mean '机构名'"),
+        ("-雀巢 公司", r"type '公司' is not in the schema; entity types are 机构名, 产品名, 地名"),
+        ("!/a+/ 公司", "type '公司' is not in the schema"),
+    ],
+)
+def test_a_type_that_is_not_in_the_schema_is_named_with_its_line(
+    tmp_path: Path, line: str, message: str
+) -> None:
+    path = tmp_path / "lexicon.txt"
+    path.write_text(f"# 一行\n{line}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=message):
+        read_lexicon(path).for_schema(SCHEMA)
+
+
+def test_all_wrong_types_are_told_at_once_but_not_without_end(tmp_path: Path) -> None:
+    path = tmp_path / "lexicon.txt"
+    path.write_text("".join(f"词{i} 类{i}\n" for i in range(9)), encoding="utf-8")
+    with pytest.raises(InputError, match=r"(?s)lexicon.txt:1.*lexicon.txt:5.*and 4 more"):
+        read_lexicon(path).for_schema(SCHEMA)
+
+
+def test_a_schema_without_types_of_entities_takes_any(tmp_path: Path) -> None:
+    lexicon = Lexicon([Entry("雀巢", "公司")])
+    assert lexicon.for_schema(read_schema({"name": "e", "events": ["会见"]})) is lexicon
+
+
+def test_a_lexicon_of_another_encoding_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "lexicon.txt"
+    path.write_bytes("张伟华 人名\r\n雀巢公司 机构名\r\n".encode("utf-16"))
+    assert [entry.word for entry in read_lexicon(path).entries] == ["张伟华", "雀巢公司"]

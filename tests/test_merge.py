@@ -126,7 +126,7 @@ def test_windows_may_tell_of_one_event_by_other_triggers_and_an_issue_says_so() 
     assert [(e.trigger, len(e.arguments)) for e in joined.events] == [(first.trigger, 2)]
     assert joined.issues == (
         Issue(
-            "ambiguous", "'裁员' at [150, 152) was taken to tell of this event", "events[0].trigger"
+            "merged", "'裁员' at [150, 152) was taken to tell of this event", "events[0].trigger"
         ),
     )
 

@@ -1,4 +1,8 @@
+import importlib.util
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import tiny_models
@@ -9,14 +13,15 @@ from chinchilla.data.schema import read_schema
 from chinchilla.engines.protocol import Completion
 from chinchilla.engines.writer import Writer
 from chinchilla.errors import ConfigError
-from chinchilla.evaluate.parity import (
-    ParityOptions,
-    Variant,
-    check_parity,
-    make_missing,
-    variants_of,
-)
 from chinchilla.files.tables import format_table
+
+SCRIPTS = Path(__file__).parent.parent / "scripts"
+spec = importlib.util.spec_from_file_location("engine_parity", SCRIPTS / "engine_parity.py")
+engine_parity = sys.modules["engine_parity"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(engine_parity)
+ParityOptions, Variant = engine_parity.ParityOptions, engine_parity.Variant
+check_parity, make_missing = engine_parity.check_parity, engine_parity.make_missing
+variants_of = engine_parity.variants_of
 
 SCHEMA = read_schema({"name": "s", "entities": ["人名", "机构名"]})
 OPTIONS = ParityOptions(SCHEMA, samples=20)
@@ -157,3 +162,9 @@ def test_an_adapter_its_merge_and_its_conversion_agree(tmp_path):
         assert by_name[name].token_share == 1
         assert by_name[name].log_probability < 1e-4
     assert by_name["ct2 int8"].tokens > 0
+
+
+def test_the_script_finds_its_module():
+    command = [sys.executable, str(SCRIPTS / "check_parity"), "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "--ct2" in done.stdout

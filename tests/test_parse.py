@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chinchilla.data.schema import Schema
+from chinchilla.decoding.field_names import is_null
 from chinchilla.decoding.formats import FORMATS, Item, serialise
 from chinchilla.decoding.json_scanner import MAX_DEPTH, Array, Object, scan
 from chinchilla.decoding.parse import parse
@@ -19,7 +20,9 @@ SCHEMA = Schema.from_dict(
     }
 )
 TASKS = ("ner", "re", "ee")
-MENTIONS = st.text("雀a1 ，。“\"'《⟦⟧\\{}[]:/#n\n\r\t\u2028𠮷</think>`", min_size=1, max_size=8)
+MENTIONS = st.text(
+    "雀a1 ，。“\"'《⟦⟧\\{}[]:/#n\n\r\t\u2028𠮷</think>`", min_size=1, max_size=8
+).filter(lambda mention: not is_null(mention))
 
 
 def said(completion: str, format: str = "json", tasks: tuple[str, ...] = TASKS) -> list[object]:

@@ -1,5 +1,6 @@
 """Every defect of the damaged corpus: nothing raises, every complete item comes back."""
 
+import re
 from collections import Counter
 
 import pytest
@@ -34,9 +35,20 @@ def _check(case: Case) -> None:
     said, expected = _said(answer.items), _said(case.whole)
     assert said[: len(expected)] == expected, case.completion
     assert len(said) <= len(expected) + case.is_cut, case.completion
-    kinds = {issue.kind for issue in answer.issues}
-    if case.is_cut:
-        assert kinds & {"truncated", "unparsable"} or case.format == "compact", case.completion
+    if case.is_cut and not _looks_whole(case):
+        kinds = {issue.kind for issue in answer.issues}
+        assert kinds & {"truncated", "unparsable"}, case.completion
+
+
+def _looks_whole(case: Case) -> bool:
+    """Say whether a compact answer was cut where it could as well have ended."""
+    said = case.completion.rstrip("\n")
+    return case.format == "compact" and (said.endswith("⟧") or not re.search(r"\w", said))
+
+
+def test_most_cuts_fall_where_no_answer_can_end() -> None:
+    cut = [case for case in CASES if case.is_cut]
+    assert sum(map(_looks_whole, cut)) < len(cut) / 10
 
 
 def test_every_mention_is_where_the_offsets_say() -> None:

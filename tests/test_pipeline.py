@@ -32,6 +32,11 @@ def name_every_capital(prompt):
     return "".join(f"{letter}⟦人名⟧" for letter in re.findall("[A-Z]", prompt.input)) or "⟦⟧"
 
 
+def name_every_stem(prompt):
+    """Say each 甲 and 乙 of the text as a 人名, in order: no part of a word, as a letter may be."""
+    return "".join(f"{one}⟦人名⟧" for one in re.findall("[甲乙]", prompt.input)) or "⟦⟧"
+
+
 def test_each_task_is_asked_with_the_types_of_the_schema():
     engine = scripted_engine(lambda prompt: "⟦⟧")
     Extractor(engine, SCHEMA).extract("甲会见了乙")
@@ -70,10 +75,10 @@ def test_answers_become_one_extraction_with_offsets():
     }
 
 
-@given(st.text(alphabet="甲乙，。AB\u2028\r\n😀Ｃ《》 ", max_size=120), st.integers(4, 40))
+@given(st.text(alphabet="甲乙，。人在\u2028\r\n😀Ｃ《》 ", max_size=120), st.integers(4, 40))
 def test_windows_lose_and_invent_nothing(text, size):
-    engine = scripted_engine(name_every_capital, window={"ner": size})
-    whole = scripted_engine(name_every_capital)
+    engine = scripted_engine(name_every_stem, window={"ner": size})
+    whole = scripted_engine(name_every_stem)
     (document,) = Extractor(engine, SCHEMA, ["ner"]).stream([Document("d", text)])
     check_offsets(document)
     assert document.entities == Extractor(whole, SCHEMA, ["ner"]).extract(text).entities
@@ -213,11 +218,11 @@ def test_stream_is_lazy_and_keeps_order_ids_and_meta():
     def documents():
         for i in range(1000):
             taken.append(i)
-            yield Document(str(i), "A" * 500, meta={"n": i})
+            yield Document(str(i), "A" + "甲" * 499, meta={"n": i})
 
     stream = Extractor(scripted_engine(name_every_capital), SCHEMA, ["ner"]).stream(documents())
     first = next(stream)
-    assert (first.id, first.meta, len(first.entities)) == ("0", {"n": 0}, 500)
+    assert (first.id, first.meta, len(first.entities)) == ("0", {"n": 0}, 1)
     assert len(taken) < 1000
     assert [document.id for document in stream] == [str(i) for i in range(1, 1000)]
 

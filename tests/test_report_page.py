@@ -4,6 +4,8 @@ import shutil
 import subprocess
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scoring_samples import document, entities, event, mention
 
 from chinchilla.evaluate.evaluation import Options, evaluate
@@ -43,6 +45,34 @@ def test_segments_cut_between_astral_characters():
     found = document(text="𠮷𠮷田", entities=[mention("𠮷田", 1, type="人名")])
     segments = cut_segments(found.text, [("人名", found.entities[0])], [(0, 3)])
     assert [segment.text for segment in segments] == ["𠮷", "𠮷田"]
+
+
+@settings(deadline=None)
+@given(data=st.data())
+def test_segments_are_covered_by_the_mentions_around_them(data):
+    text = data.draw(st.text("甲乙𠮷", min_size=1, max_size=12))
+    spans = data.draw(
+        st.lists(
+            st.lists(st.integers(0, len(text)), min_size=2, max_size=2, unique=True).map(sorted)
+        )
+    )
+    found = document(
+        text=text,
+        entities=[{"type": "人名", "text": text[a:b], "start": a, "end": b} for a, b in spans],
+    )
+    low, high = sorted(data.draw(st.tuples(*[st.integers(0, len(text))] * 2)))
+    labelled = [(str(k), entity) for k, entity in enumerate(found.entities)]
+    shown = [s for s in cut_segments(text, labelled, [(low, high)]) if s.text]
+    assert "".join(segment.text for segment in shown) == text[low:high]
+    at = low
+    for segment in shown:
+        end = at + len(segment.text)
+        around = [str(k) for k, (a, b) in enumerate(spans) if a <= at and end <= b]
+        assert list(segment.covers) == around
+        assert list(segment.begins) == [k for k in around if spans[int(k)][0] == at]
+        # Nothing begins or ends inside a segment.
+        assert not any(at < edge < end for span in spans for edge in span)
+        at = end
 
 
 def test_near_mentions_share_a_range_and_far_ones_do_not():

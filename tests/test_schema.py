@@ -122,18 +122,18 @@ def test_all_mistakes_are_told_at_once_with_near_misses():
     with pytest.raises(SchemaError) as caught:
         Schema.from_dict(value, "x.yaml")
     message = str(caught.value)
-    assert "unknown key 'entites' in schema; did you mean 'entities'?" in message
+    assert "x.yaml: unknown key 'entites'; did you mean 'entities'?" in message
     assert "'人名' is declared twice" in message
-    assert "relations[0] (任职).subject must be a string, got ['人名']" in message
-    assert "events[0] (裁员).roles must be a list" in message
-    assert "unknown key 'triger' in events[0] (裁员); did you mean 'trigger'?" in message
+    assert "relations[0] (任职).subject: expected a string or null, got ['人名']" in message
+    assert "events[0] (裁员).roles: expected a list, got '裁员方'" in message
+    assert "events[0] (裁员): unknown key 'triger'; did you mean 'trigger'?" in message
     assert all(line.startswith("x.yaml: ") for line in message.splitlines())
 
 
 @pytest.mark.parametrize("qualifiers", [{"b": {"type": "c"}}, {"b": 1}, {1: "c"}])
 def test_qualifiers_lead_from_names_to_names(qualifiers):
     value = {"name": "x", "relations": [{"name": "a", "qualifiers": qualifiers}]}
-    with pytest.raises(SchemaError, match=r"\(a\).qualifiers must be a mapping from slot to type"):
+    with pytest.raises(SchemaError, match=r"\(a\)\.qualifiers.*: expected a string"):
         Schema.from_dict(value)
 
 

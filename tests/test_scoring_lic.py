@@ -1,6 +1,8 @@
 import pytest
 from scoring_samples import bare, document, figures, filled
 
+from chinchilla.errors import InputError
+from chinchilla.evaluate.evaluation import read_aliases
 from chinchilla.evaluate.scorers import score_documents
 from chinchilla.evaluate.scorers.lic import character_f1, score_duie
 from chinchilla.evaluate.scorers.registry import duie_scorer
@@ -60,6 +62,35 @@ def test_duie_with_an_empty_dictionary_equals_the_set_comparison():
     gold = document(relations=[bare("a", "甲", "乙"), bare("a", "甲", "丙"), bare("b", "甲", "乙")])
     predicted = document(relations=[bare("a", "甲", "乙"), bare("b", "乙", "甲")])
     assert score_duie(gold, predicted) == score_duie(gold, predicted, {"无": frozenset({"有"})})
+
+
+def test_duie_takes_the_last_of_documents_with_equal_texts():
+    right, wrong = [bare("作者", "书", "甲")], [bare("作者", "书", "乙")]
+
+    def score(*sides):
+        pairs = [
+            (document(str(i), relations=gold), document(str(i), relations=found))
+            for i, (gold, found) in enumerate(sides)
+        ]
+        return figures(score_documents(pairs, "duie").all)
+
+    assert score((right, right), (right, wrong)) == (1, 1, 0)
+    assert score((right, wrong), (right, right)) == (1, 1, 1)
+
+
+def test_of_lines_that_give_a_name_again_the_last_stands(tmp_path):
+    path = tmp_path / "aliases.txt"
+    path.write_text("TVB\t无线\n独行\n\ntvb\t翡翠\tJade\n", encoding="utf-8")
+    aliases = read_aliases(path)
+    assert aliases["tvb"] == {"翡翠", "jade"}
+    assert aliases["独行"] == frozenset()
+
+
+def test_a_dictionary_without_any_tab_is_refused(tmp_path):
+    path = tmp_path / "aliases.txt"
+    path.write_text("TVB 无线\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"aliases\.txt: no line has a tab; expected a name"):
+        read_aliases(path)
 
 
 @pytest.mark.parametrize(
@@ -170,16 +201,36 @@ def test_doc2edag_counts_role_slots():
     assert figures(duee_fin([A], predicted, "doc2edag")) == (3, 2, 1)
 
 
-def test_doc2edag_and_duee_fin_differ_where_a_role_has_two_arguments():
-    two = {"type": "质押", "trigger": None, "arguments": A["arguments"][:1] * 1}
-    two["arguments"] = [
-        {"role": "质押方", "text": "甲", "start": None, "end": None},
-        {"role": "质押方", "text": "乙", "start": None, "end": None},
-    ]
+def several(kind, *slots):
+    """An event without trigger with these (role, string) arguments."""
+    arguments = [{"role": r, "text": t, "start": None, "end": None} for r, t in slots]
+    return {"type": kind, "trigger": None, "arguments": arguments}
+
+
+def test_doc2edag_keeps_the_last_argument_of_a_role():
+    two = several("质押", ("质押方", "甲"), ("质押方", "乙"))
+    for last, right in (("乙", 1), ("甲", 0)):
+        other = several("质押", ("质押方", "丙"), ("质押方", last))
+        assert figures(duee_fin([two], [other], "doc2edag")) == (1, 1, right)
+
+
+def test_role_slots_are_right_if_one_string_is_shared():
+    two = several("质押", ("质押方", "甲"), ("质押方", "乙"))
     one = filled("质押", 质押方="甲")
-    # Doc2EDAG has one slot, equal because 甲 is shared; DuEE-fin has two gold pairs, one found.
-    assert figures(duee_fin([two], [one], "doc2edag")) == (1, 1, 1)
+    # One slot, equal because 甲 is shared; DuEE-fin has two gold pairs, one found.
+    assert figures(duee_fin([two], [one], "role-slots")) == (1, 1, 1)
+    assert figures(duee_fin([two], [one], "doc2edag")) == (1, 1, 0)
     assert figures(duee_fin([two], [one])) == (2, 1, 1)
+
+
+def test_the_macro_mean_of_doc2edag_is_over_roles_then_event_types():
+    gold = document(events=[A, filled("质押", 质押方="乙"), filled("停产")])
+    predicted = document(events=[filled("中标", 公司="甲", 地点="京"), filled("质押", 质押方="乙")])
+    macro = score_documents([(gold, predicted)], "doc2edag").sections["arguments"].macro
+    # 中标: 公司 P = R = 1; 金额 and 日期 missed, 地点 wrong: 1/4 each. 质押: 1. 停产, which has no
+    # argument on either side, counts 0. Mean (1/4 + 1 + 0) / 3.
+    expected = pytest.approx(5 / 12, abs=1e-15)
+    assert (macro.precision, macro.recall, macro.f1, macro.types) == (*[expected] * 3, 3)
 
 
 def test_doc2edag_lets_the_largest_prediction_choose_first():

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from scoring_samples import bare, document, document_pairs, entities, event, relation
 
-from chinchilla.evaluate.scorers import score_documents
+from chinchilla.evaluate.scorers import mistakes, score_documents
 from chinchilla.evaluate.scorers.mistakes import KINDS, confusion, count_mistakes, find_mistakes
 
 GOLD = entities(("人名", "鲁迅", 0), ("作品", "呐喊", 5))
@@ -103,6 +103,38 @@ def test_confusion_pairs_types_of_equal_offsets_and_leaves_the_rest_to_none():
     predicted = entities(("地名", "鲁迅", 0), ("人名", "《呐喊》", 4), ("人名", "鲁迅", 9))
     counts = confusion(find_mistakes([(GOLD, predicted)]))
     assert counts == {("人名", "地名"): 1, ("作品", ""): 1, ("", "人名"): 2}
+
+
+def test_one_shifted_end_does_not_make_other_wrong_ends_boundaries():
+    gold = document(relations=[relation(), relation(object=("人物", "鲁迅", 9))])
+    found = [
+        relation(subject=("作品", "《呐喊》", 4)),
+        relation(subject=("作品", "彷徨", 15), object=("人物", "鲁迅", 9)),
+    ]
+    expected = [("relations", "boundary"), ("relations", "wrong argument")]
+    assert kinds(gold, document(relations=found)) == expected
+
+
+@pytest.mark.parametrize("shift", [0, 1])
+def test_relations_that_share_an_end_are_paired_without_comparing_each_with_each(
+    monkeypatch, shift
+):
+    text = "甲乙丙丁戊己" * 400
+
+    def star(longer):
+        def end(start, longer=0):
+            stop = start + 1 + longer
+            return {"type": "人", "text": text[start:stop], "start": start, "end": stop}
+
+        ends = [{"subject": end(0), "object": end(3 * i, longer)} for i in range(1, 800)]
+        return document(text=text, relations=[{"type": "属于", **pair} for pair in ends])
+
+    asked = []
+    overlap = mistakes._overlap
+    monkeypatch.setattr(mistakes, "_overlap", lambda *items: asked.append(items) or overlap(*items))
+    found = kinds(star(0), star(shift))
+    assert found == [("relations", "boundary")] * (799 * shift)
+    assert len(asked) < 8000
 
 
 @settings(deadline=None)

@@ -2,11 +2,15 @@ import math
 
 import numpy as np
 import pytest
-from scoring_samples import bare, document, entities
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scoring_samples import bare, document, document_pairs, entities
 
 from chinchilla.evaluate.scorers import score_documents
-from chinchilla.evaluate.scorers.arrays import figures_of
+from chinchilla.evaluate.scorers.arrays import figures_of, macro_f1
+from chinchilla.evaluate.scorers.counts import summarise
 from chinchilla.evaluate.scorers.registry import SCORERS, tally_documents
+from chinchilla.evaluate.scorers.scorer import PLAIN, Arithmetic
 from chinchilla.evaluate.scorers.uncertainty import bootstrap, compare, spread, to_dict
 
 STRICT = SCORERS["strict"]
@@ -120,13 +124,40 @@ def test_each_ratio_is_undefined_where_it_divides_by_nothing():
         [[1, 1, 1, 1], [1, 0, 0, 0]],
         [[1, 1, 1, 1], [0, 1, 0, 0]],
     ]
-    found = figures_of(np.array(samples, dtype=float), None)
+    counts = np.array(samples, dtype=float)
+    found = figures_of(counts, PLAIN)
     nan = math.nan
     assert found["precision"] == pytest.approx([nan, nan, 0, 1, 0.5], nan_ok=True)
     assert found["recall"] == pytest.approx([nan, 0, nan, 0.5, 1], nan_ok=True)
     assert found["f1"] == pytest.approx([nan, 0, 0, 2 / 3, 2 / 3], nan_ok=True)
     # The mean is over the types that gold holds: none, one, none, two, one.
-    assert found["macro_f1"] == pytest.approx([nan, 0, nan, 0.5, 1], nan_ok=True)
+    names = [("entities", "人名"), ("entities", "作品")]
+    assert macro_f1(counts, names, PLAIN) == pytest.approx([nan, 0, nan, 0.5, 1], nan_ok=True)
+    # With the types of predictions too: none, one, one, two, two.
+    either = Arithmetic(either_side=True)
+    assert macro_f1(counts, names, either) == pytest.approx([nan, 0, 0, 0.5, 0.5], nan_ok=True)
+
+
+@pytest.mark.parametrize("scorer", sorted(SCORERS))
+@settings(deadline=None, max_examples=30)
+@given(pairs=st.lists(document_pairs(), min_size=2, max_size=3))
+def test_values_of_intervals_are_those_of_the_result_for_every_scorer(scorer, pairs):
+    rows = tally_documents(pairs, SCORERS[scorer])
+    found = bootstrap(rows, SCORERS[scorer], samples=5)
+    for name, section in summarise(SCORERS[scorer], rows).sections.items():
+        for figure, value in (("f1", section.micro.f1), ("precision", section.micro.precision)):
+            if figure in found.get(name, {}):
+                assert found[name][figure].value == pytest.approx(value, abs=1e-12)
+        if "macro_f1" in found.get(name, {}):
+            assert found[name]["macro_f1"].value == pytest.approx(section.macro.f1, abs=1e-12)
+
+
+@pytest.mark.filterwarnings("error")
+def test_one_document_has_no_interval():
+    assert bootstrap(tallies(RIGHT), STRICT, samples=10) == {}
+    found = compare(tallies(WRONG), tallies(RIGHT), STRICT, samples=10)["entities"]
+    assert found.difference == 1
+    assert math.isnan(found.low)
 
 
 @pytest.mark.filterwarnings("error")

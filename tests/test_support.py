@@ -49,7 +49,7 @@ def test_names_need_a_mark_from_start_to_end_whatever_it_says():
     )
     assert found.entities == (A,)
     assert found.issues[0] is said
-    assert [issue.kind for issue in found.issues[1:]] == ["ambiguous"] * 2
+    assert [issue.kind for issue in found.issues[1:]] == ["withheld"] * 2
     assert "乙公司 at [5, 8) | 公司: left out" in found.issues[1].detail
 
 

@@ -85,6 +85,20 @@ def test_each_folded_character_comes_from_its_place(text: str) -> None:
         assert folded.text[i] in fold(text[start:end]).text
 
 
+@pytest.mark.parametrize(
+    ("written", "folded"),
+    [
+        ("鬱金香與蠟燭", "郁金香与蜡烛"),
+        ("頭髮與發展", "头发与发展"),
+        ("穿著", "穿着"),
+        ("\ud83d後", "\ud83d后"),
+    ],
+)
+def test_every_traditional_character_is_folded_each_by_itself(written: str, folded: str) -> None:
+    assert fold(written).text == folded
+    assert fold(written).origin == list(range(len(written)))
+
+
 def test_folding_unites_width_case_space_marks_and_variants() -> None:
     assert fold("ＡＢ c《百年　孤独》㎏臺灣").text == "abc百年孤独kg台湾"
     assert fold("ＡＢ c").origin == [0, 1, 3]

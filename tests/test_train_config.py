@@ -71,14 +71,16 @@ def test_all_mistakes_are_reported_at_once_with_near_misses(tmp_path):
     )
     found = problems_of(path, "training.epoch=2")
     text = "\n".join(found)
-    assert all(line.startswith(f"{path}: ") for line in found)
+    assert found[0].startswith(f"{path}:")
+    assert found[0].split(":")[1].isdigit()
+    assert all(line.startswith((f"{path}:", "override 'training.epoch=2': ")) for line in found)
     assert "unknown value 'qlorra'; did you mean 'qlora'?" in text
-    assert "unknown key 'rnk' in 'adapter'; did you mean 'rank'?" in text
-    assert "adapter.alpha: expected a whole number, got 'much'" in text
+    assert "adapter: unknown key 'rnk'; did you mean 'rank'?" in text
+    assert "adapter.alpha: expected a whole number of at least 1, got 'much'" in text
     assert "data.dev: no such file 'missing.jsonl'" in text
-    assert "training.batch_size: 0 is below 1" in text
+    assert "training.batch_size: expected a whole number of at least 1, got 0" in text
     assert "evaluation.metric: 'f1' needs evaluation.generate above 0" in text
-    assert "unknown key 'epoch' in 'training'; did you mean 'epochs'?" in text
+    assert "training: unknown key 'epoch'; did you mean 'epochs'?" in text
     assert len(found) == 7
 
 
@@ -92,7 +94,7 @@ def test_all_mistakes_are_reported_at_once_with_near_misses(tmp_path):
         (["evaluation.patience=2"], "nothing to validate on"),
         (["method=adalora", "adapter.initial_rank=4"], "below the final rank 16"),
         (["evaluation.metric=f1", "data.dev_fraction=0.1"], "needs evaluation.generate"),
-        (["training.warmup=100"], "not a fraction"),
+        (["training.warmup=100"], "expected a number in [0, 1), got 100"),
     ],
 )
 def test_combinations_that_cannot_work_are_refused(tmp_path, overrides, message):

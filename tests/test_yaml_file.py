@@ -34,3 +34,31 @@ def test_what_is_no_repetition_is_read(tmp_path):
     }
     path.write_text("", encoding="utf-8")
     assert read_yaml(path, "configs") is None
+
+
+BOMB = "a0: &a0 [x, x]\n" + "".join(f"a{i}: &a{i} [{f'*a{i - 1}, ' * 9}]\n" for i in range(1, 12))
+MERGED = "a0: &a0 {x: 1}\n" + "".join(
+    f"a{i}: &a{i}\n  <<: [{f'*a{i - 1}, ' * 9}]\n" for i in range(1, 12)
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("c.yaml", "a: " + "[" * 100_000, ":1: not valid YAML (nested more than 100 deep)"),
+        ("c.yaml", "{a: " * 100_000, ":1: not valid YAML (nested more than 100 deep)"),
+        ("c.yaml", "".join(" " * i + "a:\n" for i in range(200)), ":101: not valid YAML (nested"),
+        ("c.yaml", "a: &a\n  b: *a\n", ":1: not valid YAML (nested more than 100 deep)"),
+        ("c.yaml", BOMB, ":1: not valid YAML (its aliases make over 200,000 values)"),
+        ("c.yaml", MERGED, ":1: not valid YAML (its aliases make over 200,000 values)"),
+        ("c.json", "[" * 100_000, ": not valid JSON (nested more than 100 deep)"),
+        ("c.json", '{"a":\n' * 101 + "1" + "}" * 101, ":101: not valid JSON (nested more than 100"),
+    ],
+    ids=["lists", "mappings", "blocks", "itself", "aliases", "merged", "JSON", "objects"],
+)
+def test_what_would_cost_without_bound_is_refused(tmp_path, name, content, message):
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        read_yaml(path)
+    assert str(caught.value).startswith(f"{path}{message}")

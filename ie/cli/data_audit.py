@@ -18,7 +18,9 @@ def _kinds(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str,
               help="Smallest similarity of near duplicates; 0: do not look for them.")  # fmt: skip
 @click.option("--measure", default="jaccard", show_default=True,
               help="Of similarity: jaccard (shingles), rouge-l (common subsequence).")  # fmt: skip
-@click.option("--quality", is_flag=True, help="Check the documents themselves too.")
+@click.option(
+    "--quality", is_flag=True, help="Check the documents, or the records' answers, themselves too."
+)
 @click.option("--schema", help="With --quality: the schema that labels must be in.")
 @click.option("--report", "report_path", help="Write everything found as JSON; `-` for stdout.")
 @click.option("--remove", is_flag=True, help="Write what is clean to --output.")

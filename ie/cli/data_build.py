@@ -1,7 +1,7 @@
 """`chinchilla data build`: instruction records from documents."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import click
 
@@ -23,7 +23,6 @@ _BUILD = (
     "empty_rate",
 )
 _MIX = ("total", "weights", "caps", "quotas", "temperature", "repeat")
-_TABLES = ("window", "types_per_prompt", "weights", "caps", "quotas")
 _NOT_IN_CONFIG = ("inputs", "output", "config")
 # More inputs than so many are counted, not named.
 _MOST_NAMED = 3
@@ -39,8 +38,6 @@ def _table(kind: type, keys: tuple[str, ...] | None = None) -> Callable[..., Any
             if keys and key not in keys:
                 raise click.BadParameter(f"{key!r} is unknown; use {', '.join(keys)}")
             try:
-                if isinstance(number, bool) or (kind is int and isinstance(number, float)):
-                    raise ValueError
                 result[key] = kind(number)
             except ValueError:
                 raise click.BadParameter(f"{key}={number} has no number; write {key}=100") from None
@@ -67,24 +64,16 @@ def _config(ctx: click.Context, param: click.Parameter, value: str | None) -> No
     """Take the defaults of the other options from a YAML file, where they are named as here."""
     if value is None:
         return
-    from ..data.yaml_file import read_yaml
-    from ..errors import ConfigError, near_miss
+    from ..data.configuration import configure_options
+    from ..data.yaml_file import read_content
 
-    content = read_yaml(value)
-    if not isinstance(content, dict):
-        raise ConfigError(f"{value}: expected a mapping from options to values")
+    content = read_content(value)
+    for key in _NOT_IN_CONFIG:
+        if isinstance(content.value, dict) and content.value.pop(key, None) is not None:
+            content.faults.append(f"{key} stands on the command line, not in this file")
     known = {_key(p): p for p in ctx.command.params if p.name not in _NOT_IN_CONFIG}
-    defaults = {}
-    for key, item in content.items():
-        option = known.get(str(key).replace("-", "_"))
-        if str(key) in _NOT_IN_CONFIG:
-            raise ConfigError(f"{value}: {key} stands on the command line, not in this file")
-        if option is None:
-            raise ConfigError(f"{value}: unknown key {key!r}{near_miss(str(key), known)}")
-        if option.name in defaults:
-            raise ConfigError(f"{value}: the key {key!r} stands twice")
-        _check(ctx, option, item, f"{value}: {key}")
-        defaults[option.name] = item
+    options = configure_options(content, {key: _type(option) for key, option in known.items()})
+    defaults = {known[key].name: item for key, item in options.items()}
     ctx.default_map = {**(ctx.default_map or {}), **defaults}
 
 
@@ -93,37 +82,27 @@ def _key(param: click.Parameter) -> str:
     return max(param.opts, key=len).lstrip("-").replace("-", "_")
 
 
-def _check(ctx: click.Context, option: click.Parameter, value: Any, where: str) -> None:
-    """Refuse a value of a config file that is not of the option's type or range."""
-    from ..errors import ConfigError
+def _type(option: click.Parameter) -> Any:
+    """Return the type that an option has in a config file."""
+    from msgspec import Meta
 
-    kinds, expected = _kinds(option)
-    # A bool is an int to Python, and click would take many a value by its text.
-    if value is not None and (
-        not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)
-    ):
-        raise ConfigError(f"{where}: {value!r}; expected {expected}")
-    try:
-        option.process_value(ctx, value)
-    except click.BadParameter as error:
-        raise ConfigError(f"{where}: {error.message}") from None
-    except TypeError:  # of a number in a table
-        raise ConfigError(f"{where}: {value!r}; expected {expected}") from None
+    from ..data.configuration import one_of
 
-
-def _kinds(option: click.Parameter) -> tuple[tuple[type, ...], str]:
-    """Return the types that an option may have in a config file, and their name."""
+    kind: Any = option.type
     if getattr(option, "is_flag", False):
-        return (bool,), "true or false"
-    if isinstance(option.type, click.types.IntParamType):
-        return (int,), "a whole number"
-    if isinstance(option.type, click.types.FloatParamType):
-        return (int, float), "a number"
-    if option.name in _TABLES:
-        return (dict, str, int, float), "numbers by name such as {duie: 2}"
-    if option.type is click.UNPROCESSED:
-        return (str, list), "a name, or several in a list"
-    return (str,), "a string"
+        return bool
+    if isinstance(kind, click.types.IntParamType):
+        return Annotated[int, Meta(ge=getattr(kind, "min", None), le=getattr(kind, "max", None))]
+    if isinstance(kind, click.types.FloatParamType):
+        return Annotated[float, Meta(ge=getattr(kind, "min", None), le=getattr(kind, "max", None))]
+    if isinstance(kind, click.Choice):
+        return Annotated[str, one_of(kind.choices)]
+    if option.name in ("window", "types_per_prompt"):
+        return dict[Annotated[str, one_of(_TASK_NAMES)], Annotated[int, Meta(ge=1)]] | str
+    if option.name in ("weights", "caps", "quotas"):
+        number: Any = float if option.name == "weights" else int
+        return dict[str, number] | str | number
+    return list[str] | str if kind is click.UNPROCESSED else str
 
 
 _TASK_NAMES = ("ner", "re", "ee")
@@ -262,7 +241,7 @@ def _warn(paths: list[str], inputs: int) -> None:
 
 
 def _job(choices: dict[str, Any]) -> Any:
-    from chinchilla.instructions.build import BuildJob
+    from chinchilla.instructions.job import BuildJob
     from chinchilla.instructions.mixture import MixOptions
     from chinchilla.instructions.options import BuildOptions
 

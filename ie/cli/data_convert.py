@@ -9,18 +9,10 @@ from typing import Any
 import click
 
 from ..data.schema import builtin_schemas
-from ..errors import ConfigError, InputError
+from ..errors import InputError
 from ..files import jsonl
 from .outputs import check_outputs
 
-# Names that --set and --mapping cannot give, and what gives them.
-_RESERVED = {
-    "name": "for the corpus that documents name, give source",
-    "paths": "files stand on the command line",
-    "report": "use --report",
-    "workers": "use --workers",
-    "encoding": "use --encoding",
-}
 _ANNOTATIONS = ("entities", "relations", "events")
 
 
@@ -29,7 +21,8 @@ _ANNOTATIONS = ("entities", "relations", "events")
 @click.argument("files", nargs=-1, required=True, metavar="FILE…")
 @click.option("-o", "--output", default="-", help="File to write; - is standard output.")
 @click.option("--report", "report_path", metavar="FILE", help="Write totals and faults as JSON.")
-@click.option("--encoding", default="utf-8", show_default=True, help="Encoding of the files.")
+@click.option("--encoding", default="auto", show_default=True,
+              help="Encoding of the files; auto recognises each.")  # fmt: skip
 @click.option(
     "--set", "options", multiple=True, metavar="KEY=VALUE", help="An option of the reader."
 )
@@ -37,8 +30,6 @@ _ANNOTATIONS = ("entities", "relations", "events")
 @click.option("--strict", is_flag=True, help="Stop at the first record or annotation that is lost.")
 @click.option("--check-keys", is_flag=True,
               help="Look for repeated JSON keys at every depth; slower.")  # fmt: skip
-@click.option("--workers", type=click.IntRange(min=1), default=1,
-              help="Processes that share the lines of JSON Lines files.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Overwrite the output.")
 @click.option("--quiet", is_flag=True, help="Print errors only.")
 def command(
@@ -51,7 +42,6 @@ def command(
     mapping: str | None,
     strict: bool,
     check_keys: bool,
-    workers: int,
     force: bool,
     quiet: bool,
 ) -> None:
@@ -67,14 +57,9 @@ def command(
     if report_path and not force and Path(report_path).exists():
         raise InputError(f"{report_path}: exists; pass --force to overwrite it")
     report = converters.Report(strict=strict, check_keys=check_keys)
-    given = converters.read_mapping(mapping) if mapping else {}
+    given = converters.read_options(name, mapping, options)
     begin = time.perf_counter()
-    given = {**given, **_options(options)}
-    for key in _RESERVED:
-        if key in given:
-            raise ConfigError(f"{key!r} is no option of a converter; {_RESERVED[key]}")
-    given["encoding"] = encoding
-    batches = converters.convert(name, files, report=report, workers=workers, **given)
+    batches = converters.convert(name, files, report=report, encoding=encoding, **given)
     with jsonl.write_bytes(output, force=force) as file:
         for lines in _watched(batches, quiet):
             file.write(lines)
@@ -82,20 +67,6 @@ def command(
         jsonl.write_values(report_path, [report.to_dict()])
     if not quiet:
         _print_summary(report.to_dict(), time.perf_counter() - begin)
-
-
-def _options(pairs: tuple[str, ...]) -> dict[str, Any]:
-    from ..data.yaml_file import parse_yaml
-
-    options = {}
-    for pair in pairs:
-        key, found, value = pair.partition("=")
-        if not found:
-            raise ConfigError(f"--set {pair!r}: expected KEY=VALUE, such as canonical=true")
-        options[key.strip().replace("-", "_")] = (
-            parse_yaml(value, f"--set {key}") if value.strip() else value
-        )
-    return options
 
 
 def _watched(batches: Iterator[bytes], quiet: bool) -> Iterator[bytes]:

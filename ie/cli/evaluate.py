@@ -53,6 +53,9 @@ def command(**given: Any) -> None:
 
     if bool(given["predicted"]) == bool(given["model"]):
         raise click.UsageError("name files of predicted documents, or --model, and not both")
+    read = [given["gold"], *given["predicted"], given["train"], given["aliases"]]
+    if [str(path) for path in read].count("-") > 1:
+        raise click.UsageError("only one input can be '-', standard input; name files")
     wanted = [given[name] for name in ("json_path", "html_path", "calibrate") if given[name]]
     check_outputs(
         (given["gold"], *given["predicted"]),
@@ -69,6 +72,10 @@ def command(**given: Any) -> None:
     extra = _across(evaluations, given)
     if not given["quiet"]:
         _show(evaluations, extra)
+        for result in evaluations[0].results:
+            if not result.sections:
+                looked = " or ".join(result.by.fields)
+                click.echo(f"note: {result.scorer}: neither side holds {looked}", err=True)
     if given["json_path"]:
         write_json(given["json_path"], evaluations, extra)
     if given["html_path"]:

@@ -26,8 +26,10 @@ def command(
 
     Example: chinchilla export runs/qwen -o models/qwen --ct2 int8
     """
+    from ..data.extras import require_extra
     from ..train.export import export_model
 
+    require_extra("exporting a model", "train", ("torch", "transformers", "peft"))
     report = export_model(source, output, ct2=ct2, trust_remote_code=trust_remote_code, force=force)
     if not quiet:
         for line in report.lines():

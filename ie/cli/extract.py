@@ -16,7 +16,7 @@ import click
 from ..data.documents import Document
 from ..errors import InputError
 from ..files.inputs import ReadOptions, find_inputs, read_texts
-from ..files.rendering import FORMS, render_documents
+from ..files.rendering import FORMS, IssuesBeside, render_documents
 from ..files.resumable import after, write_partial
 from .model_options import model_options, opening
 from .tasks import read_tasks
@@ -36,14 +36,15 @@ _LARGER = "name a larger model with --model, such as --model Qwen/Qwen2.5-7B-Ins
     type=click.Choice(FORMS),
     default="jsonl",
     show_default=True,
-    help="Form of the results; csv is a row for each entity, object, argument and issue.",
+    help="Form of the results; csv is a row for each entity, object and argument.",
 )
 @click.option("-o", "--output", default="-", help="File to write; - is standard output.")
 @click.option("--lines", is_flag=True, help="Take each line of a text file as a document.")
 @click.option("--column", default="text", show_default=True, help="Column or key of the text.")
 @click.option("--title-column", default="title", show_default=True,
               help="Column or key of the title, which goes before the text; '' for none.")  # fmt: skip
-@click.option("--encoding", default="utf-8", show_default=True, help="Encoding of the inputs.")
+@click.option("--encoding", default="auto", show_default=True,
+              help="Encoding of the inputs; auto recognises each.")  # fmt: skip
 @model_options
 @click.option("--scores", is_flag=True, help="Score every mention and fact from 0 to 1.")
 @click.option("--min-score", type=click.FloatRange(0, 1), help="Leave out what scores less.")
@@ -85,7 +86,8 @@ def command(
 ) -> None:
     """Extract entities, relations and events from each INPUT.
 
-    An INPUT is a file (.txt, .jsonl, .csv, .tsv, each also .gz, .parquet), a folder, a glob or -.
+    An INPUT is a file (.txt, .html, .jsonl, .csv, .tsv, each also .gz, .parquet), a folder, a glob
+    or -. CSV written to a file has issues in another beside it, OUTPUT.issues.csv.
     What is extracted as JSON Lines before a run fails or is stopped stays in OUTPUT.partial; go on from
     it with the same command and --resume.
 
@@ -107,7 +109,9 @@ def command(
     if not quiet:
         _warn_untrained(extractor)
     counts: Counter[str] = Counter()
-    texts = read_texts(files, reading, partial(_tell_failed, counts) if keep_going else None)
+    failed = partial(_tell_failed, counts) if keep_going else None
+    texts = read_texts(files, reading, failed, _tell_reading)
+    is_apart = form == "csv" and output != "-"
     with (
         _telling_what_stays(output, counts),
         write_partial(
@@ -117,13 +121,18 @@ def command(
             stays=form == "jsonl",
             run=_run(model, extractor, how),
         ) as (file, done),
+        IssuesBeside(output) if is_apart else nullcontext() as issues,
         _progress(quiet) as advance,
     ):
         on_error = "keep" if keep_going else "raise"
         documents = _counted(extractor.stream(after(texts, done), on_error), counts, advance)
         is_shown = file is sys.stdout.buffer
         for rendered in render_documents(
-            documents, form, color=is_shown and sys.stdout.isatty(), mark=not is_shown
+            documents,
+            form,
+            color=is_shown and sys.stdout.isatty(),
+            mark=not is_shown,
+            issues=issues,
         ):
             file.write(rendered)
     if not quiet:
@@ -151,6 +160,11 @@ def _telling_what_stays(output: str, counts: Counter[str]) -> Iterator[None]:
 def _is_found(name: str, output: str, inputs: tuple[str, ...]) -> bool:
     """Return whether an input is what a run before wrote into a folder that is read."""
     return name not in inputs and Path(name).resolve() == Path(output).resolve()
+
+
+def _tell_reading(note: str) -> None:
+    # Even where all else is quiet: a text read wrongly gives wrong results.
+    click.echo(f"note: {note}", err=True)
 
 
 def _tell_failed(counts: Counter[str], error: InputError) -> None:

@@ -4,6 +4,9 @@ from pathlib import Path
 
 import click
 
+# Of the extra `train`, what every run imports.
+_PACKAGES = ("torch", "transformers", "peft", "accelerate")
+
 
 @click.command(name="train")
 @click.argument("config", type=click.Path(path_type=Path))
@@ -28,11 +31,13 @@ def command(
 
     Example: chinchilla train configs/train/qwen2.5-0.5b-lora.yaml training.epochs=2
     """
+    from ..data.extras import require_extra
     from ..train.reading import read_config
 
     if trust_remote_code:
         overrides = (*overrides, "model.trust_remote_code=true")
     settings = read_config(config, overrides)
+    require_extra("training", "train", _PACKAGES)
     if check:
         return
     if vocabulary:

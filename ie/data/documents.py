@@ -16,16 +16,6 @@ import msgspec
 
 from ..errors import InputError
 
-ISSUE_KINDS = (
-    "unparsable",
-    "truncated",
-    "unknown_type",
-    "unknown_role",
-    "ungrounded",
-    "ambiguous",
-    "out_of_schema",
-)
-
 
 def _nothing() -> tuple[Any, ...]:
     # A factory of our own: msgspec leaves out defaults and what `tuple` makes, and lists are always written.
@@ -109,7 +99,7 @@ class Event(_Plain, frozen=True, omit_defaults=True, gc=False):
 
 
 class Issue(_Plain, frozen=True, omit_defaults=True, gc=False):
-    """What is wrong with a result; `kind` is one of ISSUE_KINDS, `where` a path into it."""
+    """What is wrong with a result; `kind` is one of `issues.KINDS`, `where` a path into it."""
 
     kind: str
     detail: str

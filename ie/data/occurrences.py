@@ -7,7 +7,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from .segmenter import segmenter
-from .text import Folded, fold
+from .text import JOINING, Folded, fold
 
 # A mention of fewer characters is never matched nearly: 张三 is not 张四.
 _FUZZY_LENGTH = 5
@@ -19,6 +19,18 @@ _EDGE_MARKS = "\"'.,!?:;()[]~-"
 _LONGEST_CUT = 20_000
 _CLAUSE_MARK = re.compile("[，,；;：:]")
 _DIGITS = re.compile(r"\d+")
+# Letters and digits of scripts that part words: a range that ends between two of them ends in a
+# word or number. Chinese characters and kana are none.
+_SPELT = r"[^\W_\u2e80-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
+_NUMERAL = "[〇零一二三四五六七八九十百千万亿两]"
+# Places, each between two characters, where a word or number goes on. 周三, 李四 and 第一 are no
+# numbers before another.
+_INSIDE = re.compile(
+    rf"(?<={_SPELT})(?={_SPELT})|(?<=\d)(?=[.,．]\d|[%％‰十百千万亿])|(?<=\d[.,．])(?=\d)|(?=[{JOINING}])"
+)
+_INSIDE_NUMERAL = re.compile(rf"(?<![周期拜]{_NUMERAL})(?<={_NUMERAL})(?={_NUMERAL})")
+# A number in Chinese characters with its unit, 十五人 or 三百万元, not 三一重工.
+_COUNT = re.compile(rf"{_NUMERAL}+[^{_NUMERAL[1:-1]}]{{0,2}}")
 
 
 class Found(NamedTuple):
@@ -38,6 +50,7 @@ class Occurrences:
     def __init__(self, text: str) -> None:
         self.text = text
         self._found: dict[str, Found] = {}
+        self._whole: dict[str, Found] = {}
         # By identity, with what it belongs to, which must live as long.
         self._covers: dict[int, tuple[Found, Covers]] = {}
         self._folded: Folded | None = None
@@ -50,6 +63,38 @@ class Occurrences:
         if found is None:
             found = self._found[mention] = self._look_up(mention)
         return found
+
+    def whole(self, mention: str) -> Found:
+        """Return the occurrences that split no Latin word or number; if there is none, all.
+
+        So 10 is not found in 110, in 10.5 or in 10%, where it also stands by itself.
+        """
+        found = self.find(mention)
+        if len(found.starts) < 2:
+            return found
+        known = self._whole.get(mention)
+        if known is None:
+            known = self._whole[mention] = self._without_split(found, mention)
+        return known
+
+    def _without_split(self, found: Found, mention: str) -> Found:
+        is_count = _COUNT.fullmatch(mention) is not None
+        kept = [
+            (start, end)
+            for start, end in zip(found.starts, found.ends, strict=True)
+            if not (self._splits(start, is_count) or self._splits(end, is_count))
+        ]
+        if not kept or len(kept) == len(found.starts):
+            return found
+        return Found([start for start, _ in kept], [end for _, end in kept], found.status)
+
+    def _splits(self, at: int, is_count: bool) -> bool:
+        """Say whether a word or number goes on at a place of the text."""
+        if not 0 < at < len(self.text):
+            return False
+        if _INSIDE.match(self.text, at) is not None:
+            return True
+        return is_count and _INSIDE_NUMERAL.match(self.text, at) is not None
 
     def is_inside(self, founds: Iterable[Found], start: int, end: int) -> bool:
         """Say whether `[start, end)` lies inside a longer one of some occurrences."""
@@ -138,7 +183,7 @@ def _find_nearly(text: str, mention: str) -> tuple[int, int] | None:
     length = len(mention)
     if length < _FUZZY_LENGTH:
         return None
-    from rapidfuzz.distance import Levenshtein
+    from rapidfuzz.distance import LCSseq, Levenshtein
 
     errors = min(length // _FUZZY_LENGTH, _FUZZY_ERRORS)
     digits = _DIGITS.findall(mention)
@@ -148,6 +193,10 @@ def _find_nearly(text: str, mention: str) -> tuple[int, int] | None:
         at, hits = text.find(mention[begin:end]), 0
         while at >= 0 and hits < _FUZZY_HITS:
             hits += 1
+            around = text[max(at - begin - errors, 0) : at - begin + length + 2 * errors]
+            if LCSseq.similarity(mention, around, score_cutoff=length - errors) == 0:
+                at = text.find(mention[begin:end], at + 1)
+                continue
             for start in range(max(at - begin - errors, 0), at - begin + errors + 1):
                 for stop in range(start + length - errors, start + length + errors + 1):
                     piece = text[start:stop]

@@ -12,24 +12,31 @@ label `name（subject→object）` in prompts and completions, so that a label n
 """
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from ..errors import SchemaError, near_miss
-from .yaml_file import parse_json, parse_yaml
+from .configuration import NOT_WRITTEN, STANDS_ALONE, Problem, configure
+from .yaml_file import Content, Place, parse_yaml, read_content
 
 TASKS = ("ner", "re", "ee")
+
+# Of a type or role: said alone, it is the whole entry.
+Name = Annotated[str, Meta(min_length=1, extra=STANDS_ALONE)]
 
 
 @dataclass(frozen=True)
 class EntityType:
     """A class of entity; `aliases` are other names accepted on reading, such as PER."""
 
-    name: str
+    name: Name
     description: str = ""
     examples: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
@@ -48,7 +55,7 @@ class RelationType:
     (b, inverse, a); converters and scorers use them to keep one direction.
     """
 
-    name: str
+    name: Name
     subject: str | None = None
     object: str | None = None
     qualifiers: dict[str, str | None] = field(default_factory=dict)
@@ -57,7 +64,7 @@ class RelationType:
     aliases: tuple[str, ...] = ()
     symmetric: bool = False
     inverse: str | None = None
-    label: str = ""
+    label: Annotated[str, NOT_WRITTEN] = ""
 
     def __post_init__(self) -> None:
         if not self.label:
@@ -68,7 +75,7 @@ class RelationType:
 class Role:
     """A slot of an event; `values` lists the choices of an enum slot, which need no mention."""
 
-    name: str
+    name: Name
     description: str = ""
     values: tuple[str, ...] = ()
 
@@ -77,7 +84,7 @@ class Role:
 class EventType:
     """A class of event; `trigger` says whether a trigger word is asked for."""
 
-    name: str
+    name: Name
     roles: tuple[Role, ...] = ()
     trigger: bool = True
     description: str = ""
@@ -208,7 +215,7 @@ class Schema:
         Raises:
             SchemaError: lists every wrong entry at once, each with its place.
         """
-        return _Reader(where).read(value)
+        return _configured(Content(where, value))
 
 
 _FIELD_OF_TASK = {"ner": "entities", "re": "relations", "ee": "events"}
@@ -240,113 +247,41 @@ def _type_dict(item: Any) -> Any:
     return result["name"] if set(result) == {"name"} else result
 
 
-class _Reader:
-    """Reads the JSON form and gathers every problem before it gives up."""
+def _mistakes(schema: Schema) -> Iterator[Problem]:
+    """Find what types cannot tell: what is declared twice, or nothing at all."""
+    for key, types in (("entities", schema.entities), ("events", schema.events)):
+        yield from _twice((key,), [item.name for item in types])
+    marks = [(item.name, item.subject, item.object) for item in schema.relations]
+    yield from _twice(("relations",), marks, [item.name for item in schema.relations])
+    for i, event in enumerate(schema.events):
+        yield from _twice(("events", i, "roles"), [role.name for role in event.roles])
+    if not schema.tasks:
+        yield (), "declares no entities, relations or events"
 
-    def __init__(self, where: str) -> None:
-        self.where = where
-        self.problems: list[str] = []
 
-    def read(self, value: Any) -> Schema:
-        if not isinstance(value, dict):
-            raise SchemaError(
-                f"{self.where}: expected a mapping with name, entities, relations, events; "
-                f"got {type(value).__name__}"
-            )
-        self._unknown_keys(value, ("name", "description", *_FIELD_OF_TASK.values()), "schema")
-        entities = self._types(value, "entities", EntityType)
-        relations = self._types(value, "relations", RelationType)
-        events = self._types(value, "events", EventType)
-        if not (entities or relations or events) and not self.problems:
-            self.problems.append("declares no entities, relations or events")
-        if self.problems:
-            raise SchemaError("\n".join(f"{self.where}: {problem}" for problem in self.problems))
-        return Schema(
-            str(value.get("name", self.where)),
-            entities,
-            _labelled(relations),
-            events,
-            str(value.get("description", "")),
-        )
+def _twice(place: Place, marks: list[Any], names: Sequence[str] = ()) -> Iterator[Problem]:
+    seen = set()
+    for i, mark in enumerate(marks):
+        if mark in seen:
+            yield (*place, i), f"{(names or marks)[i]!r} is declared twice"
+        seen.add(mark)
 
-    def _types(self, value: dict[str, Any], key: str, kind: type[Any]) -> tuple[Any, ...]:
-        items = value.get(key) or []
-        if not isinstance(items, list):
-            self.problems.append(f"{key!r} must be a list, got {type(items).__name__}")
-            return ()
-        built = [self._one(item, kind, f"{key}[{i}]") for i, item in enumerate(items)]
-        types = tuple(item for item in built if item is not None)
-        seen: set[Any] = set()
-        for item in types:
-            mark = (item.name, item.subject, item.object) if kind is RelationType else item.name
-            if mark in seen:
-                self.problems.append(f"{key}: {item.name!r} is declared twice")
-            seen.add(mark)
-        return types
 
-    def _one(self, item: Any, kind: type[Any], where: str) -> Any:
-        if isinstance(item, str):
-            item = {"name": item}
-        if not isinstance(item, dict) or not isinstance(item.get("name"), str) or not item["name"]:
-            self.problems.append(f"{where} must be a name or a mapping with a 'name', got {item!r}")
-            return None
-        names = [spec.name for spec in fields(kind) if spec.name != "label"]
-        self._unknown_keys(item, names, f"{where} ({item['name']})")
-        values: dict[str, Any] = {}
-        for name, content in item.items():
-            if name not in names:
-                continue
-            ok, values[name] = self._value(name, content, f"{where} ({item['name']}).{name}")
-            if not ok:
-                return None
-        return kind(**values)
-
-    def _value(self, name: str, content: Any, where: str) -> tuple[bool, Any]:
-        if name == "roles":
-            if not isinstance(content, list):
-                self.problems.append(f"{where} must be a list, got {content!r}")
-                return False, None
-            roles = [self._one(role, Role, f"{where}[{i}]") for i, role in enumerate(content)]
-            names = [role.name for role in roles if role]
-            for twice in sorted({n for n in names if names.count(n) > 1}):
-                self.problems.append(f"{where}: role {twice!r} is declared twice")
-            return None not in roles, tuple(roles)
-        if name in ("examples", "aliases", "values"):
-            good = isinstance(content, list) and all(isinstance(x, str) for x in content)
-            expected, result = "a list of strings", tuple(content) if good else ()
-        elif name == "qualifiers":
-            good = isinstance(content, dict) and all(
-                isinstance(slot, str) and isinstance(kind, str | None)
-                for slot, kind in content.items()
-            )
-            expected, result = "a mapping from slot to type", content
-        elif name in ("trigger", "symmetric"):
-            good, expected, result = isinstance(content, bool), "true or false", content
-        else:
-            good = isinstance(content, str) or (
-                content is None and name in ("subject", "object", "inverse")
-            )
-            expected, result = "a string", content
-        if not good:
-            self.problems.append(f"{where} must be {expected}, got {content!r}")
-        return good, result
-
-    def _unknown_keys(self, value: dict[str, Any], known: Any, where: str) -> None:
-        for key in value:
-            if key not in known:
-                self.problems.append(f"unknown key {key!r} in {where}{near_miss(str(key), known)}")
+def _configured(content: Content) -> Schema:
+    if isinstance(content.value, dict):
+        content.value = {"name": content.where, **content.value}
+    schema = configure(content, Schema, check=_mistakes, error=SchemaError)
+    return replace(schema, relations=_labelled(schema.relations))
 
 
 def _labelled(relations: tuple[RelationType, ...]) -> tuple[RelationType, ...]:
-    names = [relation.name for relation in relations]
-    result = []
-    for relation in relations:
-        if names.count(relation.name) > 1:
-            label = f"{relation.name}（{relation.subject or '*'}→{relation.object or '*'}）"
-            values = {spec.name: getattr(relation, spec.name) for spec in fields(relation)}
-            relation = RelationType(**{**values, "label": label})
-        result.append(relation)
-    return tuple(result)
+    count = Counter(relation.name for relation in relations)
+    return tuple(
+        replace(item, label=f"{item.name}（{item.subject or '*'}→{item.object or '*'}）")
+        if count[item.name] > 1
+        else item
+        for item in relations
+    )
 
 
 def chosen_tasks(schema: Schema, tasks: Sequence[str] | str | None) -> tuple[str, ...]:
@@ -407,12 +342,7 @@ def read_schema(source: "Schema | str | Path | dict[str, Any]") -> Schema:
             f"{str(source)!r} is neither a built-in schema nor a file{near_miss(str(source), names)}"
             f"; built in are {', '.join(names)}"
         )
-    try:
-        content = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SchemaError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
-    parse = parse_json if path.suffix.lower() == ".json" else parse_yaml
-    return Schema.from_dict(parse(content, str(path), SchemaError), str(path))
+    return _configured(read_content(path, kind=SchemaError))
 
 
 @cache
@@ -425,5 +355,4 @@ def builtin_schemas() -> tuple[str, ...]:
 @cache
 def _read_builtin(name: str) -> Schema:
     item = resources.files("chinchilla.configs").joinpath("schemas").joinpath(f"{name}.yaml")
-    content = item.read_text(encoding="utf-8")
-    return Schema.from_dict(parse_yaml(content, f"{name}.yaml", SchemaError), name)
+    return _configured(parse_yaml(item.read_text(encoding="utf-8"), name, SchemaError))

@@ -5,7 +5,8 @@ Nothing here changes a text. All positions are code points, ranges exclude their
 
 import re
 import unicodedata
-from functools import lru_cache
+from collections.abc import Callable
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 _PAIRS = dict(zip("》”’）」』】〉〕)]", "《“‘（「『【〈〔([", strict=True))
@@ -131,14 +132,18 @@ def _bracketed(text: str) -> list[tuple[int, int]]:
 
 
 class Folded(NamedTuple):
-    """A folded copy; its character i comes from the original's character `origin[i]`."""
+    """A folded copy; its character i comes from the original's `[origin[i], ends[i])`.
+
+    That range is one character, or a letter with the marks that are written after it.
+    """
 
     text: str
     origin: list[int]
+    ends: list[int]
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Return the range of the original that the folded `[start, end)` comes from."""
-        return self.origin[start], self.origin[end - 1] + 1
+        return self.origin[start], self.ends[end - 1]
 
 
 # Marks that writers and models leave out or add at will.
@@ -151,46 +156,71 @@ _MARKS = {
     **dict.fromkeys("〜～∼", "~"),
     "。": ".", "、": ",", "【": "[", "】": "]", "〔": "[", "〕": "]",
 }  # fmt: skip
-# Traditional and other variants -> the usual simplified form; only pairs that are safe both ways.
-_VARIANTS = dict(
-    zip(
-        "臺台檯颱於于裡裏里爲為爲們個國會來時對發後說開關門東車馬長張陳劉楊黃趙吳鄭馮鄧蕭許韓"
-        "葉葉鄔龍龜灣廣慶華蘇陝陽陰隊際雲電視學習機構業務報導經濟資訊產品銷售價萬億元點線網絡體"
-        "證券銀財務稅號碼軍戰爭爾羅蘭歐亞聯邦選舉總統據數據畫書藝術樂團員實驗證興奮處處記者應當變"
-        "異體峯峰羣群綫線着著祕秘冊册鬥斗鷄雞",
-        "台台台台于于里里里为为为们个国会来时对发后说开关门东车马长张陈刘杨黄赵吴郑冯邓萧许韩"
-        "叶叶邬龙龟湾广庆华苏陕阳阴队际云电视学习机构业务报导经济资讯产品销售价万亿元点线网络体"
-        "证券银财务税号码军战争尔罗兰欧亚联邦选举总统据数据画书艺术乐团员实验证兴奋处处记者应当变"
-        "异体峰峰群群线线着着秘秘册册斗斗鸡鸡",
-        strict=True,
-    )
-)
+# OpenCC leaves it, for some words keep it.
+_ALSO = {"著": "着"}
+
+
+@cache
+def _simplifier() -> Callable[[str], str]:
+    """Return what turns a traditional character, or another variant, into the simplified one."""
+    from opencc import OpenCC
+
+    convert: Callable[[str], str] = OpenCC("t2s").convert
+    return convert
+
+
+def _simplified(character: str) -> str:
+    # Half of a surrogate pair is none of OpenCC's characters.
+    if character < "\u3400" or "\ud800" <= character < "\uf900":
+        return character
+    return _ALSO.get(character) or _simplifier()(character)
+
+
+# What joins the character before it: accents, voice marks of kana (half-width ones too), and the
+# vowels and finals of Korean syllables that are written in parts.
+JOINING = "\u0300-\u036f\u1160-\u11ff\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\u3099\u309a\ufe20-\ufe2f\uff9e\uff9f"
+_JOINED = re.compile(rf"[^\s{JOINING}][{JOINING}]+")
 
 
 @lru_cache(maxsize=65536)
 def _fold_character(character: str) -> str:
+    """Fold one character, or a letter with its marks."""
     if character in _DROPPED or character.isspace():
         return ""
     character = _MARKS.get(character, character)
     folded = unicodedata.normalize("NFKC", character).lower()
     return "".join(
-        _VARIANTS.get(c, _MARKS.get(c, c)) for c in folded if c not in _DROPPED and not c.isspace()
+        _MARKS.get(c) or _simplified(c) for c in folded if c not in _DROPPED and not c.isspace()
     )
 
 
 def fold(text: str) -> Folded:
     """Return a copy without spaces and book-title marks, in one width, case and character form.
 
-    Characters may vanish or become several; `Folded.origin` leads each one back.
+    Composed and decomposed letters are one. Characters may vanish or become several;
+    `Folded.span` leads back.
     """
     folded: list[str] = []
     origin: list[int] = []
-    for at, character in enumerate(text):
+    ends: list[int] = []
+
+    def take(character: str, at: int) -> None:
         new = _fold_character(character)
         if len(new) == 1:
             folded.append(new)
             origin.append(at)
+            ends.append(at + len(character))
         elif new:
             folded.extend(new)
             origin.extend([at] * len(new))
-    return Folded("".join(folded), origin)
+            ends.extend([at + len(character)] * len(new))
+
+    done = 0
+    for match in () if text.isascii() else _JOINED.finditer(text):
+        for at in range(done, match.start()):
+            take(text[at], at)
+        take(match.group(), match.start())
+        done = match.end()
+    for at in range(done, len(text)):
+        take(text[at], at)
+    return Folded("".join(folded), origin, ends)

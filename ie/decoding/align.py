@@ -1,18 +1,18 @@
 """Give the strings of items their offsets in the text, and report what has none.
 
-Which of several occurrences a string takes is chosen in `placing`. A string that is not in the
+Which of several occurrences a string takes is chosen in `places`. A string that is not in the
 text gets null offsets and an issue.
 """
 
 from collections.abc import Sequence
 
 from ..data.documents import Argument, Entity, Event, Extraction, Issue, Mention, Relation
+from ..data.issues import excerpt
 from ..data.occurrences import NOWHERE, Found, Occurrences
 from ..data.schema import Schema
 from .confidence import NO_SCORES, ItemScores
 from .formats import OBJECT_SLOT, Item
-from .parse_json import excerpt
-from .placing import Place, entity_places, event_places, is_value, relation_places
+from .places import Place, entity_places, event_places, is_value, relation_places
 
 Spot = tuple[str, int | None, int | None, float | None, str]
 Scored = list[tuple[Item, ItemScores]]
@@ -28,8 +28,8 @@ def align(
     """Give every mention of the items its offsets in the text.
 
     Items are taken to be checked: labels that the schema does not know are used as types. A
-    mention found by folding or nearly gets the text's own wording and an `ambiguous` issue that
-    gives the model's; see `occurrences`. `scores` belong to the items in order. What issues say of
+    mention found by folding or nearly gets the text's own wording and a `folded` or `fuzzy` issue
+    that gives the model's; see `occurrences`. `scores` belong to the items in order. What issues say of
     places counts from the start of the document, `offset` code points before the text.
     """
     aligner = _Aligner(text, schema, offset)
@@ -60,7 +60,7 @@ class _Aligner:
             return said, start, end, score, "exact"
         surface = self.text[start:end]
         detail = f"{excerpt(said)!r} was located as {excerpt(surface)!r} ({found.status})"
-        self.issues.append(Issue("ambiguous", detail, where))
+        self.issues.append(Issue(found.status, detail, where))
         return surface, start, end, score, found.status
 
     def _check_mark(self, item: Item, at: int, said: str, where: str) -> None:
@@ -92,7 +92,7 @@ class _Aligner:
                 key = (name, found.starts[pick], found.ends[pick])
                 if key in seen:
                     detail = f"{excerpt(head)!r} as {name!r} is listed more often than it occurs"
-                    self.issues.append(Issue("ambiguous", detail))
+                    self.issues.append(Issue("repeated", detail))
                     continue
                 seen.add(key)
             where = f"entities[{len(result)}]"
@@ -118,7 +118,7 @@ class _Aligner:
             if key in seen:
                 tail = next((text for name, text in item.slots if name == OBJECT_SLOT), "")
                 said = f"{excerpt(item.head or '')!r} {item.label!r} {excerpt(tail)!r}"
-                self.issues.append(Issue("ambiguous", f"{said} is repeated"))
+                self.issues.append(Issue("repeated", f"{said} is repeated"))
                 continue
             seen.add(key)
             result.append(self._relation(item, score, places, f"relations[{len(result)}]"))

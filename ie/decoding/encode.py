@@ -1,4 +1,4 @@
-"""From annotations to the words that a model should say; the inverse of `decoder`.
+"""From annotations to the words that a model should say; the inverse of `decode`.
 
 Of a string that stands in the text several times, the decoder takes an occurrence by the order of
 the answer and what is usual. Where that is another one than is meant, the mention gets a mark
@@ -15,8 +15,17 @@ import msgspec
 from ..data.documents import Document
 from ..data.occurrences import Occurrences
 from ..data.schema import Schema, chosen_tasks, read_schema
-from .formats import Item, annotated_items, extraction_items, mention_starts, serialise
-from .placing import place_items
+from .field_names import is_null
+from .formats import (
+    AskedTrigger,
+    Item,
+    annotated_items,
+    extraction_items,
+    mark_trigger,
+    mention_starts,
+    serialise,
+)
+from .places import place_items
 
 # Rounds in which one mark of those that depend on each other is set, and rounds in all; after
 # them, every mention of a repeated string is marked.
@@ -25,8 +34,6 @@ _GENTLE_ROUNDS, _ROUNDS = 3, 8
 _TRIED = 16
 # A place of a mention: the number of its item, and 0 for the head or the number of the slot.
 _At = tuple[int, int]
-# A trigger that the prompt named, and its occurrence.
-AskedTrigger = tuple[str, int]
 
 
 def encode(
@@ -77,21 +84,12 @@ def answer_items(
     return _Marker(items, starts, document.text, schema, asked).run()
 
 
-def mark_trigger(items: Sequence[Item], asked: AskedTrigger) -> list[Item]:
-    """Give the trigger asked about its occurrence, where no other one is said."""
-    trigger, mark = asked
-    return [
-        msgspec.structs.replace(item, marks=(mark, *(item.marks[1:] or (0,) * len(item.slots))))
-        if mark and item.task == "ee" and item.head == trigger and not item.mark(0)
-        else item
-        for item in items
-    ]
-
-
 def _may_repeat(items: Sequence[Item], text: str) -> bool:
     strings = {item.head for item in items if item.head}
     strings.update(string for item in items for _, string in item.slots if string)
-    return any(text.find(string, text.find(string) + 1) >= 0 for string in strings)
+    return any(
+        is_null(string) or text.find(string, text.find(string) + 1) >= 0 for string in strings
+    )
 
 
 class _Marker:
@@ -111,12 +109,18 @@ class _Marker:
         self.asked = asked
         self.occurrences = Occurrences(text)
         self.marks: dict[_At, int] = {}
+        # A word for nothing is read as a mention only with a mark.
+        self.kept: set[_At] = set()
         self.wanted: dict[_At, int] = {}
         for i, item in enumerate(items):
             for j, string in enumerate((item.head or "", *(text for _, text in item.slots))):
                 places, start = self.occurrences.find(string).starts, starts[i][j]
-                if len(places) > 1 and start is not None:
+                is_nothing = bool(places) and is_null(string)
+                if start is not None and (len(places) > 1 or is_nothing):
                     self.wanted[i, j] = bisect_right(places, start)
+                    if is_nothing:
+                        self.marks[i, j] = self.wanted[i, j]
+                        self.kept.add((i, j))
 
     def run(self) -> list[Item]:
         """Return the items with their marks."""
@@ -174,6 +178,8 @@ class _Marker:
         while before != len(self.marks):
             before = len(self.marks)
             for at, mark in list(self.marks.items()):
+                if at in self.kept:
+                    continue
                 del self.marks[at]
                 if self._wrong():
                     self.marks[at] = mark

@@ -20,7 +20,7 @@ line in the order ner, re, ee, and `\`, `⟦`, `⟧` and line ends inside a ment
 
 A mention may carry a mark: the number, from 1, of its occurrence in the text that was shown,
 overlapping ones counted. It is written where the order of the answer would lead elsewhere; see
-`encoder`. `json` has it in a key after the mention (for a qualifier, in an object in its place),
+`encode`. `json` has it in a key after the mention (for a qualifier, in an object in its place),
 `compact` in a further pair of brackets after the label:
 
     {"type": "机构名", "text": "雀巢", "occurrence": 2}                    雀巢⟦机构名⟧⟦#2⟧
@@ -37,7 +37,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from ..data.documents import Entity, Event, Extraction, Located, Relation
+from ..data.documents import Argument, Entity, Event, Extraction, Located, Relation
 from ..data.schema import Schema, SchemaType
 
 FORMATS = ("json", "compact")
@@ -56,6 +56,8 @@ _THOUGHT_TAG = re.compile(f"<(/?)({THOUGHT_TAGS})>")
 _encoder = msgspec.json.Encoder()
 _T = TypeVar("_T")
 Annotation = Entity | Relation | Event
+# A trigger that the prompt named, and its occurrence from 1.
+AskedTrigger = tuple[str, int]
 
 
 class Item(msgspec.Struct, frozen=True, gc=False):
@@ -104,7 +106,7 @@ def serialise(items: Iterable[Item], format: str, tasks: Sequence[str]) -> str:
 
 def extraction_items(extraction: Extraction, schema: Schema, tasks: Sequence[str]) -> list[Item]:
     """Return the annotations as items in text order, labelled as the schema labels them."""
-    if len(tasks) > 1:
+    if len(tasks) > 1 or _has_twins(extraction):
         return [item for item, _ in annotated_items(extraction, schema, tasks)]
     # One task is what record building asks for: no pairs are made there.
     items: list[Item] = []
@@ -115,6 +117,21 @@ def extraction_items(extraction: Extraction, schema: Schema, tasks: Sequence[str
     elif "ee" in tasks:
         items = [_event_item(e, schema) for e in _sorted(extraction.events, _event_place)]
     return [item for item in items if item.label]
+
+
+def _has_twins(extraction: Extraction) -> bool:
+    """Say whether entities, relations or events may be annotated twice."""
+    entities, relations, events = extraction.entities, extraction.relations, extraction.events
+    return (
+        (len(entities) > 1 and len({(e.type, e.start, e.text) for e in entities}) < len(entities))
+        or (len(relations) > 1 and len({_relation_key(r) for r in relations}) < len(relations))
+        or (len(events) > 1 and len({(e.type, e.trigger) for e in events}) < len(events))
+    )
+
+
+def _relation_key(relation: Relation) -> tuple[object, ...]:
+    subject, object_ = relation.subject, relation.object
+    return (relation.type, subject.text, subject.start, object_.text, object_.start)
 
 
 def annotated_items(
@@ -129,7 +146,17 @@ def annotated_items(
         pairs += [(_relation_item(r, schema), r) for r in relations]
     if "ee" in tasks:
         pairs += [(_event_item(e, schema), e) for e in _sorted(extraction.events, _event_place)]
-    return [pair for pair in pairs if pair[0].label]
+    return _distinct([pair for pair in pairs if pair[0].label])
+
+
+def _distinct(pairs: list[tuple[Item, Annotation]]) -> list[tuple[Item, Annotation]]:
+    """Leave out what is annotated twice in the same places: each listing is one occurrence."""
+    if len({item for item, _ in pairs}) == len(pairs):
+        return pairs
+    kept: dict[tuple[object, ...], tuple[Item, Annotation]] = {}
+    for item, annotation in pairs:
+        kept.setdefault((item, *mention_starts(annotation)), (item, annotation))
+    return list(kept.values())
 
 
 def mention_starts(annotation: Annotation) -> list[int | None]:
@@ -140,7 +167,27 @@ def mention_starts(annotation: Annotation) -> list[int | None]:
         ends = (annotation.subject, annotation.object, *annotation.qualifiers.values())
         return [end.start for end in ends]
     head = annotation.trigger.start if annotation.trigger else None
-    return [head, *(argument.start for argument in _sorted(annotation.arguments, _place))]
+    return [head, *(argument.start for argument in _arguments(annotation))]
+
+
+def _arguments(event: Event) -> Sequence[Argument]:
+    """Return the arguments in text order, none twice."""
+    arguments = _sorted(event.arguments, _place)
+    if len(arguments) < 2:
+        return arguments
+    kept = {(one.role, one.text, one.start): one for one in arguments}
+    return arguments if len(kept) == len(arguments) else list(kept.values())
+
+
+def mark_trigger(items: Sequence[Item], asked: AskedTrigger) -> list[Item]:
+    """Give the trigger asked about its occurrence, where no other one is said."""
+    trigger, mark = asked
+    return [
+        msgspec.structs.replace(item, marks=(mark, *(item.marks[1:] or (0,) * len(item.slots))))
+        if mark and item.task == "ee" and item.head == trigger and not item.mark(0)
+        else item
+        for item in items
+    ]
 
 
 def read_mark(said: str) -> int:
@@ -217,7 +264,7 @@ def _relation_item(relation: Relation, schema: Schema) -> Item:
 
 def _event_item(event: Event, schema: Schema) -> Item:
     found: SchemaType | None = schema.event_by_label.get(event.type)
-    arguments = _sorted(event.arguments, _place)
+    arguments = _arguments(event)
     slots = tuple((argument.role, argument.text) for argument in arguments)
     head = event.trigger.text if event.trigger else None
     return Item("ee", found.label if found else "", head, slots)

@@ -95,7 +95,7 @@ class Scan:
 
 def scan(source: str) -> Scan:
     """Return every JSON-like array or object of a string, nested ones inside their parents."""
-    strict = _is_strict(source)
+    strict = is_strict(source)
     escaped = None if strict else _ESCAPED_JSON.search(source)
     # Behind an unescaped opening, [\" is but the beginning of some value.
     if escaped is None or _OPENED_JSON.search(source, 0, escaped.start()) is not None:
@@ -107,7 +107,7 @@ def scan(source: str) -> Scan:
 def scan_inside(raw: str, offset: int) -> Scan:
     """Scan JSON written within a string, still escaped, that begins at `offset` of the source."""
     inner, origin = _unescape_with_origin(raw)
-    scanned = _Scanner(inner, _is_strict(inner)).run()
+    scanned = _Scanner(inner, is_strict(inner)).run()
     origin.append(len(raw))
     values = [_moved(value, origin, offset) for value in scanned.values]
     cut = scanned.cut
@@ -165,7 +165,8 @@ def _unescaped(match: re.Match[str]) -> str:
     return _PLAIN_ESCAPES.get(character, "\\" + character) if character else ""
 
 
-def _is_strict(source: str) -> bool:
+def is_strict(source: str) -> bool:
+    """Say whether a string holds one well-formed JSON array or object, and around it only words."""
     # In well-formed JSON the first bare quote ends a string, whatever follows it.
     starts = _START.search(source)
     end = max(source.rfind("}"), source.rfind("]")) + 1

@@ -1,18 +1,17 @@
 """From a completion to items: whatever a model says becomes items and issues, never an error."""
 
-import re
 from collections.abc import Sequence
 
 import msgspec
 
 from ..data.documents import Issue
+from ..data.issues import excerpt
 from ..data.schema import Schema
-from .formats import CLOSE, FORMATS, OPEN, THOUGHT_TAGS, Item
+from .formats import CLOSE, FORMATS, OPEN, Item
 from .parse_compact import read_compact
-from .parse_json import excerpt, read_json
+from .parse_json import read_json
+from .wrappers import answer_of
 
-_THOUGHT = re.compile(rf"</(?:{THOUGHT_TAGS})>(?=[\s{{\[`⟦]|$)")
-_THINKING = re.compile(rf"\s*<(?:{THOUGHT_TAGS})>")
 _OTHER_MARKS = str.maketrans("【】〚〛", "⟦⟧⟦⟧")
 # A loop: the same few items over and over until the token limit ends it.
 _LONGEST_LOOP = 32
@@ -29,9 +28,9 @@ class Answer(msgspec.Struct, frozen=True):
 def parse(completion: str, format: str, tasks: Sequence[str], schema: Schema) -> Answer:
     """Read a completion in the given format, or in the other if it is plainly in that.
 
-    The schema only tells the tasks apart. Reasoning before the answer is passed over. Every
-    complete item is kept; a completion that breaks off gives a `truncated` issue, and of a loop
-    that ran until it was cut one round is kept. Time is linear in the length.
+    What stands around the answer is passed over; see `wrappers`. Every complete item is kept; a
+    completion that breaks off gives a `truncated` issue, and of a loop that ran until it was cut
+    one round is kept. Time is linear in the length.
 
     Raises:
         ValueError: unknown format, or no task.
@@ -40,7 +39,7 @@ def parse(completion: str, format: str, tasks: Sequence[str], schema: Schema) ->
         raise ValueError(f"unknown format {format!r}; formats are {', '.join(FORMATS)}")
     if not tasks:
         raise ValueError("no tasks; name at least one of ner, re, ee")
-    source = _without_thought(completion)
+    source = answer_of(completion)
     if source is None:
         detail = f"breaks off while reasoning: {excerpt(completion.strip())!r}"
         return Answer((), (Issue("truncated", detail),))
@@ -53,19 +52,6 @@ def parse(completion: str, format: str, tasks: Sequence[str], schema: Schema) ->
     if len(items) > 2 and any(issue.kind == "truncated" for issue in issues):
         items, issues = _without_loop(items, issues)
     return Answer(tuple(items), tuple(issues))
-
-
-def _without_thought(completion: str) -> str | None:
-    """Blank the reasoning, keeping positions; None when there is nothing after it."""
-    if "</" not in completion and not _THINKING.match(completion):
-        return completion
-    thought = 0
-    for match in _THOUGHT.finditer(completion):
-        thought = match.end()
-    if thought:
-        # Line ends, because in the compact form they belong to no mention.
-        return "\n" * thought + completion[thought:]
-    return None if _THINKING.match(completion) else completion
 
 
 def _is_compact(source: str, format: str) -> bool:

@@ -7,10 +7,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from ..data.documents import Issue
+from ..data.issues import excerpt
 from ..data.schema import Schema
-from .field_names import EMPTY_ANSWERS
+from .field_names import is_empty_answer
 from .formats import CLOSE, MARK, OBJECT_SLOT, OPEN, Item, read_mark
-from .parse_json import cut_issue, excerpt, mark_issue
+from .json_items import mark_issue
+from .parse_json import cut_issue
 
 # A backslash takes the next character with it.
 _BRACKET = re.compile(r"\\.|[⟦⟧]")
@@ -25,10 +27,9 @@ def read_compact(
 ) -> tuple[list[Item], list[Issue]]:
     """Return the items of a completion in the compact form, and what could not be read."""
     if OPEN not in source:
-        said = source.strip().strip("。.\"'`[]{}").lower()
         if not source.strip():
             return [], [Issue("unparsable", "the completion is empty")]
-        return [], [] if said in EMPTY_ANSWERS else [_noise(source)]
+        return [], [] if is_empty_answer(source) else [_noise(source)]
     reader = _Reader(tasks, schema)
     at = 0
     for line in source.split("\n"):

@@ -21,7 +21,7 @@ from ..errors import ModelError
 from ..prompts.messages import Prompt
 from .budget import LEAST_ANSWER, LEAST_HELD, fitting, too_long, wanted
 from .constrain.resume import hold_answers
-from .constrain.token_tree import Vocabulary, read_vocabulary
+from .constrain.token_bytes import Vocabulary, read_vocabulary
 from .constrain.walker import Walker
 from .cpu import processor_flags, usable_cores
 from .ct2_folder import read_folder
@@ -251,9 +251,7 @@ class CTranslate2Backend:
     def _held_answers(self, window: _Window, constraints: Sequence[Constraint]) -> list[list[str]]:
         names, vocabulary = self._vocabulary
         places = [i for i, limit in enumerate(window.limits) if limit]
-        walkers = [
-            Walker(constraints[i].automaton(vocabulary.can_write), vocabulary) for i in places
-        ]
+        walkers = [Walker(constraints[i], vocabulary) for i in places]
         prompts, limits = ([part[i] for i in places] for part in (window.tokens, window.limits))
         found = hold_answers(_Rows(self, prompts, limits, names), walkers, limits)
         answers: list[list[str]] = [[] for _ in window.tokens]

@@ -12,7 +12,7 @@ from ..prompts.messages import Prompt
 from .budget import LEAST_ANSWER, LEAST_HELD, fitting, too_long, wanted
 from .constrain.logits_processor import ConstraintProcessor
 from .constrain.stretch import decode_stretches
-from .constrain.token_tree import Vocabulary, tokenizer_vocabulary
+from .constrain.token_bytes import Vocabulary, tokenizer_vocabulary
 from .constrain.walker import Walker, check_room
 from .loading import load_model
 from .protocol import Completion, Constraint, Usage
@@ -126,7 +126,7 @@ class TransformersBackend:
     def _walker(self, constraint: Constraint) -> Walker:
         if self._vocabulary is None:
             self._vocabulary = tokenizer_vocabulary(self.tokenizer)
-        return Walker(constraint.automaton(self._vocabulary.can_write), self._vocabulary)
+        return Walker(constraint, self._vocabulary)
 
     def _batch(
         self, prompts: list[list[int]], max_tokens: int, walkers: Sequence[Walker] | None

@@ -136,8 +136,27 @@ class Usage:
 class Constraint(Protocol):
     """The answers that a prompt may get; made by `constrain.AnswerConstraint`."""
 
-    def automaton(self, can_write: Callable[[str], bool]) -> Any:
-        """Return the answers as an automaton over the characters that a model can write."""
+    @property
+    def task(self) -> str:
+        """The task asked: `ner`, `re` or `ee`."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """The text asked about."""
+        ...
+
+    @property
+    def format(self) -> str:
+        """The form of the answers: `json` or `compact`."""
+        ...
+
+    def names(self) -> Iterable[str]:
+        """Return every name of the schema that an answer may hold."""
+        ...
+
+    def grammar(self, can_write: Callable[[str], bool]) -> str:
+        """Return the answers as a grammar over the characters that a model can write."""
         ...
 
     def json_schema(self) -> dict[str, Any] | None:

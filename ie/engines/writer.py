@@ -7,12 +7,12 @@ from functools import partial
 from itertools import chain, islice
 
 from ..data.documents import Event, Extraction, Issue, shift
+from ..data.issues import excerpt
 from ..data.schema import Schema
 from ..data.text import windows
 from ..decoding.confidence import Calibration, without_scores
 from ..decoding.decode import decode
-from ..decoding.encode import AskedTrigger
-from ..decoding.parse_json import excerpt
+from ..decoding.formats import AskedTrigger
 from ..errors import ConfigError, ModelError
 from ..merge.extractions import merge, without_repeats
 from ..options import ExtractOptions

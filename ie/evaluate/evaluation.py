@@ -13,13 +13,14 @@ from ..data.schema import Schema
 from ..errors import InputError
 from ..files.jsonl import decode_line, read_lines
 from .scorers.breakdown import Seen, by_length, by_seen_mention, by_seen_type, by_source
-from .scorers.calibration import Calibration, calibrate, scored_items
-from .scorers.counts import Result, Tally, summarise
+from .scorers.calibration import ReliabilityReport, calibrate, scored_items
+from .scorers.counts import Result, summarise
 from .scorers.lic import Aliases
 from .scorers.mistakes import Mistake, count_mistakes, find_mistakes
 from .scorers.pairing import Pair, pair_documents
 from .scorers.rates import Rates, count_rates
-from .scorers.registry import Scorer, duie_scorer, find_scorers, tally_documents
+from .scorers.registry import duie_scorer, find_scorers, tally_documents
+from .scorers.scorer import Scorer, Tally
 from .scorers.uncertainty import SAMPLES, Comparison, Interval, Spread
 from .scorers.uncertainty import bootstrap as bootstrap_intervals
 from .scorers.uncertainty import compare as compare_tallies
@@ -63,7 +64,7 @@ class Evaluation:
     parts: Mapping[str, Mapping[str, Result]]
     intervals: Mapping[str, Mapping[str, Interval]]
     mistakes: tuple[Mistake, ...]
-    calibration: Calibration | None
+    calibration: ReliabilityReport | None
 
     def to_dict(self) -> dict[str, Any]:
         """Return every figure, unrounded, as plain data."""
@@ -113,9 +114,9 @@ def evaluate(
         scorers = [aliased if scorer.name == aliased.name else scorer for scorer in scorers]
     leader, *others = scorers
     tallies = tally_documents(pairs, leader)
-    results = [summarise(leader.name, tallies, leader.decimals)]
+    results = [summarise(leader, tallies)]
     for scorer in others:
-        results.append(summarise(scorer.name, tally_documents(pairs, scorer), scorer.decimals))
+        results.append(summarise(scorer, tally_documents(pairs, scorer)))
     intervals = (
         bootstrap_intervals(tallies, leader, samples=options.samples, seed=options.seed)
         if options.samples
@@ -176,16 +177,18 @@ def spread_evaluations(evaluations: Sequence[Evaluation]) -> dict[str, dict[str,
 def read_aliases(path: str | Path) -> Aliases:
     """Read an alias dictionary: a line a name, the name and its other names divided by tabs.
 
+    A line that gives a name again replaces the one before, and a name may stand alone: so reads
+    the program of DuIE whose scorer they are for (`load_alias_dict`).
+
     Raises:
-        InputError: the file cannot be read, or a line has no tab.
+        InputError: the file cannot be read, or no line has a tab.
     """
     aliases: dict[str, frozenset[str]] = {}
     for number, line in read_lines(path):
-        where = f"{path}:{number}"
-        name, *others = decode_line(line, where).strip().lower().split("\t")
-        if not name:
-            continue
-        if not others:
-            raise InputError(f"{where}: expected a name and its other names divided by tabs")
-        aliases[name] = aliases.get(name, frozenset()) | frozenset(others)
+        name, *others = decode_line(line, f"{path}:{number}").strip().split("\t")
+        aliases[name.lower()] = frozenset(other.lower() for other in others)
+    if aliases and not any(aliases.values()):
+        raise InputError(
+            f"{path}: no line has a tab; expected a name and its other names divided by tabs"
+        )
     return aliases

@@ -30,14 +30,14 @@ from ..engines.writer import Writer
 from ..errors import ConfigError, InputError, near_miss
 from ..files.jsonl import dumps, parse_document, read_documents, write_bytes
 from ..pipeline import Extractor
-from .evaluation import Options, evaluate, only_tasks
+from .evaluation import Evaluation, Options, evaluate, only_tasks
 from .fingerprint import hash_file, hash_model, hash_value, package_versions
 from .grid_config import Corpus, Grid, Model
 from .scorers.registry import find_scorers
 from .scorers.uncertainty import SAMPLES
 
 # Of the rules by which a figure is made: raised when they change, so that it is made anew.
-_REVISION = 2
+_REVISION = 3
 # Documents asked together, and so the most whose answers a stopped run loses.
 _TOGETHER = 256
 
@@ -58,12 +58,15 @@ class GridOptions:
 
 
 class Figure(msgspec.Struct, frozen=True):
-    """F1 (macro where the scorer's literature reports that) and its 95 % bootstrap interval."""
+    """F1 (macro where the scorer's literature reports that) and its 95 % bootstrap interval.
+
+    The interval is None where there is one document only.
+    """
 
     name: str
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     precision: float
     recall: float
     samples: int
@@ -218,24 +221,9 @@ class _Run:
             gold_name=corpus.gold,
             predicted_name=str(_said(path)),
         )
-        key, section = ("f1", "all")
-        if found.leader.lead == "macro":
-            key, section = ("macro_f1", found.leader.fields[0])
-        interval = found.intervals.get(section, {}).get(key)
-        if interval is None:
-            raise InputError(f"{corpus.gold}: no sample holds an item that {name} scores")
-        score = found.results[0].all
-        figure = Figure(
-            key,
-            interval.value,
-            interval.low,
-            interval.high,
-            score.precision,
-            score.recall,
-            self.options.samples,
-            self.options.seed,
-            _REVISION,
-        )
+        figure = _figure(found, self.options)
+        if figure is None:
+            raise InputError(f"{corpus.gold}: neither side holds an item that {name} scores")
         return msgspec.structs.replace(
             cell, figures={**cell.figures, name: figure}, rates=found.rates.to_dict()
         )
@@ -273,6 +261,32 @@ class _Run:
         words = [self.grid.source, "--work", str(self.work), "--cell", "/".join(place)]
         words += ["--scorer", options.scorer, "--samples", str(options.samples)]
         return f"{options.command} {shlex.join([*words, '--seed', str(options.seed)])}"
+
+
+def _figure(found: Evaluation, options: GridOptions) -> Figure | None:
+    """Return the figure that the scorer's literature reports, None if there is nothing to score."""
+    result = found.results[0]
+    score, key, section, value = result.all, "f1", "all", result.all.f1
+    if found.leader.lead == "macro":
+        key, section = "macro_f1", found.leader.fields[0]
+        macro = result.sections[section].macro if section in result.sections else None
+        if macro is None:
+            return None
+        value = macro.f1
+    elif not score.gold and not score.predicted:
+        return None
+    interval = found.intervals.get(section, {}).get(key)
+    return Figure(
+        key,
+        value,
+        interval.low if interval else None,
+        interval.high if interval else None,
+        score.precision,
+        score.recall,
+        options.samples,
+        options.seed,
+        _REVISION,
+    )
 
 
 def _predict(extractor: Extractor, corpus: Corpus, path: Path, inputs: str) -> int:

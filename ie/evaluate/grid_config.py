@@ -7,15 +7,16 @@
 Relative paths are relative to the working directory, as on the command line.
 """
 
-import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
+from ..data.configuration import NOT_WRITTEN, Problem, one_of, read_configuration
 from ..data.schema import TASKS, read_schema
-from ..data.yaml_file import read_yaml
 from ..errors import ChinchillaError, ConfigError, near_miss
 from ..files.jsonl import read_documents
 from ..options import ExtractOptions
@@ -23,13 +24,16 @@ from ..prompts.prompt import PromptStyle, check_style, read_template
 
 # The general template of each language; what `lang` stands for.
 LANGUAGES = {"zh": "zh-v1", "en": "en-v1"}
-_NAME = re.compile(r"[\w+-][\w.+-]*")  # names become file names
-_SECTIONS = ("corpora", "models", "prompts")
+# Names become file names.
+_Name = Annotated[
+    str, Meta(pattern=r"^[\w+-][\w.+-]*$", description="a name of letters, digits and . _ + -")
+]
+_AtLeastOne = Meta(min_length=1)
 _OPTIONS = ("types_per_prompt", "near_miss", "constrain")
 _STYLE = ("template", "format", "wording", "steps", "rationale")
 
 
-class Corpus(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Corpus(msgspec.Struct, frozen=True):
     """Gold documents, and the schema to ask with.
 
     `tasks` (empty: all of the schema) are asked for; `limit` takes the first documents only.
@@ -37,20 +41,20 @@ class Corpus(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     gold: str
     schema: str
-    tasks: list[str] = []
+    tasks: tuple[Annotated[str, one_of(TASKS)], ...] = ()
     limit: int | None = None
 
 
-class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Model(msgspec.Struct, frozen=True):
     """What `--model` takes. `prompts` (empty: all) and `corpora` (empty: all) narrow its cells."""
 
     model: str
     quantisation: str = "none"
-    prompts: list[str] = []
-    corpora: list[str] = []
+    prompts: tuple[str, ...] = ()
+    corpora: tuple[str, ...] = ()
 
 
-class PromptSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class PromptSettings(msgspec.Struct, frozen=True, omit_defaults=True):
     """How to ask; what is not said stays as the model was taught.
 
     `lang` is short for the general template of that language; a template brings its format
@@ -106,10 +110,12 @@ class PromptSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
 class Grid(msgspec.Struct, frozen=True):
     """A grid by names; `source` is the file it was read from."""
 
-    source: str
-    corpora: dict[str, Corpus]
-    models: dict[str, Model]
-    prompts: dict[str, PromptSettings]
+    corpora: Annotated[dict[_Name, Corpus], _AtLeastOne]
+    models: Annotated[dict[_Name, Model], _AtLeastOne]
+    prompts: Annotated[dict[_Name, PromptSettings], _AtLeastOne] = msgspec.field(
+        default_factory=lambda: {"own": PromptSettings()}
+    )
+    source: Annotated[str, NOT_WRITTEN] = ""
 
     def cells(self) -> list[tuple[str, str, str]]:
         """Return `(corpus, model, prompt)` of every cell, the cells of a model together."""
@@ -127,93 +133,32 @@ def read_grid(path: str | Path) -> Grid:
     Raises:
         ConfigError: one line for each mistake: not YAML, unknown key, wrong type or value.
     """
-    where = str(path)
-    value = _load(where)
-    problems = [
-        f"unknown key {key!r}{near_miss(str(key), _SECTIONS)}"
-        for key in value
-        if key not in _SECTIONS
-    ]
-    corpora = _entries(value, "corpora", Corpus, problems)
-    models = _entries(value, "models", Model, problems)
-    prompts = (
-        _entries(value, "prompts", PromptSettings, problems)
-        if "prompts" in value
-        else {"own": PromptSettings()}
-    )
-    grid = Grid(where, corpora, models, prompts)
-    if not problems:
-        problems = _mistakes(grid)
-    if problems:
-        raise ConfigError("\n".join(f"{where}: {problem}" for problem in problems))
-    return grid
+    grid = read_configuration(path, Grid, examples="configs/bench", check=_mistakes)
+    return msgspec.structs.replace(grid, source=str(path))
 
 
-_Kind = TypeVar("_Kind", Corpus, Model, PromptSettings)
-
-
-def _entries(
-    value: dict[str, Any], section: str, kind: type[_Kind], problems: list[str]
-) -> dict[str, _Kind]:
-    entries = value.get(section)
-    if not isinstance(entries, dict) or not entries:
-        problems.append(f"{section}: expected a name and its settings at least once")
-        return {}
-    result = {}
-    for name, content in entries.items():
-        place = f"{section}.{name}"
-        if not (isinstance(name, str) and _NAME.fullmatch(name)):
-            problems.append(f"{place}: a name is made of letters, digits and . _ + -")
-            continue
-        try:
-            result[name] = msgspec.convert({} if content is None else content, kind)
-        except msgspec.ValidationError as error:
-            problems.append(f"{place}: {_explained(error, kind, content)}")
-    return result
-
-
-def _explained(error: Exception, kind: type[Any], content: Any) -> str:
-    known = kind.__struct_fields__
-    for key in content if isinstance(content, dict) else ():
-        if key not in known:
-            return f"unknown key {key!r}{near_miss(str(key), known)}"
-    return str(error)
-
-
-def _mistakes(grid: Grid) -> list[str]:
-    problems = []
+def _mistakes(grid: Grid) -> Iterator[Problem]:
     for name, corpus in grid.corpora.items():
-        problems += [
-            f"corpora.{name}: unknown task {task!r}; tasks are {', '.join(TASKS)}"
-            for task in corpus.tasks
-            if task not in TASKS
-        ]
         try:
             read_schema(corpus.schema)
         except ChinchillaError as error:
-            problems.append(f"corpora.{name}: {error}")
+            yield ("corpora", name, "schema"), str(error)
     for name, model in grid.models.items():
         for key, chosen, known in (
             ("prompts", model.prompts, list(grid.prompts)),
             ("corpora", model.corpora, list(grid.corpora)),
         ):
-            problems += [
-                f"models.{name}.{key}: {item!r} is none of {', '.join(known)}"
-                for item in chosen
-                if item not in known
-            ]
+            for item in chosen:
+                if item not in known:
+                    near = near_miss(item, known) or ";"
+                    yield (
+                        ("models", name, key),
+                        f"unknown value {item!r}{near} use {', '.join(known)}",
+                    )
     for name, prompt in grid.prompts.items():
         try:
             # Of a settings' own mistakes; whether they suit a model is seen when it is asked.
             if prompt.lang or prompt.template:
                 msgspec.structs.replace(prompt, demonstrations=None).style(PromptStyle())
         except ConfigError as error:
-            problems.append(f"prompts.{name}: {error}")
-    return problems
-
-
-def _load(where: str) -> dict[str, Any]:
-    value = read_yaml(where, "configs/bench")
-    if not isinstance(value, dict):
-        raise ConfigError(f"{where}: expected {', '.join(_SECTIONS)}, got {value!r:.40}")
-    return value
+            yield ("prompts", name), str(error)

@@ -34,6 +34,8 @@ def _shown(cell: Cell | None, scorer: str) -> str:
     figure = cell.figures.get(scorer)
     if figure is None:
         return "does not apply"
+    if figure.low is None or figure.high is None:
+        return f"{figure.value:.4f}"
     return f"{figure.value:.4f} [{figure.low:.4f}, {figure.high:.4f}]"
 
 

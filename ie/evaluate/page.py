@@ -10,7 +10,7 @@ from ..files.html import segment_html, table_html
 from ..files.segments import cut_segments, lost_mentions, shown_ranges
 from ..files.tables import Table
 from .evaluation import Evaluation
-from .scorers.calibration import Calibration
+from .scorers.calibration import ReliabilityReport
 from .scorers.mistakes import KINDS, Marked, Mistake, confusion
 from .scorers.registry import score_documents
 from .table import evaluation_tables
@@ -101,7 +101,7 @@ def _confusion_cell(counts: Counter[tuple[str, str]], row: str, column: str) -> 
     return f"<td{kind}>{count or ''}</td>"
 
 
-def _calibration(found: Calibration | None) -> str:
+def _calibration(found: ReliabilityReport | None) -> str:
     """Draw accuracy against score, a bar a bin, with the diagonal of perfect calibration."""
     if found is None:
         return ""

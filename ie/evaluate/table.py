@@ -18,12 +18,15 @@ def evaluation_tables(evaluation: Evaluation, *, named: bool = False) -> list[Ta
     """Return the tables of one prediction file: scores, other scorers, parts, rates."""
     place = f"{evaluation.predicted}: " if named else ""
     leading, *others = evaluation.results
-    title = f"{place}{leading.scorer}, {len(evaluation.pairs)} documents"
+    count = len(evaluation.pairs)
+    documents = f"{count} document{'' if count == 1 else 's'}"
+    title = f"{place}{leading.scorer}, {documents}: {leading.by.rule}"
     tables = [Table(title, *_score_rows(leading, evaluation.intervals))]
     if others:
         rows = [row for result in evaluation.results for row in _short_rows(result)]
-        header: Row = ("scorer", "section", *_COUNTS, *_RATIOS, "macro F1")
+        header: Row = ("scorer", "section", "unit", *_COUNTS, *_RATIOS, "macro F1")
         tables.append(Table(f"{place}all scorers", header, rows))
+        tables.append(_rule_table(evaluation, place))
     for name, parts in evaluation.parts.items():
         if len(parts) > 1:
             rows = [row for part, result in parts.items() for row in _part_rows(part, result)]
@@ -87,7 +90,7 @@ def _score_rows(
         if section.macro and section.macro.types > 1:
             macro = section.macro
             ratios = tuple(format_ratio(x) for x in (macro.precision, macro.recall, macro.f1))
-            label = f"macro over {macro.types} types"
+            label = f"macro over {macro.types} {macro.over}"
             rows.append(row(name, label, ("", "", "", *ratios), "macro_f1"))
         rows += [row(name, kind, _cells(score)) for kind, score in section.types.items()]
     rows.append(row("all", "", _cells(result.all), "f1"))
@@ -98,8 +101,17 @@ def _short_rows(result: Result) -> list[Row]:
     rows = []
     for name, section in result.sections.items():
         macro = format_ratio(section.macro.f1) if section.macro else ""
-        rows.append((result.scorer, name, *_cells(section.micro), macro))
+        rows.append((result.scorer, name, section.unit, *_cells(section.micro), macro))
     return rows
+
+
+def _rule_table(evaluation: Evaluation, place: str) -> Table:
+    """Say of each scorer what it holds to be right, what its macro mean is over, and whence."""
+    rows = [
+        (result.by.rule, result.scorer, result.by.over, result.by.source)
+        for result in evaluation.results
+    ]
+    return Table(f"{place}rules", ("rule", "scorer", "macro over", "source"), rows)
 
 
 def _part_rows(part: str, result: Result) -> list[Row]:

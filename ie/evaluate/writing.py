@@ -47,9 +47,12 @@ def write_calibration(path: str | Path, evaluation: Evaluation) -> None:
     """Write the calibration fitted to the scores of the predictions, with the figures around it.
 
     Raises:
-        InputError: no prediction carries a score.
+        InputError: no prediction carries a score, or one is not between 0 and 1.
     """
     if evaluation.calibration is None:
-        raise InputError(f"{evaluation.predicted}: no prediction has a score to calibrate")
+        raise InputError(
+            f"{evaluation.predicted}: no prediction has a score to calibrate, "
+            "or one is not between 0 and 1"
+        )
     with write_bytes(path) as file:
         file.write(dumps(evaluation.calibration.to_dict()).encode() + b"\n")

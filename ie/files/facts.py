@@ -2,16 +2,25 @@
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ..data.documents import Document, Located
+from .jsonl import dumps
+from .sentences import Sentences
 
-# Of the rows that `facts_csv` writes.
+# Of the rows that `FactsCsv` writes; a document's own columns stand behind the first.
 COLUMNS = (
     *("document", "kind", "number", "type", "mention", "start", "end", "score"),
-    *("role", "argument", "argument_start", "argument_end", "argument_score"),
+    *("role", "argument", "argument_start", "argument_end", "argument_score", "sentence"),
 )
+ISSUE_COLUMNS = ("document", "number", "issue", "where", "detail")
+# What reading says of a text's place is no column of the user's.
+_PLACE = ("file", "line", "row", "title_end")
+# A spreadsheet runs a cell that begins so.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_NUMBER = re.compile(r"[-+]?[\d.,]+%?")
 
 
 def facts_table(document: Document, *, color: bool = False) -> str:
@@ -39,47 +48,100 @@ def facts_table(document: Document, *, color: bool = False) -> str:
     return "\n".join(line.rstrip() for line in buffer.getvalue().split("\n")) + "\n"
 
 
-def facts_csv(document: Document, *, header: bool = False) -> str:
-    """Return the facts of a document as rows of CSV with these `COLUMNS`, below a header if wanted.
+class FactsCsv:
+    """Writes the facts of documents as rows of CSV: one for each entity, object and argument.
 
-    An entity and an issue have a row each; a relation has one for its object and each qualifier, with
-    its subject as the mention; an event one for each argument, or one without, with its trigger as the
-    mention. `number` tells the facts of a kind in a document apart; of an issue the type is its kind,
-    the mention what it says and the role what it is about. Offsets are end-exclusive, in code points.
+    An entity has a row; a relation has one for its object and each qualifier, with its subject as the
+    mention; an event one for each argument, or one without, with its trigger as the mention. `number`
+    tells the facts of a kind in a document apart. Offsets are end-exclusive, in code points; scores
+    have three digits. `sentence` is the one that the row's mentions stand in.
+
+    The columns that the first document's row had of its own stand behind `document`; what later
+    documents have beside those is in `other`, as JSON. A document with such columns and no fact has a
+    row all the same. Issues are no facts: see `issues`.
     """
+
+    def __init__(self) -> None:
+        self._own: list[str] | None = None
+        self._has_issues = False
+
+    def facts(self, document: Document) -> str:
+        """Return the rows of a document, below the header if it is the first."""
+        own = {key: item for key, item in document.meta.items() if key not in _PLACE}
+        rows: list[Sequence[Any]] = []
+        if self._own is None:
+            self._own = list(own)
+            columns = [name if name not in COLUMNS else f"own {name}" for name in self._own]
+            rows.append([COLUMNS[0], *columns, *COLUMNS[1:], "other"])
+        other = {key: own[key] for key in own if key not in self._own}
+        last = dumps(other) if other else None
+        sentences = Sentences(document.text)
+        cells = [_cell(own.get(name)) for name in self._own]
+        for row, mentions in _rows(document):
+            rest = len(COLUMNS) - 2 - len(row)
+            sentence = sentences.around(mentions)
+            rows.append([document.id, *cells, *row, *[None] * rest, sentence, last])
+        if own and not any((document.entities, document.relations, document.events)):
+            rows.append([document.id, *cells, *[None] * (len(COLUMNS) - 1), last])
+        return _csv(rows)
+
+    def issues(self, document: Document) -> str:
+        """Return a row for each issue of a document, below the header if they are the first."""
+        rows: list[Sequence[Any]] = [
+            (document.id, number, issue.kind, issue.where, issue.detail)
+            for number, issue in enumerate(document.issues)
+        ]
+        if rows and not self._has_issues:
+            self._has_issues = True
+            rows.insert(0, ISSUE_COLUMNS)
+        return _csv(rows)
+
+
+def _csv(rows: Iterable[Sequence[Any]]) -> str:
     buffer = io.StringIO()
     # Line ends as in the other forms, not those of CSV's own dialect.
     writer = csv.writer(buffer, lineterminator="\n")
-    if header:
-        writer.writerow(COLUMNS)
-    for row in _rows(document):
-        rest = len(COLUMNS) - 1 - len(row)
-        writer.writerow([document.id, *row, *[None] * rest])
+    writer.writerows([_harmless(cell) for cell in row] for row in rows)
     return buffer.getvalue()
 
 
-def _rows(document: Document) -> Iterator[Sequence[Any]]:
+def _harmless(cell: Any) -> Any:
+    """Put a mark before text that a spreadsheet would take for a formula and run."""
+    is_formula = isinstance(cell, str) and cell[:1] in _FORMULA and not _NUMBER.fullmatch(cell)
+    return f"'{cell}" if is_formula else cell
+
+
+def _cell(value: Any) -> Any:
+    return value if isinstance(value, str | int | float | None) else dumps(value)
+
+
+def _rows(document: Document) -> Iterator[tuple[Sequence[Any], Sequence[Located | None]]]:
+    """Yield the cells of each row from `kind` on, and the mentions that it is about."""
     for number, entity in enumerate(document.entities):
-        yield "entity", number, entity.type, *_cells(entity)
+        yield ("entity", number, entity.type, *_cells(entity)), (entity,)
     for number, relation in enumerate(document.relations):
         said = [("object", relation.object), *relation.qualifiers.items()]
-        subject = [*_cells(relation.subject)[:3], relation.score]
+        subject = [*_cells(relation.subject)[:3], _score(relation.score)]
         for role, mention in said:
-            yield "relation", number, relation.type, *subject, role, *_cells(mention)
+            row = ("relation", number, relation.type, *subject, role, *_cells(mention))
+            yield row, (relation.subject, mention)
     for number, event in enumerate(document.events):
-        trigger = [*_cells(event.trigger)[:3], event.score]
+        trigger = [*_cells(event.trigger)[:3], _score(event.score)]
         for argument in event.arguments:
-            yield "event", number, event.type, *trigger, argument.role, *_cells(argument)
+            row = ("event", number, event.type, *trigger, argument.role, *_cells(argument))
+            yield row, (event.trigger, argument)
         if not event.arguments:
-            yield "event", number, event.type, *trigger
-    for number, issue in enumerate(document.issues):
-        yield "issue", number, issue.kind, issue.detail, None, None, None, issue.where
+            yield ("event", number, event.type, *trigger), (event.trigger,)
 
 
 def _cells(mention: Located | None) -> tuple[Any, ...]:
     if mention is None:
         return (None,) * 4
-    return mention.text, mention.start, mention.end, mention.score
+    return mention.text, mention.start, mention.end, _score(mention.score)
+
+
+def _score(score: float | None) -> float | None:
+    return None if score is None else round(score, 3)
 
 
 def facts_tables(document: Document) -> list[tuple[Sequence[str], list[Sequence[str]]]]:

@@ -2,22 +2,24 @@
 
     .txt     one document a file, or one a line       .csv .tsv  a named column
     .jsonl   `text`, optional `id`, or documents      .parquet   a named column
+    .html    the text of the page
 
 Each but Parquet may end in `.gz`, and case is no matter. A file with another ending is read as
-text, but for `.json`. A blank text is a document too; a blank line is none. Where a row has a title
-too, the document's text is the title, a line end and the text, as in DuEE-fin; offsets count in
-that, and `meta.title_end` is where the title ends.
+text, but for `.json`; what is no text is refused by name. Standard input is text or JSON Lines. A
+blank text is a document too; a blank line is none. Where a row has a title too, the document's text
+is the title, a line end and the text, as in DuEE-fin; offsets count in that, and `meta.title_end` is
+where the title ends.
 
 `meta` holds the file and the line (of Parquet the row) of a text, and what else is in its row. The
 `meta` that a row brings along stays without file and line; of two values of a key its own counts.
 """
 
-import csv
 import glob
-import io
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,13 +28,16 @@ import msgspec
 from ..data.documents import Document, Extraction
 from ..data.text import with_title
 from ..errors import ChinchillaError, InputError, near_miss
-from .jsonl import decode_line, is_utf8, open_bytes, parse_value, read_lines
+from .binary import refuse_binary
+from .csv_rows import find_delimiter, read_rows
+from .encodings import AUTO, UTF8, check_encoding, likely_encoding
+from .jsonl import decode_line, open_bytes, open_utf8, parse_value, read_lines
+from .markup import holds_markup, page_text
+from .names import tell_apart
 
-_KNOWN = (".txt", ".jsonl", ".csv", ".tsv", ".parquet")
-# Keys of the text in JSON Lines that need not be named.
-_TEXT_KEYS = ("sentence", "content")
-# Characters of a cell of CSV; the most that Python takes on every platform.
-_MAX_CELL = (1 << 31) - 1
+_KNOWN = (".txt", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".html", ".htm")
+# Names of the text that need not be given.
+_TEXT_KEYS = ("sentence", "content", "正文", "内容", "文本", "句子")
 # Key of the cells of a row of CSV that its header has no names for.
 _UNNAMED = "unnamed"
 _T = TypeVar("_T")
@@ -52,11 +57,11 @@ class ReadOptions:
 
     lines: bool = False
     column: str = "text"
-    encoding: str = "utf-8"
+    encoding: str = AUTO
     title: str = "title"
 
     def __post_init__(self) -> None:
-        is_utf8(self.encoding)
+        check_encoding(self.encoding)
 
 
 def find_inputs(names: Iterable[str], skipped: Counter[str] | None = None) -> list[str]:
@@ -109,6 +114,7 @@ def read_texts(
     files: Iterable[str],
     options: ReadOptions,
     failed: Callable[[InputError], None] | None = None,
+    told: Callable[[str], None] | None = None,
 ) -> Iterator[Document]:
     """Yield a document for each text, lazily; ids are those of the data, or file and line.
 
@@ -116,21 +122,60 @@ def read_texts(
     the end of their paths as tells them apart.
 
     With `failed`, a row or file that cannot be read is left out, and what is wrong with it told to
-    that; what a damaged file held before the damage is read.
+    that; what a damaged file held before the damage is read. `told` gets how a file is read, where
+    that is not plain: an encoding, a page, markup in a text.
 
     Raises:
         InputError: names file and line of what cannot be read.
     """
     names = list(files)
-    stems = _stems(names)
+    stems = tell_apart(names)
     for name in names:
-        for found in _to_the_end(_read_file(name, stems[name], options)):
+        source = _Source(name, stems[name], options, told)
+        for found in _to_the_end(_read_file(source)):
             if isinstance(found, Document):
                 yield found
             elif failed is None:
                 raise found
             else:
                 failed(found)
+
+
+class _Source:
+    """A file being read: its encoding once it is known, and what was told of it."""
+
+    def __init__(
+        self, name: str, stem: str, options: ReadOptions, told: Callable[[str], None] | None
+    ) -> None:
+        self.name = name
+        self.stem = stem
+        self.options = options
+        self.encoding = options.encoding
+        self._told = told
+        self._said: set[str] = set()
+
+    def tell(self, about: str, what: str) -> None:
+        """Say something of the file once."""
+        if self._told is not None and about not in self._said:
+            self._said.add(about)
+            self._told(f"{self.name}: {what}")
+
+    def found(self, encoding: str) -> None:
+        """Take note of the encoding."""
+        self.encoding = encoding
+        if self.options.encoding == AUTO and encoding != UTF8:
+            self.tell("encoding", f"read as {encoding.upper()}; name another with --encoding")
+
+    def checked(self, text: str) -> str:
+        """Return a text, and say if it holds markup."""
+        if markup := holds_markup(text):
+            what = f"holds markup such as {markup!r}, which is read as text"
+            self.tell("markup", f"{what}; a file named .html is read as a page")
+        return text
+
+    def lines(self) -> Iterator[tuple[int, bytes]]:
+        """Yield the lines, in UTF-8, with their numbers."""
+        return read_lines(self.name, self.options.encoding, self.found)
 
 
 def _to_the_end(found: Iterator[_Found]) -> Iterator[_Found]:
@@ -153,18 +198,23 @@ def _made(make: Callable[..., _T], *arguments: Any) -> _T | InputError:
         return error
 
 
-def _read_file(name: str, stem: str, options: ReadOptions) -> Iterator[_Found]:
-    kind = _kind(Path(name))
-    if kind == ".jsonl":
-        yield from _read_jsonl(name, stem, options)
+def _read_file(source: _Source) -> Iterator[_Found]:
+    kind = _kind(Path(source.name))
+    if kind != ".parquet" and source.name != "-":
+        with open_bytes(source.name) as file:
+            refuse_binary(source.name, file.read(512))
+    if kind in (".jsonl", ".ndjson"):
+        yield from _read_jsonl(source, source.lines())
     elif kind in (".csv", ".tsv"):
-        yield from _read_csv(name, stem, options)
+        yield from _read_csv(source)
     elif kind == ".parquet":
-        yield from _read_parquet(name, stem, options)
-    elif options.lines:
-        yield from _read_text_lines(name, stem, options)
+        yield from _read_parquet(source)
+    elif source.name == "-" and not source.options.lines:
+        yield from _read_stdin(source)
+    elif source.options.lines:
+        yield from _read_text_lines(source)
     else:
-        yield from _read_text(name, stem, options)
+        yield from _read_text(source, is_page=kind in (".html", ".htm"))
 
 
 def _kind(path: Path) -> str:
@@ -174,75 +224,97 @@ def _kind(path: Path) -> str:
     return path.suffix.lower()
 
 
-def _stem(name: str) -> str:
-    if name == "-":
-        return "stdin"
-    path = Path(name)
-    return (path.stem if path.suffix.lower() == ".gz" else path.name).rsplit(".", 1)[0]
+def _read_text(source: _Source, *, is_page: bool) -> Iterator[Document]:
+    with open_utf8(source.name, source.options.encoding, source.found) as file:
+        text = decode_line(file.read(), source.name, source.encoding)
+    if is_page:
+        text = page_text(text)
+        source.tell("page", "read as a page; offsets count in its text, without the tags")
+    elif _is_json(text.partition("\n")[0]):
+        source.tell("json", "holds JSON, which is read as text; rows are read from .jsonl")
+    yield Document(source.stem, source.checked(text), meta={"file": source.name})
 
 
-def _stems(names: Iterable[str]) -> dict[str, str]:
-    """Return what the ids of each file's documents begin with: its stem, if no other file has it.
-
-    Else it is as much of the end of its path as tells it apart.
-    """
-    stems = {name: _stem(name) for name in names}
-    parts = {name: Path(name).parts for name in stems}
-    for depth in range(1, max(map(len, parts.values()), default=0) + 1):
-        number = Counter(stems.values())
-        alike = [name for name, stem in stems.items() if number[stem] > 1]
-        stems.update((name, "/".join(parts[name][-depth:])) for name in alike)
-    return stems
+def _is_json(line: str | bytes) -> bool:
+    """Say whether a line is a JSON object, as each of JSON Lines is."""
+    if line.strip()[:1] not in ("{", b"{"):
+        return False
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
 
 
-def _read_text(name: str, stem: str, options: ReadOptions) -> Iterator[Document]:
-    with open_bytes(name) as file:
-        content = file.read()
-    text = decode_line(content.removeprefix(b"\xef\xbb\xbf"), name, options.encoding)
-    yield Document(stem, text, meta={"file": name})
+def _read_stdin(source: _Source) -> Iterator[_Found]:
+    """Read JSON Lines where the first line is a JSON object, else one text."""
+    with open_utf8(source.name, source.options.encoding, source.found) as file:
+        first = file.readline()
+        if _is_json(first):
+            source.tell("json", "read as JSON Lines")
+            lines = enumerate(chain([first], file), 1)
+            yield from _read_jsonl(source, ((n, line.rstrip(b"\r\n")) for n, line in lines))
+            return
+        content = first + file.read()
+    refuse_binary(source.name, content[:512])
+    if first.strip()[:1] in (b"{", b"[") and _is_value(content):
+        raise InputError(
+            "-: is JSON, but not one object a line; rows are read as JSON Lines: "
+            "put jq -c '.[]' before it, or jq -c . for one object"
+        )
+    text = decode_line(content, source.name, source.encoding)
+    yield Document(source.stem, source.checked(text), meta={"file": source.name})
 
 
-def _read_text_lines(name: str, stem: str, options: ReadOptions) -> Iterator[_Found]:
-    for number, line in read_lines(name):
-        if found := _made(_from_line, line, name, stem, number, options.encoding):
+def _is_value(content: bytes) -> bool:
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) or any(isinstance(item, dict) for item in value)
+
+
+def _read_text_lines(source: _Source) -> Iterator[_Found]:
+    for number, line in source.lines():
+        if found := _made(_from_line, line, number, source):
             yield found
 
 
-def _from_line(line: bytes, name: str, stem: str, number: int, encoding: str) -> Document | None:
-    text = decode_line(line, f"{name}:{number}", encoding)
-    meta = {"file": name, "line": number}
-    return Document(f"{stem}-{number}", text, meta=meta) if text.strip() else None
+def _from_line(line: bytes, number: int, source: _Source) -> Document | None:
+    text = decode_line(line, f"{source.name}:{number}", source.encoding)
+    if not text.strip():
+        return None
+    meta = {"file": source.name, "line": number}
+    return Document(f"{source.stem}-{number}", source.checked(text), meta=meta)
 
 
-def _read_jsonl(name: str, stem: str, options: ReadOptions) -> Iterator[_Found]:
-    for number, line in read_lines(name):
+def _read_jsonl(source: _Source, lines: Iterable[tuple[int, bytes]]) -> Iterator[_Found]:
+    for number, line in lines:
         if line.strip():
-            yield _made(_from_json, line, name, stem, number, options)
+            yield _made(_from_json, line, number, source)
 
 
-def _from_json(line: bytes, name: str, stem: str, number: int, options: ReadOptions) -> Document:
-    value = parse_value(line, name, number, options.encoding)
+def _from_json(line: bytes, number: int, source: _Source) -> Document:
+    name, column = source.name, source.options.column
+    value = parse_value(line, name, number, source.encoding)
     if isinstance(value, str):
-        value = {options.column: value}
+        value = {column: value}
     if not isinstance(value, dict):
         raise InputError(f"{name}:{number}: expected an object, got {type(value).__name__}")
-    keys = (options.column, *_TEXT_KEYS)
-    key = next((key for key in keys if key in value), options.column)
+    key = next((key for key in (column, *_TEXT_KEYS) if key in value), column)
     if not isinstance(value.get(key), str):
         raise InputError(
-            f"{name}:{number}: no text under {options.column!r} "
+            f"{name}:{number}: no text under {column!r} "
             f"(keys are {', '.join(value) or 'none'}); name the right one with --column"
         )
-    return _from_row(value, key, stem, {"file": name, "line": number}, options.title)
+    return _from_row(value, key, source, {"file": name, "line": number})
 
 
-def _from_row(
-    row: dict[str, Any], key: str, stem: str, place: dict[str, Any], title_key: str
-) -> Document:
+def _from_row(row: dict[str, Any], key: str, source: _Source, place: dict[str, Any]) -> Document:
     """Return the document of a row with its text under `key`; `place` is its file and number."""
     name, number = place.values()
-    given, text = row.get("id"), row[key]
-    identifier = f"{stem}-{number}" if given in (None, "") else str(given)
+    title_key = source.options.title
+    given, text = row.get("id"), source.checked(row[key])
+    identifier = f"{source.stem}-{number}" if given in (None, "") else str(given)
     title = row.get(title_key) if title_key else None
     if not isinstance(title, str | None):
         raise InputError(
@@ -263,47 +335,71 @@ def _meta(row: dict[str, Any], used: set[str], place: dict[str, Any]) -> dict[st
     return {**place, **rest}
 
 
-def _read_csv(name: str, stem: str, options: ReadOptions) -> Iterator[_Found]:
-    csv.field_size_limit(_MAX_CELL)
-    dialect = "excel-tab" if _kind(Path(name)) == ".tsv" else "excel"
-    encoding = "utf-8-sig" if is_utf8(options.encoding) else options.encoding
-    with open_bytes(name) as raw:
-        file = io.TextIOWrapper(raw, encoding=encoding, newline="")
-        # Strict: else a quote that is not closed takes all the rows behind it for one cell.
-        rows = csv.DictReader(file, restkey=_UNNAMED, dialect=dialect, strict=True)
-        try:
-            if rows.fieldnames is None:
-                return
-            _check_column(name, options.column, list(rows.fieldnames))
-            while True:
-                begin = rows.line_num + 1
-                try:
-                    row = next(rows)
-                except StopIteration:
-                    return
-                except csv.Error as error:
-                    yield _not_csv(f"{name}:{begin}", error)
-                    continue
-                row[options.column] = row[options.column] or ""
-                place = {"file": name, "line": rows.line_num}
-                yield _made(_from_row, row, options.column, stem, place, options.title)
-        except UnicodeDecodeError as error:
-            raise InputError(
-                f"{name}:{rows.line_num + 1}: not {options.encoding.upper()} ({error.reason}); "
-                "if it is an older Chinese file try --encoding gb18030"
-            ) from None
-        except csv.Error as error:
-            raise _not_csv(f"{name}:1", error) from None
+def _read_csv(source: _Source) -> Iterator[_Found]:
+    name = source.name
+    with open_utf8(name, source.options.encoding, source.found) as file:
+        # What does not decode is told of its row alone.
+        lines = (line.decode(errors="surrogateescape") for line in file)
+        header = next(lines, "")
+        mark = "\t" if _kind(Path(name)) == ".tsv" else find_delimiter(header)
+        rows = read_rows(chain([header] if header else [], lines), mark)
+        columns: list[str] = []
+        for row in rows:
+            if row.error:
+                error = _not_csv(f"{name}:{row.first}", row.error)
+                if not columns:
+                    raise error
+                yield error
+            elif not columns:
+                columns = [_plain(cell, row.first, source) for cell in row.cells]
+                key = _text_column(columns, source)
+            elif row.cells:
+                place = {"file": name, "line": row.last}
+                yield _made(_from_cells, row.cells, columns, key, source, place)
 
 
-def _not_csv(where: str, error: csv.Error) -> InputError:
+def _from_cells(
+    cells: list[str], columns: list[str], key: str, source: _Source, place: dict[str, Any]
+) -> Document:
+    plain = [_plain(cell, place["line"], source) for cell in cells]
+    row: dict[str, Any] = dict(zip_longest(columns, plain[: len(columns)]))
+    if len(plain) > len(columns):
+        row[_UNNAMED] = plain[len(columns) :]
+    row[key] = row[key] or ""
+    return _from_row(row, key, source, place)
+
+
+def _plain(cell: str, line: int, source: _Source) -> str:
+    if cell.isascii() or not any("\udc80" <= character <= "\udcff" for character in cell):
+        return cell
+    data = cell.encode(errors="surrogateescape")
+    raise InputError(
+        f"{source.name}:{line}: not {source.encoding.upper()}; "
+        f"try --encoding {likely_encoding(data, source.encoding)}"
+    )
+
+
+def _text_column(columns: list[str], source: _Source) -> str:
+    """Return the column of the text: the one named, or one that is usually called so."""
+    column = source.options.column
+    if column not in columns and column == ReadOptions.column:
+        usual = next((key for key in _TEXT_KEYS if key in columns), None)
+        if usual is not None:
+            source.tell("column", f"column {usual!r} is read; name another with --column")
+            return usual
+    _check_column(source.name, column, columns)
+    return column
+
+
+def _not_csv(where: str, error: str) -> InputError:
     return InputError(
         f"{where}: not valid CSV ({error}); a cell that begins with a quotation mark must end with "
         'one, and "" stands for one inside'
     )
 
 
-def _read_parquet(name: str, stem: str, options: ReadOptions) -> Iterator[_Found]:
+def _read_parquet(source: _Source) -> Iterator[_Found]:
+    name = source.name
     try:
         import pyarrow.parquet as parquet
     except ImportError:
@@ -316,17 +412,16 @@ def _read_parquet(name: str, stem: str, options: ReadOptions) -> Iterator[_Found
         file = parquet.ParquetFile(name)
     except (pyarrow.ArrowInvalid, OSError) as error:
         raise InputError(f"{name}: not a Parquet file ({error})") from None
-    _check_column(name, options.column, file.schema_arrow.names)
+    key = _text_column(file.schema_arrow.names, source)
     number = 0
     for batch in file.iter_batches(batch_size=1024):
         for row in batch.to_pylist():
             number += 1
-            place = {"file": name, "row": number}
-            yield _made(_from_parquet, row, options.column, stem, place, options.title)
+            yield _made(_from_parquet, row, key, source, {"file": name, "row": number})
 
 
 def _from_parquet(
-    row: dict[str, Any], column: str, stem: str, place: dict[str, Any], title_key: str
+    row: dict[str, Any], column: str, source: _Source, place: dict[str, Any]
 ) -> Document:
     text = row[column]
     if not isinstance(text, str | None):
@@ -336,7 +431,7 @@ def _from_parquet(
         )
     # Dates, decimals and the like become what they are in JSON.
     plain = msgspec.to_builtins({**row, column: text or ""}, enc_hook=str)
-    return _from_row(plain, column, stem, place, title_key)
+    return _from_row(plain, column, source, place)
 
 
 def _check_column(name: str, column: str, columns: list[str]) -> None:

@@ -3,16 +3,14 @@ r"""JSON Lines in and out: UTF-8, one value a line, `-` for the standard streams
 Lines end at `\n` alone (U+2028 and U+0085 occur inside texts); line numbers are physical.
 """
 
-import codecs
 import gzip
 import io
 import os
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, TypeVar, overload
@@ -21,13 +19,14 @@ import msgspec
 
 from ..data.documents import Document, check_offsets
 from ..errors import ChinchillaError, InputError
+from .encodings import as_utf8, likely_encoding
 
 _T = TypeVar("_T")
 _encoder = msgspec.json.Encoder()
 _documents = msgspec.json.Decoder(Document)
 _anything = msgspec.json.Decoder()
-_BOM = b"\xef\xbb\xbf"
-_UNZIPPED_BYTES = 1 << 16
+# So much of a file is looked at to tell its encoding.
+_BUFFER_BYTES = 1 << 16
 
 
 class _Unzipped(io.RawIOBase):
@@ -69,8 +68,8 @@ def open_bytes(path: str | Path) -> IO[bytes]:
         return sys.stdin.buffer
     try:
         if str(path).lower().endswith(".gz"):
-            return io.BufferedReader(_Unzipped(gzip.open(path, "rb"), path), _UNZIPPED_BYTES)
-        return Path(path).open("rb")
+            return io.BufferedReader(_Unzipped(gzip.open(path, "rb"), path), _BUFFER_BYTES)
+        return Path(path).open("rb", _BUFFER_BYTES)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; check the name") from None
     except IsADirectoryError:
@@ -79,49 +78,53 @@ def open_bytes(path: str | Path) -> IO[bytes]:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def read_lines(path: str | Path) -> Iterator[tuple[int, bytes]]:
-    """Yield `(line number from 1, content without the line end)` of every line, blank ones too."""
-    with open_bytes(path) as file:
+@contextmanager
+def open_utf8(
+    path: str | Path, encoding: str = "utf-8", told: Callable[[str], None] | None = None
+) -> Iterator[IO[bytes]]:
+    """Open a file of any encoding for reading UTF-8; see `encodings.as_utf8` and `open_bytes`."""
+    with open_bytes(path) as raw, as_utf8(raw, encoding, told) as file:
+        yield file
+
+
+def read_lines(
+    path: str | Path, encoding: str = "utf-8", told: Callable[[str], None] | None = None
+) -> Iterator[tuple[int, bytes]]:
+    """Yield `(line number from 1, content without the line end)` of every line, blank ones too.
+
+    Lines are UTF-8, whatever the encoding of the file; `told` gets its name.
+    """
+    with open_utf8(path, encoding, told) as file:
         for number, line in enumerate(file, 1):
-            if number == 1 and line.startswith(_BOM):
-                line = line[3:]
             yield number, line.rstrip(b"\r\n")
 
 
-def read_batches(path: str | Path, size: int = 1 << 16) -> Iterator[tuple[int, list[bytes]]]:
+def read_batches(
+    path: str | Path,
+    size: int = 1 << 16,
+    encoding: str = "utf-8",
+    told: Callable[[str], None] | None = None,
+) -> Iterator[tuple[int, list[bytes]]]:
     """Yield `(number of the first line, lines with their ends)`, some `size` bytes at a time."""
-    with open_bytes(path) as file:
+    with open_utf8(path, encoding, told) as file:
         number = 1
         while lines := file.readlines(size):
-            if number == 1 and lines[0].startswith(_BOM):
-                lines[0] = lines[0][3:]
             yield number, lines
             number += len(lines)
 
 
-@cache
-def is_utf8(encoding: str) -> bool:
-    """Say whether a name of an encoding means UTF-8, so that bytes may go to the JSON parser.
+def decode_line(line: bytes, where: str, encoding: str = "utf-8") -> str:
+    """Decode a line of UTF-8 from a file of an encoding.
 
     Raises:
-        InputError: no such encoding.
+        InputError: names the place, and the encoding that the line may be in.
     """
     try:
-        # Unlike looking it up, this also refuses codecs that are none of text, such as hex.
-        "".encode(encoding)
-    except LookupError:
-        raise InputError(f"unknown encoding {encoding!r}; try utf-8 or gb18030") from None
-    return codecs.lookup(encoding).name == "utf-8"
-
-
-def decode_line(line: bytes, where: str, encoding: str = "utf-8") -> str:
-    """Decode bytes, or raise an InputError that names the place and the likely encoding."""
-    try:
-        return line.decode(encoding)
+        return line.decode()
     except UnicodeDecodeError as error:
         raise InputError(
             f"{where}: not {encoding.upper()} at byte {error.start}; "
-            "if it is an older Chinese file try --encoding gb18030"
+            f"try --encoding {likely_encoding(line, encoding)}"
         ) from None
 
 
@@ -151,18 +154,22 @@ def parse_value(line: bytes, path: str | Path, number: int, encoding: str = "utf
     Raises:
         InputError: names file and line of what is not JSON.
     """
-    if not is_utf8(encoding):
-        line = decode_line(line, f"{path}:{number}", encoding).encode()
-    return _decode(_anything, line, path, number)
+    return _decode(_anything, line, path, number, encoding)
 
 
-def _decode(decoder: "msgspec.json.Decoder[_T]", line: bytes, path: str | Path, number: int) -> _T:
+def _decode(
+    decoder: "msgspec.json.Decoder[_T]",
+    line: bytes,
+    path: str | Path,
+    number: int,
+    encoding: str = "utf-8",
+) -> _T:
     try:
         return decoder.decode(line)
     except msgspec.ValidationError as error:
         raise InputError(f"{path}:{number}: {error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        decode_line(line, f"{path}:{number}")
+        decode_line(line, f"{path}:{number}", encoding)
         raise InputError(f"{path}:{number}: not valid JSON ({error}); fix the line") from None
 
 

@@ -1,6 +1,8 @@
 """Documents in the forms that `chinchilla extract` writes, each as it comes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import IO
 
 from ..data.documents import Document
 from .jsonl import dumps
@@ -9,12 +11,18 @@ FORMS = ("jsonl", "table", "csv", "html")
 
 
 def render_documents(
-    documents: Iterable[Document], form: str, *, color: bool = False, mark: bool = False
+    documents: Iterable[Document],
+    form: str,
+    *,
+    color: bool = False,
+    mark: bool = False,
+    issues: Callable[[bytes], None] | None = None,
 ) -> Iterator[bytes]:
     """Yield each document in one of the `FORMS`, in UTF-8; what yields is written one after another.
 
     Without a document nothing is yielded. A table may have `color`, for a terminal; CSV begins with
-    the `mark` without which spreadsheets take a file for one in an older encoding.
+    the `mark` without which spreadsheets take a file for one in an older encoding. CSV holds facts
+    alone; `issues` gets the rows of another CSV, of what was found amiss.
     """
     # What only some forms need is loaded for them: JSON Lines begin without it.
     if form == "jsonl":
@@ -26,17 +34,46 @@ def render_documents(
         for document in documents:
             yield facts_table(document, color=color).encode()
     elif form == "csv":
-        yield from _csv(documents, mark)
+        yield from _csv(documents, mark, issues)
     else:
         yield from _page(documents)
 
 
-def _csv(documents: Iterable[Document], mark: bool) -> Iterator[bytes]:
-    from .facts import facts_csv
+def _csv(
+    documents: Iterable[Document], mark: bool, issues: Callable[[bytes], None] | None
+) -> Iterator[bytes]:
+    from .facts import FactsCsv
 
+    table = FactsCsv()
     for number, document in enumerate(documents):
-        rows = facts_csv(document, header=number == 0)
-        yield ("\ufeff" * (mark and number == 0) + rows).encode()
+        yield ("\ufeff" * (mark and number == 0) + table.facts(document)).encode()
+        if issues is not None and (rows := table.issues(document)):
+            issues(rows.encode())
+
+
+class IssuesBeside:
+    """Writes issues to `OUT.issues.csv` beside `OUT.csv`, once there is one."""
+
+    def __init__(self, output: str) -> None:
+        path = Path(output)
+        self.path = path.with_name(f"{path.name.removesuffix('.csv')}.issues.csv")
+        self._file: IO[bytes] | None = None
+
+    def __call__(self, rows: bytes) -> None:
+        """Write rows, after the mark that spreadsheets want at the beginning."""
+        if self._file is None:
+            self._file = self.path.open("wb")
+            self._file.write("\ufeff".encode())
+        self._file.write(rows)
+
+    def __enter__(self) -> "IssuesBeside":
+        # Those of a run before are not those of this one.
+        self.path.unlink(missing_ok=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
 
 
 def _page(documents: Iterable[Document]) -> Iterator[bytes]:

@@ -44,21 +44,37 @@ def shown_ranges(text: str, mentions: Iterable[Located]) -> list[tuple[int, int]
 
 
 def cut_segments(text: str, mentions: Labelled, ranges: Sequence[tuple[int, int]]) -> list[Segment]:
-    """Return the shown parts of the text as segments, cut wherever a mention begins or ends."""
+    """Return the shown parts of the text as segments, cut wherever a mention begins or ends.
+
+    `ranges` are in order and do not overlap. One sweep: linear in what is returned.
+    """
     located = [(label, *m.span) for label, m in mentions if m.span]
+    edges = sorted({at for _, *span in located for at in span})
+    starts = sorted(range(len(located)), key=lambda k: located[k][1])
+    open_now: dict[int, None] = {}
     segments: list[Segment] = []
-    shown_to = 0
+    shown_to = next_edge = next_start = 0
     for low, high in ranges:
         if low > shown_to:
             segments.append(Segment(""))
-        edges = {low, high}
-        edges.update(at for _, *span in located for at in span if low < at < high)
-        ordered = sorted(edges)
-        for start, end in zip(ordered, ordered[1:], strict=False):
-            covering = [(label, a) for label, a, b in located if a <= start and end <= b]
-            begins = tuple(label for label, a in covering if a == start)
-            covers = tuple(label for label, _ in covering)
+        while next_edge < len(edges) and edges[next_edge] <= low:
+            next_edge += 1
+        start = low
+        while start < high:
+            end = edges[next_edge] if next_edge < len(edges) else high
+            next_edge += end < high
+            end = min(end, high)
+            while next_start < len(starts) and located[starts[next_start]][1] <= start:
+                open_now[starts[next_start]] = None
+                next_start += 1
+            # What ends at the place of another's beginning ends first; order is that of mentions.
+            for k in [k for k in open_now if located[k][2] <= start]:
+                del open_now[k]
+            covering = [located[k] for k in sorted(open_now) if located[k][2] >= end]
+            begins = tuple(label for label, a, _ in covering if a == start)
+            covers = tuple(label for label, _, _ in covering)
             segments.append(Segment(text[start:end], begins, covers))
+            start = end
         shown_to = high
     if shown_to < len(text):
         segments.append(Segment(""))

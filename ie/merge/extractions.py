@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from ..data.documents import Entity, Event, Extraction, Issue, Relation
-from ..decoding.parse_json import excerpt
+from ..data.issues import excerpt
 from .events import Places, unite_events
 
 _T = TypeVar("_T", Entity, Relation, Event)
@@ -55,7 +55,7 @@ def _other_triggers(parts: Sequence[Extraction], whole: Extraction, places: Plac
         if other is None or other.start is None or kept is None or other.span == kept.span:
             continue
         detail = f"{other.text!r} at [{other.start}, {other.end}) was taken to tell of this event"
-        issues[Issue("ambiguous", detail, f"events[{new}].trigger")] = None
+        issues[Issue("merged", detail, f"events[{new}].trigger")] = None
     return list(issues)
 
 
@@ -282,7 +282,7 @@ def without_repeats(extraction: Extraction) -> Extraction:
         if key not in seen:
             seen.add(key)
             return True
-        issues[Issue("ambiguous", f"{said} is repeated")] = None
+        issues[Issue("repeated", f"{said} is repeated")] = None
         return False
 
     kept = keep(extraction, is_new) if extraction.events else extraction

@@ -13,30 +13,37 @@ Entities from a lexicon have the status `lexicon`; what it removes is told in an
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..data.documents import Entity, Extraction, Issue
-from ..errors import InputError
+from ..data.schema import Schema
+from ..errors import InputError, near_miss
 from ..files.jsonl import decode_line, read_lines
 from .extractions import keep
 
 STATUS = "lexicon"
 _ACTIONS = {"!": "force", "-": "forbid"}
 _LATIN = re.compile(r"[0-9A-Za-z]")
+# Entries of a wrong type that are named.
+_SHOWN = 5
 _COMMENT = re.compile(r"\s#(?:\s.*)?$")
 Match = tuple[int, int, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A word, or a pattern if `is_pattern`; `action` is add, force or forbid."""
+    """A word, or a pattern if `is_pattern`; `action` is add, force or forbid.
+
+    `where` is its file and line, for messages.
+    """
 
     word: str
     type: str | None
     action: str = "add"
     is_pattern: bool = False
+    where: str = field(default="", compare=False)
 
 
 class Lexicon:
@@ -51,6 +58,32 @@ class Lexicon:
         for entry in self.entries:
             self._take(entry)
         self._lengths = {action: _lengths(words) for action, words in self._words.items()}
+
+    def for_schema(self, schema: Schema) -> "Lexicon":
+        """Return the lexicon with its types named as the schema names them.
+
+        A schema without types of entities says nothing of them, so all are taken.
+
+        Raises:
+            InputError: names every entry whose type is not in the schema.
+        """
+        known = {label: item.name for label, item in schema.entity_by_label.items()}
+        for relation in schema.relations:
+            for name in (relation.subject, relation.object, *relation.qualifiers.values()):
+                if name is not None:
+                    known.setdefault(name, name)
+        if not known:
+            return self
+        wrong = [
+            _unknown(entry, known) for entry in self.entries if entry.type not in (None, *known)
+        ]
+        if wrong:
+            more = [f"and {len(wrong) - _SHOWN} more"] if len(wrong) > _SHOWN else []
+            raise InputError("\n".join([*wrong[:_SHOWN], *more]))
+        return Lexicon(
+            replace(entry, type=known[entry.type]) if entry.type else entry
+            for entry in self.entries
+        )
 
     def _take(self, entry: Entry) -> None:
         if entry.action == "forbid":
@@ -140,15 +173,15 @@ class Lexicon:
         return sorted(set(matches))
 
 
-def read_lexicon(path: str | Path, encoding: str = "utf-8") -> Lexicon:
+def read_lexicon(path: str | Path, encoding: str = "auto") -> Lexicon:
     """Read a lexicon file.
 
     Raises:
         InputError: names file and line of an entry without a type or a wrong pattern.
     """
     entries = []
-    for number, line in read_lines(path):
-        content = decode_line(line, f"{path}:{number}", encoding).strip()
+    for number, line in read_lines(path, encoding):
+        content = decode_line(line, f"{path}:{number}").strip()
         if content and not content.startswith("#"):
             entries.append(_entry(content, f"{path}:{number}"))
     return Lexicon(entries)
@@ -177,7 +210,7 @@ def _entry(line: str, where: str) -> Entry:
     kind = columns[-1] if columns and not columns[-1].isdigit() else None
     if kind is None and action != "forbid":
         raise InputError(f"{where}: {word!r} has no entity type; write it last: {word} 机构名")
-    return Entry(word, kind, action, is_pattern)
+    return Entry(word, kind, action, is_pattern, where)
 
 
 def _without_comment(entry: str) -> str:
@@ -202,6 +235,15 @@ def _is_whole(text: str, start: int, end: int) -> bool:
         (start > 0 and _LATIN.match(text[start]) and _LATIN.match(text[start - 1]))
         or (end < len(text) and _LATIN.match(text[end - 1]) and _LATIN.match(text[end]))
     )
+
+
+def _unknown(entry: Entry, known: Mapping[str, str]) -> str:
+    where = f"{entry.where}: " if entry.where else ""
+    hint = near_miss(str(entry.type), known)
+    if entry.word in known:
+        hint = f"; the word stands first: {entry.type} {entry.word}"
+    types = ", ".join(dict.fromkeys(known.values()))
+    return f"{where}type {entry.type!r} is not in the schema{hint}; entity types are {types}"
 
 
 class _Spans:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 import msgspec
 
 from ..data.documents import Event, Extraction, Issue, Relation
-from ..decoding.parse_json import excerpt
+from ..data.issues import excerpt
 from ..merge.extractions import keep
 from .tagger import Word
 
@@ -54,7 +54,7 @@ def plausible(
         else:
             return True
         if problem:
-            refused.append(Issue("ambiguous", f"{' | '.join(map(excerpt, said))}: {problem}"))
+            refused.append(Issue("withheld", f"{' | '.join(map(excerpt, said))}: {problem}"))
         return not problem
 
     kept = keep(extraction, is_wanted)

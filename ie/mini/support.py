@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from ..data.documents import Argument, Event, Extraction, Issue, Relation
-from ..decoding.parse_json import excerpt
+from ..data.issues import excerpt
 from ..merge.extractions import keep
 from .tagger import Word
 
@@ -33,7 +33,7 @@ def supported(
     relation has 2 where its object is marked with its predicate, or 1 where it is marked as anything
     else, and 1 more where its subject is marked. An event stays or goes with its trigger, and stays
     without one. All that is left out becomes an issue each, `ungrounded` if it is not in the text,
-    otherwise `ambiguous`; other issues about it are dropped.
+    otherwise `withheld`; other issues about it are dropped.
 
     Args:
         extraction: of the text.
@@ -108,7 +108,7 @@ def _unsure(fact: Any, event: Event | None, offset: int) -> Issue:
     told = " | ".join(parts) + ": left out,"
     if lost := [name.text for name in names if name.start is None]:
         return Issue("ungrounded", f"{told} {excerpt(lost[0])!r} is not in the text")
-    return Issue("ambiguous", f"{told} model and tagger are too unsure of it")
+    return Issue("withheld", f"{told} model and tagger are too unsure of it")
 
 
 def _spot(mention: Any, offset: int) -> str:

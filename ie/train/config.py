@@ -1,6 +1,11 @@
 """What a training run is told: frozen dataclasses whose defaults are the only defaults."""
 
 from dataclasses import dataclass, field
+from typing import Annotated
+
+from msgspec import Meta
+
+from ..data.configuration import one_of
 
 METHODS = (
     "full",
@@ -36,6 +41,11 @@ OPTIMIZERS = (
 )
 TRACKERS = ("none", "tensorboard", "wandb")
 METRICS = ("loss", "f1")
+ATTENTIONS = ("auto", "eager", "sdpa", "flash_attention_2")
+
+Count = Annotated[int, Meta(ge=0)]
+AtLeastOne = Annotated[int, Meta(ge=1)]
+Fraction = Annotated[float, Meta(ge=0, lt=1)]
 
 
 @dataclass(frozen=True)
@@ -48,9 +58,9 @@ class ModelOptions:
     """
 
     base: str = ""
-    dtype: str = "auto"
-    quantise: str = "none"
-    attention: str = "auto"
+    dtype: Annotated[str, one_of(DTYPES)] = "auto"
+    quantise: Annotated[str, one_of(QUANTISATIONS)] = "none"
+    attention: Annotated[str, one_of(ATTENTIONS)] = "auto"
     trust_remote_code: bool = False
     added_tokens: str | None = None
 
@@ -65,12 +75,12 @@ class AdapterOptions:
     `prune_until` of all steps.
     """
 
-    rank: int = 16
-    alpha: int = 32
-    dropout: float = 0.0
+    rank: AtLeastOne = 16
+    alpha: AtLeastOne = 32
+    dropout: Fraction = 0.0
     targets: tuple[str, ...] = ()
-    virtual_tokens: int = 16
-    bottleneck: int = 64
+    virtual_tokens: AtLeastOne = 16
+    bottleneck: AtLeastOne = 64
     initial_rank: int = 24
     prune_from: float = 0.1
     prune_until: float = 0.7
@@ -89,13 +99,13 @@ class DataOptions:
 
     train: tuple[str, ...] = ()
     dev: tuple[str, ...] = ()
-    dev_fraction: float = 0.0
+    dev_fraction: Fraction = 0.0
     schema: str | None = None
     style: str | None = None
-    max_length: int = 1024
-    overlong: str = "skip"
+    max_length: Annotated[int, Meta(ge=8)] = 1024
+    overlong: Annotated[str, one_of(OVERLONG)] = "skip"
     packing: bool | None = None
-    workers: int = 0
+    workers: Count = 0
 
 
 @dataclass(frozen=True)
@@ -107,15 +117,15 @@ class TrainingOptions:
     """
 
     epochs: float = 3.0
-    max_steps: int = 0
-    batch_size: int = 4
-    accumulation: int = 4
-    learning_rate: float = 2e-4
-    scheduler: str = "cosine"
-    warmup: float = 0.03
+    max_steps: Count = 0
+    batch_size: AtLeastOne = 4
+    accumulation: AtLeastOne = 4
+    learning_rate: Annotated[float, Meta(gt=0)] = 2e-4
+    scheduler: Annotated[str, one_of(SCHEDULERS)] = "cosine"
+    warmup: Fraction = 0.03
     weight_decay: float = 0.0
     max_grad_norm: float = 1.0
-    optimizer: str = "auto"
+    optimizer: Annotated[str, one_of(OPTIMIZERS)] = "auto"
     gradient_checkpointing: bool = False
     autocast: bool | None = None
     seed: int = 0
@@ -130,12 +140,12 @@ class EvaluationOptions:
     validations without a better one (0: never).
     """
 
-    every: int = 0
-    batch_size: int = 8
-    generate: int = 0
-    max_tokens: int = 512
-    metric: str = "loss"
-    patience: int = 0
+    every: Count = 0
+    batch_size: AtLeastOne = 8
+    generate: Count = 0
+    max_tokens: AtLeastOne = 512
+    metric: Annotated[str, one_of(METRICS)] = "loss"
+    patience: Count = 0
 
 
 @dataclass(frozen=True)
@@ -145,11 +155,11 @@ class TrackingOptions:
     `save_every` 0 saves at every validation, or at every epoch without one.
     """
 
-    to: str = "none"
+    to: Annotated[str, one_of(TRACKERS)] = "none"
     project: str = "chinchilla"
-    log_every: int = 10
-    save_every: int = 0
-    keep: int = 2
+    log_every: AtLeastOne = 10
+    save_every: Count = 0
+    keep: AtLeastOne = 2
 
 
 @dataclass(frozen=True)
@@ -165,7 +175,7 @@ class TrainConfig:
     """A whole run; `output` is the run folder."""
 
     output: str = ""
-    method: str = "lora"
+    method: Annotated[str, one_of(METHODS)] = "lora"
     model: ModelOptions = field(default_factory=ModelOptions)
     adapter: AdapterOptions = field(default_factory=AdapterOptions)
     data: DataOptions = field(default_factory=DataOptions)

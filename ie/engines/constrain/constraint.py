@@ -1,6 +1,6 @@
-"""What a prompt's answer is held to, as an engine gets it: strings in, an automaton out."""
+"""What a prompt's answer is held to, as an engine gets it: strings in, a grammar out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,10 +8,7 @@ from ...data.schema import Schema
 from ...decoding.formats import EMPTY, FORMATS
 from ...decoding.json_schema import to_json_schema
 from ...errors import ModelError
-from .automaton import AnswerAutomaton
-from .memory import Openings
-from .spelling import CompactForm, JsonForm
-from .substrings import Substrings
+from .grammar import COMPACT_ESCAPES, JSON_ESCAPES, answer_grammar
 
 # What no answer can do without.
 _FIXED = {
@@ -39,8 +36,8 @@ class AnswerConstraint:
         if not self.schema.types(self.task):
             raise ValueError(f"the schema declares nothing for task {self.task!r}")
 
-    def automaton(self, can_write: Callable[[str], bool] = lambda _: True) -> AnswerAutomaton:
-        """Return the automaton of the answers that can be written with certain characters.
+    def grammar(self, can_write: Callable[[str], bool] = lambda _: True) -> str:
+        """Return the grammar of the answers that can be written with certain characters.
 
         Labels with other characters are left out; mentions stop short of them.
 
@@ -53,13 +50,19 @@ class AnswerConstraint:
                 f"the model's vocabulary cannot write the {self.format} format: "
                 f"no token for {missing[0]!r}"
             )
-        kind = JsonForm if self.format == "json" else CompactForm
+        escapes = JSON_ESCAPES if self.format == "json" else COMPACT_ESCAPES
 
         def fits(text: str) -> bool:
-            return all(can_write(part) for c in text for part in kind.escapes.get(c, c))
+            return all(can_write(part) for c in text for part in escapes.get(c, c))
 
-        openings = Openings(_writable(self.schema, fits), self.task, Substrings(self.text, fits))
-        return AnswerAutomaton(openings, kind(openings, may_space=can_write(" ")))
+        schema = _writable(self.schema, fits)
+        return answer_grammar(schema, self.task, self.text, self.format, can_write=can_write)
+
+    def names(self) -> Iterator[str]:
+        """Yield every label, slot name and listed value that an answer may hold."""
+        yield from self.schema.answer_names(self.task)
+        if self.task == "ee":
+            yield from (v for event in self.schema.events for r in event.roles for v in r.values)
 
     def json_schema(self) -> dict[str, Any] | None:
         """Return the JSON Schema of the answers, or None for another format than JSON."""

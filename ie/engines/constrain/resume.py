@@ -9,7 +9,7 @@ mostly keeps to the form costs little more than without constraint.
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from .walker import Position, Walker, check_room
+from .walker import Walker, check_room
 
 # An answer that was barred this often is brought to its end the shortest way.
 _ROUNDS = 64
@@ -36,46 +36,31 @@ class HeldAnswer:
         check_room([walker], limit)
         self._walker = walker
         self._limit = limit
-        self._position: Position = walker.start
-        self.tokens: list[int] = []
-        self.is_over = False
+
+    @property
+    def tokens(self) -> list[int]:
+        """The tokens so far."""
+        return self._walker.tokens
+
+    @property
+    def is_over(self) -> bool:
+        """Whether a token has ended the answer."""
+        return self._walker.is_over
 
     def take(self, tokens: Sequence[int]) -> None:
-        """Add tokens up to the first that is barred, and what is certain after it."""
+        """Add tokens up to the first that is barred."""
         for token in tokens:
-            if self.is_over:
+            if self.is_over or not self._walker.step(token, self._limit - len(self.tokens)):
                 return
-            after = self._walker.step(self._position, token, self._limit - len(self.tokens))
-            if after is None:
-                break
-            self._add(token, after)
-        while not self.is_over:
-            allowed = self._allowed()
-            if len(allowed) > 1:
-                return
-            self._choose(allowed[0])
 
     def choose(self, scores: Any) -> None:
         """Add the best allowed token by the scores of all."""
-        self._choose(max(self._allowed(), key=lambda token: float(scores[token])))
+        self._walker.advance(self._walker.choose(scores, self._limit - len(self.tokens)))
 
     def close(self) -> None:
         """Bring the answer to its end the shortest way."""
         while not self.is_over:
-            self._choose(self._walker.nearest(self._position))
-
-    def _allowed(self) -> list[int]:
-        return self._walker.allowed(self._position, self._limit - len(self.tokens))
-
-    def _choose(self, token: int) -> None:
-        after = self._walker.step(self._position, token, self._limit - len(self.tokens))
-        assert after is not None
-        self._add(token, after)
-
-    def _add(self, token: int, after: Position) -> None:
-        self.tokens.append(token)
-        self._position = after
-        self.is_over = token in self._walker.vocabulary.ends
+            self._walker.advance(self._walker.nearest())
 
 
 def hold_answers(
@@ -87,8 +72,6 @@ def hold_answers(
         ValueError: a limit leaves no room for the shortest answer.
     """
     answers = [HeldAnswer(walker, limit) for walker, limit in zip(walkers, limits, strict=True)]
-    for answer in answers:
-        answer.take(())
     for number in range(_ROUNDS):
         rows = _open_rows(answers)
         if not rows:
@@ -101,7 +84,6 @@ def hold_answers(
         if rows:
             for (i, _), scores in zip(rows, engine.next_scores(rows), strict=True):
                 answers[i].choose(scores)
-                answers[i].take(())
     for answer in answers:
         answer.close()
     return [answer.tokens for answer in answers]

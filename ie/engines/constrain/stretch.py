@@ -9,29 +9,34 @@ nothing of the answer's form (`scripts/bench_constrain`: 59 % against 36 % on sh
 JSON); that is why nothing here switches the latter on.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .walker import Position, Walker
+from .walker import Walker
 
 # Characters of the text to guess ahead within a mention: most end sooner.
 _AHEAD = 6
 # Tokens to guess at most in one pass.
 _GUESSES = 16
 
+# What has been written since the last mark: the beginning of a mention, if it stands in the text.
+_BEGUN = re.compile(r'[^"\\⟦⟧\n]*\Z')
+
 Encode = Callable[[str], list[int]]
 
 
-def guess(walker: Walker, position: Position, encode: Encode) -> list[int]:
+def guess(walker: Walker, encode: Encode) -> list[int]:
     """Return tokens that are likely to come next, perhaps none."""
-    certain, _ = walker.forced(position)
-    if certain or position.begun:
+    certain = walker.forced()
+    if certain:
         return encode(certain)[:_GUESSES]
-    state, text = position.state, walker.automaton.text.text
-    if state.blank is None or not state.word:
+    text, begun = walker.constraint.text, _BEGUN.search(walker.text)
+    if begun is None or not begun[0]:
         return []
-    end = text.find(state.word) + len(state.word)
-    return encode(text[end : end + _AHEAD])[:_GUESSES]
+    start = text.find(begun[0])
+    end = start + len(begun[0])
+    return encode(text[end : end + _AHEAD])[:_GUESSES] if start >= 0 else []
 
 
 def decode_stretches(
@@ -49,7 +54,7 @@ def decode_stretches(
     cache: Any = None
     answer: list[int] = []
     log_probs: list[float] = []
-    position, guesses, passes = walker.start, list[int](), 0
+    guesses, passes = list[int](), 0
     waiting = list(prompt)
     while True:
         output = model(
@@ -60,19 +65,16 @@ def decode_stretches(
         )
         cache, passes, before = output.past_key_values, passes + 1, len(answer)
         for row, guessed in zip(output.logits[0].float(), [*guesses, None], strict=True):
-            allowed = torch.tensor(walker.allowed(position, max_tokens - len(answer)))
-            token = int(allowed[row[allowed.to(device)].argmax()])
+            token = walker.choose(row.cpu().numpy(), max_tokens - len(answer))
             answer.append(token)
             log_probs.append(float(row[token] - row.logsumexp(0)))
             if token in walker.vocabulary.ends:
                 return answer, log_probs, passes
-            after = walker.advance(position, token)
-            assert after is not None
-            position = after
+            walker.advance(token)
             if token != guessed:
                 break
         wrong = len(guesses) - (len(answer) - before - 1)
         if wrong:
             cache.crop(-wrong)
         waiting = answer[-1:]
-        guesses = guess(walker, position, encode)
+        guesses = guess(walker, encode)

@@ -2,7 +2,8 @@
 
 from .counts import Macro, Result, Score, Section
 from .pairing import pair_documents
-from .registry import SCORERS, Scorer, find_scorers, score_documents
+from .registry import SCORERS, find_scorers, score_documents
+from .scorer import Scorer
 
 __all__ = [
     "SCORERS",

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...data.documents import Argument, Document, Event
-from .counts import Result, Tally, summarise
+from .counts import Result, summarise
+from .lic import other_wordings
 from .matching import Item
 from .pairing import Pair
-from .registry import Scorer
+from .scorer import Scorer, Tally, shown_key
 from .spans import string_items
 
 LENGTH_BANDS = (32, 64, 128, 256, 512)  # upper ends, inclusive, in code points
@@ -43,11 +44,7 @@ def _by_name(
     members: dict[str, list[Tally]] = {}
     for name, tally in zip(names, tallies, strict=True):
         members.setdefault(name, []).append(tally)
-    return {
-        name: summarise(scorer.name, members[name], scorer.decimals)
-        for name in order
-        if name in members
-    }
+    return {name: summarise(scorer, members[name]) for name in order if name in members}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +79,7 @@ def by_seen_mention(pairs: Sequence[Pair], scorer: Scorer, seen: Seen) -> Parts:
             scorer.tally(_restricted(gold, seen, wanted), _restricted(predicted, seen, wanted))
             for gold, predicted in pairs
         ]
-        parts[name] = summarise(scorer.name, tallies, scorer.decimals)
+        parts[name] = summarise(scorer, tallies)
     return parts
 
 
@@ -90,8 +87,8 @@ def _restricted(document: Document, seen: Seen, wanted: bool) -> Document:
     def keep(section: str, *item: str) -> bool:
         return (item in seen.items.get(section, ())) is wanted
 
-    names: dict[str, list[str]] = document.meta.get("aliases") or {}
-    aliases: dict[str, list[str]] = {}
+    names = other_wordings(document)
+    aliases: dict[str, Sequence[str]] = {}
 
     def kept(i: int, event: Event) -> Event:
         trigger = event.trigger
@@ -128,10 +125,10 @@ def by_seen_type(tallies: Sequence[Tally], scorer: Scorer, seen: Seen) -> Parts:
             {key: row for key, row in tally.items() if (_known(key) in seen.types) is wanted}
             for tally in tallies
         ]
-        parts[name] = summarise(scorer.name, chosen, scorer.decimals)
+        parts[name] = summarise(scorer, chosen)
     return parts
 
 
 def _known(key: tuple[str, str]) -> tuple[str, str]:
-    section, name = key
+    section, name = shown_key(key)
     return ({"relation ends": "relations", "events": "arguments"}.get(section, section), name)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...data.documents import Document
-from ...decoding import confidence
+from ...decoding.confidence import Calibration, fit_calibration
 from .pairing import Pair
 from .spans import argument_items, entity_items, has_typed_ends, relation_items, trigger_items
 
@@ -27,7 +27,7 @@ class Bin:
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
+class ReliabilityReport:
     """How well scores agree with being right; `error` is the expected calibration error.
 
     `kinds` are the fits for entities, relations, triggers and arguments, where there are several;
@@ -44,7 +44,7 @@ class Calibration:
     brier_after: float
     log_loss_after: float
     bins: tuple[Bin, ...]
-    kinds: dict[str, confidence.Calibration]
+    kinds: dict[str, Calibration]
 
     def to_dict(self) -> dict[str, Any]:
         """Return every figure; `bins` as a list of objects."""
@@ -112,22 +112,22 @@ def _trigger_scores(document: Document) -> list[float | None]:
     ]
 
 
-def calibrate(items: Sequence[ScoredItem]) -> Calibration | None:
-    """Measure calibration and fit `confidence.Calibration`; None where nothing has a score.
+def calibrate(items: Sequence[ScoredItem]) -> ReliabilityReport | None:
+    """Measure calibration and fit `Calibration`; None without scores, or if one is not 0 to 1.
 
     Expected calibration error: over ten equal bins, the mean distance of mean score and share of
     right ones, weighted by bin size (Guo et al. 2017). A temperature above 1 makes scores more
     modest, a bias below 0 lowers them all. The figures `after` are on the same items: apply the
     calibration to other data than it was fitted on to measure honestly.
     """
-    if not items:
+    if not items or not all(0 <= item.score <= 1 for item in items):
         return None
     scores = np.array([item.score for item in items], dtype=float)
     right = np.array([item.is_right for item in items], dtype=float)
     fitted = _fit(items)
     after = np.array([fitted.apply(item.score, item.kind) for item in items])
     bins = _bins(scores, right)
-    return Calibration(
+    return ReliabilityReport(
         len(items),
         _expected_error(bins, len(items)),
         float(np.mean((scores - right) ** 2)),
@@ -142,17 +142,15 @@ def calibrate(items: Sequence[ScoredItem]) -> Calibration | None:
     )
 
 
-def _fit(items: Sequence[ScoredItem]) -> confidence.Calibration:
+def _fit(items: Sequence[ScoredItem]) -> Calibration:
     kinds = {item.kind for item in items}
     fits = {
         kind: _fit([item for item in items if item.kind == kind])
         for kind in sorted(kinds)
         if len(kinds) > 1
     }
-    whole = confidence.fit_calibration(
-        [item.score for item in items], [item.is_right for item in items]
-    )
-    return confidence.Calibration(whole.temperature, whole.bias, fits)
+    whole = fit_calibration([item.score for item in items], [item.is_right for item in items])
+    return Calibration(whole.temperature, whole.bias, fits)
 
 
 def _log_loss(scores: Any, right: Any) -> float:

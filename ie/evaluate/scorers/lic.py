@@ -4,11 +4,14 @@ All compare strings; offsets play no part.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
 
 from ...data.documents import Document, Event, Relation
-from .counts import Tally
+from ...errors import InputError
 from .matching import row_of
+from .scorer import Tally
 
 Aliases = Mapping[str, frozenset[str]]
 Fact = tuple[str, str, frozenset[tuple[str, str]]]  # predicate, subject, {(slot, object)}
@@ -25,11 +28,13 @@ def score_duie(gold: Document, predicted: Document, aliases: Aliases = _NO_ALIAS
     Precision counts right predictions, recall found gold relations: two numerators. End types are
     not compared.
 
-    Differs from the original in that documents are paired by id; there, equal texts overwrite
-    each other. The alias dictionary of the competition was never released: without one
-    (`aliases` maps a lower-case name to its other names), scores are some points lower.
+    `aliases` maps a lower-case name to its other names; the competition's dictionary was never
+    released, and without one scores are some points lower. Of documents with equal texts the last
+    stands for all, as there (`Scorer.once_a_text`).
 
-    Source: `re_official_evaluation.py` in PaddleNLP, examples/information_extraction/DuIE.
+    Source: Baidu, `KG/DuIE_Baseline/script/re_official_evaluation.py` at 46593e1; the same file is
+    in PaddleNLP, examples/information_extraction/DuIE. It prints four decimals; nothing is rounded
+    here.
     """
     tally: Tally = {}
     if not aliases:
@@ -104,7 +109,10 @@ def _names(text: str, other: str, aliases: Aliases) -> bool:
 
 
 def score_duee(gold: Document, predicted: Document) -> Tally:
-    """Tally the arguments of one document by the official DuEE 1.0 rule.
+    """Tally the arguments of one document as the task description of DuEE 1.0 words it.
+
+    No program was released, so this is a reading of that text. What is counted: arguments, each by
+    the share of its characters that are right, not spans.
 
     Rule: a predicted argument scores the best F1 between its characters (with repeats, lower
     case) and those of a gold argument of the same event type and role, or of one of its other
@@ -120,7 +128,7 @@ def score_duee(gold: Document, predicted: Document) -> Tally:
     """
     tally: Tally = {}
     wordings: dict[tuple[str, str], list[str]] = {}
-    others: dict[str, list[str]] = gold.meta.get("aliases") or {}
+    others = other_wordings(gold)
     for i, event in enumerate(gold.events):
         for j, argument in enumerate(event.arguments):
             row_of(tally, "arguments", event.type)[0] += 1
@@ -137,6 +145,22 @@ def score_duee(gold: Document, predicted: Document) -> Tally:
     return tally
 
 
+def other_wordings(document: Document) -> Mapping[str, Sequence[str]]:
+    """Return the other wordings of arguments, by path such as `events[0].arguments[1]`.
+
+    Raises:
+        InputError: `meta["aliases"]` is no mapping of paths to lists of strings.
+    """
+    found = document.meta.get("aliases") or {}
+    try:
+        return msgspec.convert(found, dict[str, list[str]])
+    except msgspec.ValidationError as error:
+        raise InputError(
+            f"document {document.id!r}: meta.aliases: {error}; expected lists of names by path, "
+            "such as {'events[0].arguments[1]': ['雀巢集团']}"
+        ) from None
+
+
 def character_f1(one: str, two: str) -> float:
     """Return the F1 of shared characters, as multisets and in lower case: 1 for equal strings."""
     if one == two:
@@ -147,7 +171,10 @@ def character_f1(one: str, two: str) -> float:
 
 
 def score_duee_fin(gold: Document, predicted: Document) -> Tally:
-    """Tally the arguments of one document by the official DuEE-fin rule.
+    """Tally the arguments of one document as the task description of DuEE-fin words it.
+
+    No program was released, so this is a reading of that text. What is counted: distinct (role,
+    string) pairs of each event, not spans, role slots or triggers.
 
     Rule: each gold event in turn takes, without replacement, the predicted event of its type that
     shares most (role, string) pairs with it; pairs shared by matched events are right, all other

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .counts import Tally
+from .scorer import Tally
 
 # An item is a tuple whose first element is the type under which it is counted.
 Item = tuple[Any, ...]
@@ -55,6 +55,24 @@ def match_many(tally: Tally, section: str, gold: Iterable[Item], predicted: Iter
         if item in known:
             row[2] += 1
             row[3] += 1
+
+
+def match_all_equal(
+    tally: Tally, section: str, gold: Iterable[Item], predicted: Iterable[Item]
+) -> None:
+    """Count every listing; the first right prediction takes all gold listings that equal it.
+
+    Precision and recall can exceed 1 where gold lists an item twice.
+    """
+    left = Counter(gold)
+    for item, count in left.items():
+        row_of(tally, section, item[0])[0] += count
+    for item in predicted:
+        row = row_of(tally, section, item[0])
+        row[1] += 1
+        taken = left.pop(item, 0)
+        row[2] += taken
+        row[3] += taken
 
 
 def row_of(tally: Tally, section: str, name: str) -> list[float]:

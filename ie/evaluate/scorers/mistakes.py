@@ -4,9 +4,11 @@ Exact matches of the strict scorer are set aside; what remains on the two sides 
 item at most once, by the closest kinship: equal offsets first, then overlap.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from heapq import merge
+from itertools import product
 
 from ...data.documents import Document, Event, Located, Relation
 from .pairing import Pair
@@ -27,6 +29,7 @@ KINDS = {
 
 
 _CELL = 32  # code points
+Key = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +56,20 @@ class _Item:
     """An item as the pairing sees it: what it is called, where it is, how to show it."""
 
     label: str
-    spans: tuple[object, ...]
+    spans: Key
     marked: Marked
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """How items are related: they share a key, and `related` says yes, if there is one to ask.
+
+    `given` are the keys of predicted items where these differ from those of gold.
+    """
+
+    keys: Callable[[_Item], Iterable[Key]]
+    given: Callable[[_Item], Iterable[Key]] | None = None
+    related: Callable[[_Item, _Item], bool] | None = None
 
 
 def find_mistakes(pairs: Iterable[Pair]) -> Iterator[Mistake]:
@@ -109,13 +124,13 @@ def _typed_mistakes(
     section: str, document: str, asked: list[_Item], given: list[_Item]
 ) -> Iterator[Mistake]:
     """Pair single mentions by offsets, then by overlap with and without the type."""
-    rules: tuple[tuple[str, Callable[[_Item, _Item], bool]], ...] = (
-        ("type", lambda one, two: one.spans == two.spans),
-        ("boundary", lambda one, two: one.label == two.label and _overlap(one, two)),
-        ("type and boundary", _overlap),
+    rules = (
+        ("type", _Rule(lambda item: [item.spans])),
+        ("boundary", _Rule(lambda item: _cells(item.marked, item.label), related=_overlap)),
+        ("type and boundary", _Rule(lambda item: _cells(item.marked), related=_overlap)),
     )
-    for kind, related in rules:
-        for one, two in _take(asked, given, related):
+    for kind, rule in rules:
+        for one, two in _take(asked, given, rule):
             yield Mistake(kind, section, document, one.marked, two.marked)
     yield from _rest(section, document, asked, given)
 
@@ -128,20 +143,26 @@ def _relation_mistakes(gold: Document, predicted: Document) -> Iterator[Mistake]
             yield _Item(relation.type, key[1:], _marked_relation(relation))
 
     asked, given = _unmatched(items(gold), items(predicted))
-    rules: tuple[tuple[str, Callable[[_Item, _Item], bool]], ...] = (
-        ("type", lambda one, two: _ends(one) == _ends(two)),
+    rules = (
+        ("type", _Rule(lambda item: [_ends(item)])),
         (
             "wrong direction",
-            lambda one, two: one.label == two.label and _ends(one) == _ends(two)[::-1],
+            _Rule(
+                lambda item: [(item.label, *_ends(item))],
+                lambda item: [(item.label, *_ends(item)[::-1])],
+            ),
         ),
-        ("wrong argument", lambda one, two: one.label == two.label and _share_end(one, two)),
-        ("boundary", lambda one, two: one.label == two.label and _overlap(one, two)),
+        (
+            "wrong argument",
+            _Rule(lambda item: [(item.label, k, end) for k, end in enumerate(_ends(item))]),
+        ),
+        ("boundary", _Rule(lambda item: _cells(item.marked, item.label, 2), related=_overlap)),
     )
-    for kind, related in rules:
-        for one, two in _take(asked, given, related):
-            if kind == "wrong argument" and _is_boundary_only(one, two):
-                kind = "boundary"
-            yield Mistake(kind, "relations", gold.id, one.marked, two.marked)
+    for kind, rule in rules:
+        for one, two in _take(asked, given, rule):
+            is_boundary = kind == "wrong argument" and _is_boundary_only(one, two)
+            shown = "boundary" if is_boundary else kind
+            yield Mistake(shown, "relations", gold.id, one.marked, two.marked)
     yield from _rest("relations", gold.id, asked, given)
 
 
@@ -151,14 +172,9 @@ def _marked_relation(relation: Relation) -> Marked:
     return Marked(relation.type, ends)
 
 
-def _ends(item: _Item) -> tuple[object, ...]:
+def _ends(item: _Item) -> Key:
     """Return the places of subject and object, without their types."""
     return tuple(place(mention) for _, mention in item.marked.mentions[:2])
-
-
-def _share_end(one: _Item, two: _Item) -> bool:
-    first, second = _ends(one), _ends(two)
-    return first[0] == second[0] or first[1] == second[1]
 
 
 def _is_boundary_only(one: _Item, two: _Item) -> bool:
@@ -181,36 +197,42 @@ def _event_mistakes(gold: Document, predicted: Document) -> Iterator[Mistake]:
                 yield _Item(event.type, (place(event.trigger),), Marked(event.type, mentions))
 
     asked, given = _unmatched(items(gold), items(predicted))
-    for one, two in _take(asked, given, _is_other_trigger):
+    same_argument = _Rule(_labelled_arguments, related=lambda one, two: not _overlap(one, two))
+    for one, two in _take(asked, given, same_argument):
         yield Mistake("wrong trigger", "triggers", gold.id, one.marked, two.marked)
     yield from _typed_mistakes("triggers", gold.id, asked, given)
 
 
-def _is_other_trigger(one: _Item, two: _Item) -> bool:
-    """Say whether two events of one type share an argument and no part of the trigger."""
-    if one.label != two.label or _overlap(one, two):
-        return False
-    first = {(role, place(mention)) for role, mention in one.marked.mentions[1:]}
-    return any((role, place(mention)) in first for role, mention in two.marked.mentions[1:])
+def _labelled_arguments(item: _Item) -> list[Key]:
+    """Return event type, role and place of each argument of an event with its trigger."""
+    return [(item.label, role, place(mention)) for role, mention in item.marked.mentions[1:]]
 
 
 def _merged(gold: Document, predicted: Document) -> Iterator[Mistake]:
     """Yield predicted events that hold arguments which only different gold events have."""
-    by_type: dict[str, list[Event]] = {}
+    by_type: dict[str, list[tuple[Event, set[Key]]]] = {}
+    holders: dict[Key, list[int]] = {}
     for event in gold.events:
-        by_type.setdefault(event.type, []).append(event)
+        alike = by_type.setdefault(event.type, [])
+        keys = _argument_keys(event)
+        for key in keys:
+            holders.setdefault((event.type, *key), []).append(len(alike))
+        alike.append((event, keys))
     counts = Counter(event.type for event in predicted.events)
     for event in predicted.events:
         candidates = by_type.get(event.type, [])
         if counts[event.type] >= len(candidates):
             continue
         held = _argument_keys(event)
-        parts = [_argument_keys(candidate) & held for candidate in candidates]
-        best = max(parts, key=len, default=set())
-        others = [c for c, part in zip(candidates, parts, strict=True) if part - best]
-        if others and best:
-            first = candidates[parts.index(best)]
-            mentions = tuple((a.role, a) for e in (first, *others) for a in e.arguments)
+        sharing = {k for key in held for k in holders.get((event.type, *key), ())}
+        parts = {k: candidates[k][1] & held for k in sorted(sharing)}
+        first = max(parts, key=lambda k: len(parts[k]), default=None)
+        if first is None:
+            continue
+        others = [candidates[k][0] for k, part in parts.items() if part - parts[first]]
+        if others:
+            whole = (candidates[first][0], *others)
+            mentions = tuple((a.role, a) for e in whole for a in e.arguments)
             shown = tuple((a.role, a) for a in event.arguments)
             yield Mistake(
                 "merged events",
@@ -221,7 +243,7 @@ def _merged(gold: Document, predicted: Document) -> Iterator[Mistake]:
             )
 
 
-def _argument_keys(event: Event) -> set[tuple[str, object]]:
+def _argument_keys(event: Event) -> set[Key]:
     return {(argument.role, place(argument)) for argument in event.arguments}
 
 
@@ -253,39 +275,41 @@ def _unmatched(
     )
 
 
-def _take(
-    asked: list[_Item], given: list[_Item], related: Callable[[_Item, _Item], bool]
-) -> list[tuple[_Item, _Item]]:
+def _take(asked: list[_Item], given: list[_Item], rule: _Rule) -> list[tuple[_Item, _Item]]:
     """Remove and return related pairs, in gold order, each item once.
 
-    Related items always share a mention or overlap in one, so only items of a common cell of the
-    text are compared: linear in the number of items where these do not crowd in one place.
+    Only items that share a key are compared: linear in the number of items where those with a
+    common key are related, or few.
     """
-    places: dict[object, list[int]] = {}
-    for i, item in enumerate(given):
-        for cell in _cells(item):
-            places.setdefault(cell, []).append(i)
+    places: dict[Key, deque[int]] = {}
+    for k, item in enumerate(given):
+        for key in (rule.given or rule.keys)(item):
+            places.setdefault(key, deque()).append(k)
     taken: dict[int, int] = {}
     for i, one in enumerate(asked):
-        near = {k for cell in _cells(one) for k in places.get(cell, ()) if k not in taken}
-        found = next((k for k in sorted(near) if related(one, given[k])), None)
-        if found is not None:
-            taken[found] = i
-    pairs = [(asked[i], given[k]) for k, i in sorted(taken.items(), key=lambda pair: pair[1])]
+        near = [places[key] for key in rule.keys(one) if key in places]
+        for candidates in near:
+            while candidates and candidates[0] in taken:
+                candidates.popleft()
+        for k in merge(*near):
+            if k not in taken and (rule.related is None or rule.related(one, given[k])):
+                taken[k] = i
+                break
+    pairs = [(asked[i], given[k]) for k, i in taken.items()]
     gone = set(taken.values())
     asked[:] = [item for i, item in enumerate(asked) if i not in gone]
     given[:] = [item for k, item in enumerate(given) if k not in taken]
     return pairs
 
 
-def _cells(item: _Item) -> set[object]:
-    cells: set[object] = set()
-    for _, mention in item.marked.mentions:
+def _cells(marked: Marked, label: str = "", ends: int = 1) -> Iterable[Key]:
+    """Return the parts of the text in which the first mentions stand; none without offsets."""
+    rows = []
+    for _, mention in marked.mentions[:ends]:
         if mention.start is None or mention.end is None:
-            cells.add(mention.text)
-        else:
-            cells.update(range(mention.start // _CELL, (mention.end - 1) // _CELL + 1))
-    return cells
+            return ()
+        rows.append(range(mention.start // _CELL, (mention.end - 1) // _CELL + 1))
+    return ((label, *cells) for cells in product(*rows))
 
 
 def _rest(

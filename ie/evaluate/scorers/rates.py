@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ...data.documents import ISSUE_KINDS, Document, iter_mentions
+from ...data.documents import Document, iter_mentions
+from ...data.issues import ISSUE_KINDS
 from ...data.schema import Schema
 from .spans import entity_items, place, relation_items
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from ...data.documents import Document, Entity
 from ...errors import ModelError
-from .counts import Tally
 from .matching import Item, match_sets
+from .scorer import Tally
 
 
 def score_seqeval(gold: Document, predicted: Document) -> Tally:
@@ -17,7 +17,9 @@ def score_seqeval(gold: Document, predicted: Document) -> Tally:
     neither overlaps nor mentions without offsets: of overlapping entities the longest, then the
     first, is kept, on both sides alike; the strict scorer counts what is left out here.
 
-    Source: seqeval 1.2 (`get_entities`), which follows conlleval.
+    Its macro mean is over the types of gold or predictions (`macro avg`).
+
+    Source: seqeval 1.2.2, chakki-works/seqeval (`get_entities`), which follows conlleval.
     """
     return _score(gold, predicted, bio_tags, _default_chunks)
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ...data.documents import Document, Entity, Located, Relation
-from .counts import Tally
 from .matching import Item, Match, match_multisets, match_sets
+from .scorer import Tally
 
 Place = tuple[int | str | None, int | None]
 Key = Callable[[Located], Any]
@@ -21,8 +21,9 @@ def score_strict(gold: Document, predicted: Document) -> Tally:
     equals one that has them. Where no gold relation of a document types its ends, end types are
     not compared.
 
-    Source: CoNLL-2003 for entities; `rel-strict`, `evt-trigger` and `evt-role` on offsets of
-    universal-ie/UIE (`uie/extraction/scorer.py`) for the rest.
+    Source: ours, after CoNLL-2003 for entities and universal-ie/UIE for the rest. From UIE's mode
+    `set` on offsets (`uie-offset-set`) it differs in that qualifiers count and events without a
+    trigger keep their arguments; from spaCy in that mentions without offsets count.
     """
     tally: Tally = {}
     match_sets(tally, "entities", entity_items(gold), entity_items(predicted))

@@ -10,9 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Floats, TallyArray, defined_f1, figures_of, matrix, names_by_section, ratios
-from .counts import Result, Section, Tally
-from .registry import Scorer
+from .arrays import (
+    Floats,
+    TallyArray,
+    defined_f1,
+    figures_of,
+    macro_f1,
+    macro_names,
+    matrix,
+    names_by_section,
+    ratios,
+)
+from .counts import Result, Section
+from .scorer import Scorer, Tally
 
 SAMPLES = 1000
 _CHUNK = 4_000_000  # random cells made at once, so that memory stays near 32 MB
@@ -65,8 +75,10 @@ def bootstrap(
     Each sample draws as many documents as there are, with replacement (Efron 1979). Where a
     section is rare, a sample may hold nothing of it; that is no failure to find it, so the sample
     is left out (`figures_of` says when), and a figure that no sample has is left out of the
-    result.
+    result. One document says nothing of others: the result is empty.
     """
+    if len(tallies) < 2:
+        return {}
     table = TallyArray(tallies)
     rng = np.random.default_rng(seed)
     drawn = np.empty((samples, len(table.names), 4))
@@ -75,10 +87,12 @@ def bootstrap(
     whole = table.sums(np.ones(len(tallies)))[None]
     result = {}
     for section, chosen in names_by_section(table.names).items():
-        figures = figures_of(drawn[:, chosen], scorer.decimals)
-        exact = figures_of(whole[:, chosen], scorer.decimals)
-        if section == "all" or not any(table.names[k][1] for k in chosen):
-            figures.pop("macro_f1")
+        figures = figures_of(drawn[:, chosen], scorer.arithmetic)
+        exact = figures_of(whole[:, chosen], scorer.arithmetic)
+        if section != "all" and (rows := macro_names(table.names, section)):
+            names = [table.names[k] for k in rows]
+            figures["macro_f1"] = macro_f1(drawn[:, rows], names, scorer.arithmetic)
+            exact["macro_f1"] = macro_f1(whole[:, rows], names, scorer.arithmetic)
         result[section] = {
             name: Interval(float(exact[name][0]), *_percentiles(figure))
             for name, figure in figures.items()
@@ -101,7 +115,7 @@ def compare(
     (2000) for approximate randomisation, Berg-Kirkpatrick et al. (2012) for the paired bootstrap.
     A bootstrap sample counts only if both outputs have an F1 in it, that is unless gold and one
     of them hold nothing of the section. Randomisation keeps every document, and so all of gold;
-    there F1 of nothing is 0, as in `Score`.
+    there F1 of nothing is 0, as in `Score`. One document has no interval.
 
     Raises:
         ValueError: the two differ in length.
@@ -133,8 +147,8 @@ def _compare(
     for i in range(drawn.shape[1]):
         weights = _draw(len(one), rng)
         drawn[:, i] = weights @ one, weights @ two
-    gaps = defined_f1(drawn[1], scorer.decimals) - defined_f1(drawn[0], scorer.decimals)
-    low, high = _percentiles(gaps)
+    gaps = defined_f1(drawn[1], scorer.arithmetic) - defined_f1(drawn[0], scorer.arithmetic)
+    low, high = _percentiles(gaps) if len(one) > 1 else (math.nan, math.nan)
     # The observed assignment is one of the possible ones, hence the two ones.
     p_value = (extreme + 1) / (samples + 1) if samples else math.nan
     return Comparison(first, second, second - first, low, high, p_value, samples)
@@ -195,7 +209,7 @@ def _draw(count: int, rng: np.random.Generator) -> Floats:
 
 
 def _f1(counts: Floats, scorer: Scorer) -> Floats:
-    return ratios(counts, scorer.decimals)[2]
+    return ratios(counts, scorer.arithmetic)[2]
 
 
 def _batches(samples: int, width: int) -> list[int]:

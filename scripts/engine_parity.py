@@ -10,18 +10,18 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..data.documents import Document
-from ..data.schema import Schema
-from ..engines.model_files import read_style
-from ..engines.open import open_writer
-from ..engines.protocol import Backend, Completion, Usage
-from ..engines.writer import Writer
-from ..errors import ConfigError
-from ..files.tables import Table, format_interval, format_ratio
-from ..options import ExtractOptions
-from ..pipeline import Extractor
-from ..prompts.messages import Prompt
-from .evaluation import Evaluation, Options, compare_evaluations, evaluate
+from chinchilla.data.documents import Document
+from chinchilla.data.schema import Schema
+from chinchilla.engines.model_files import read_style
+from chinchilla.engines.open import open_writer
+from chinchilla.engines.protocol import Backend, Completion, Usage
+from chinchilla.engines.writer import Writer
+from chinchilla.errors import ConfigError
+from chinchilla.evaluate.evaluation import Evaluation, Options, compare_evaluations, evaluate
+from chinchilla.files.tables import Table, format_interval, format_ratio
+from chinchilla.options import ExtractOptions
+from chinchilla.pipeline import Extractor
+from chinchilla.prompts.messages import Prompt
 
 # Ends an answer that the model itself ended; no token has this text.
 _END = "\0end"
@@ -43,7 +43,7 @@ class Variant:
         """
         if self.compute_type is None:
             return open_writer(self.folder)
-        from ..engines.ct2 import CTranslate2Backend
+        from chinchilla.engines.ct2 import CTranslate2Backend
 
         folder = Path(self.folder)
         backend = CTranslate2Backend(folder, compute_type=self.compute_type)
@@ -202,7 +202,7 @@ def make_missing(
         ConfigError: neither an adapter nor a merged model is given.
         ModelError: the model cannot be merged or converted, with the reason.
     """
-    from ..train.export import export_model
+    from chinchilla.train.export import export_model
 
     if not (adapter or merged):
         raise ConfigError("nothing to merge or convert; name an adapter or a merged model")

@@ -1,14 +1,9 @@
-"""A tokenizer's tokens as what they write, in a tree that an automaton can be walked along.
-
-Byte-level tokens may begin or end inside a character. Each token is split into leading bytes
-that finish a character begun before (`lead`), whole characters, and trailing bytes that begin
-one (`tail`); most have neither.
-"""
+"""A tokenizer's tokens as the bytes that they write."""
 
 import json
 import re
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from ...errors import ModelError
@@ -19,82 +14,57 @@ _BLANK = "\u2581"
 _TRIED = 2000
 
 
-class TokenNode:
-    """A point in the tree of tokens, reached by whole characters.
-
-    Attributes:
-        ids: tokens that end here.
-        tails: tokens that end inside the next character, by the bytes of it that they hold.
-    """
-
-    __slots__ = ("_children", "_waiting", "ids", "tails")
-
-    def __init__(self) -> None:
-        self.ids: list[int] = []
-        self.tails: dict[bytes, list[int]] = {}
-        self._waiting: list[tuple[str, bytes, int]] = []
-        self._children: dict[str, TokenNode] = {}
-
-    def add(self, text: str, tail: bytes, token: int) -> None:
-        """Add a token that goes on with these characters."""
-        if text:
-            self._waiting.append((text, tail, token))
-        elif tail:
-            self.tails.setdefault(tail, []).append(token)
-        else:
-            self.ids.append(token)
-
-    @property
-    def children(self) -> "dict[str, TokenNode]":
-        """The next points by character. Grown when first asked for: few are ever visited."""
-        if self._waiting:
-            for text, tail, token in self._waiting:
-                child = self._children.get(text[0])
-                if child is None:
-                    child = self._children[text[0]] = TokenNode()
-                child.add(text[1:], tail, token)
-            self._waiting = []
-        return self._children
-
-
 class Vocabulary:
     """The tokens that an answer may be written with.
 
     Attributes:
-        roots: trees of tokens by their leading bytes; `roots[b""]` has most.
+        written: the bytes that each token writes.
         ends: tokens that end the answer.
-        written: what each token writes.
     """
 
     def __init__(self, tokens: Iterable[tuple[int, bytes]], ends: Iterable[int]) -> None:
-        """Sort tokens, given by what they write, into trees."""
-        self.roots: dict[bytes, TokenNode] = {b"": TokenNode()}
+        self.written = {token: written for token, written in tokens if written}
         self.ends = tuple(ends)
-        self.written: dict[int, bytes] = {}
-        self._characters: set[str] = set()
-        self._bytes: set[int] = set()
-        for token, written in tokens:
-            split = _split(written)
-            if not written or split is None:
-                continue
-            self.written[token] = written
-            lead, text, tail = split
-            self.roots.setdefault(lead, TokenNode()).add(text, tail, token)
-            if len(written) == 1:
-                self._bytes.add(written[0])
-            if len(text) == 1 and not lead and not tail:
-                self._characters.add(text)
+        self._whole = frozenset(self.written.values())
 
     def can_write(self, character: str) -> bool:
         """Say whether some token is this character, or byte tokens can spell it."""
-        return character in self._characters or self.can_spell(character)
-
-    def can_spell(self, character: str) -> bool:
-        """Say whether there is a token for each byte of a character."""
         try:
-            return self._bytes.issuperset(character.encode())
+            written = character.encode()
         except UnicodeEncodeError:
             return False
+        return written in self._whole or all(bytes([byte]) in self._whole for byte in written)
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The tokens as llguidance takes them.
+
+        Raises:
+            ModelError: llguidance is not installed.
+        """
+        try:
+            from llguidance import LLTokenizer, TokenizerWrapper
+        except ImportError:
+            raise ModelError(
+                "constrained answers need llguidance; run: pip install 'chinchilla-ie[constrain]'"
+            ) from None
+        size = max([*self.written, *self.ends]) + 1
+        table = _Table([self.written.get(i, b"") for i in range(size)], self.ends[0])
+        return LLTokenizer(TokenizerWrapper(table), eos_token=list(self.ends), slices=[])
+
+
+class _Table:
+    """What llguidance asks of a tokenizer; it is never asked to cut text into tokens."""
+
+    bos_token_id = None
+
+    def __init__(self, tokens: list[bytes], end: int) -> None:
+        self.tokens = tokens
+        self.eos_token_id = end
+        self.special_token_ids: list[int] = []
+
+    def __call__(self, text: str | bytes) -> list[int]:
+        raise NotImplementedError
 
 
 def read_vocabulary(tokenizer: Any, ends: Iterable[int]) -> Vocabulary:
@@ -163,30 +133,6 @@ def _check(tokenizer: Any, tokens: list[tuple[int, bytes]]) -> None:
             "answers cannot be constrained: this tokenizer does not decode tokens one by one; "
             "run without constraint"
         )
-
-
-def _split(written: bytes) -> tuple[bytes, str, bytes] | None:
-    """Split bytes into the end of a character, whole characters and the beginning of one."""
-    start = 0
-    while start < len(written) and 0x80 <= written[start] < 0xC0:
-        start += 1
-    if start > 3:
-        return None
-    for cut in range(min(4, len(written) - start + 1)):
-        end = len(written) - cut
-        try:
-            text = written[start:end].decode()
-        except UnicodeDecodeError:
-            continue
-        tail = written[end:]
-        if not tail or _begins_character(tail):
-            return written[:start], text, tail
-    return None
-
-
-def _begins_character(tail: bytes) -> bool:
-    size = 2 if 0xC2 <= tail[0] < 0xE0 else 3 if tail[0] < 0xF0 else 4
-    return 0xC2 <= tail[0] < 0xF5 and len(tail) < size and all(0x80 <= b < 0xC0 for b in tail[1:])
 
 
 def _is_whole(written: bytes) -> bool:

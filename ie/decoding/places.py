@@ -1,9 +1,10 @@
 """Choose the occurrence of each string that items name.
 
 The k-th listing of a string takes its k-th occurrence: mentions are listed in text order, so a
-list is a chain whose starts should not decrease (see `chain`). Among occurrences that fit the
-order, one inside another listed mention is a worse choice; then the leftmost counts for entities,
-the closest pair for relations, and for events what `near_trigger` says. A mark decides by itself.
+list is a chain whose starts should not decrease (see `chain`). An occurrence that splits a Latin
+word or number is taken only if there is no other. Among those that fit the order, one inside
+another listed mention is a worse choice; then the leftmost counts for entities, the closest pair
+for relations, and for events what `event_places` says. A mark decides by itself.
 """
 
 from collections import Counter, defaultdict
@@ -12,8 +13,8 @@ from collections.abc import Sequence
 from ..data.occurrences import NOWHERE, Covers, Found, Occurrences, first_from, nearest
 from ..data.schema import EventType, Schema
 from .chain import cheapest_chain
+from .event_places import place_events
 from .formats import OBJECT_SLOT, Item
-from .near_trigger import place_events
 
 # More occurrences than this of one string are not compared for one mention.
 _CANDIDATES = 32
@@ -56,8 +57,12 @@ def entity_places(items: Sequence[Item], occurrences: Occurrences, schema: Schem
     where listings are marked, those between two marks share the occurrences between these.
     Types share occurrences only if there are too few for all.
     """
-    find = occurrences.find
-    founds = [find(item.head or "") for item in items]
+    # A mark counts all occurrences, so where a string has one its other listings do too.
+    marked = {item.head for item in items if item.mark(0)}
+    founds = [
+        (occurrences.find if item.head in marked else occurrences.whole)(item.head or "")
+        for item in items
+    ]
     if all(len(found.starts) <= 1 for found in founds):
         return [(found, len(found.starts) - 1) for found in founds]
     heads = [item.head for item in items]
@@ -212,10 +217,9 @@ def is_value(declared: EventType | None, role: str, text: str) -> bool:
 
 def _found(item: Item, at: int, text: str, occurrences: Occurrences) -> Found:
     """Return the occurrences of a string of an item, or the one that its mark names."""
-    found = occurrences.find(text)
     mark = item.mark(at)
-    if not 0 < mark <= len(found.starts):
-        return found
+    if not mark or mark > len((found := occurrences.find(text)).starts):
+        return occurrences.whole(text)
     return Found([found.starts[mark - 1]], [found.ends[mark - 1]], found.status)
 
 

@@ -8,7 +8,7 @@ splits of DuEE 1.0 and FewFC (`scripts/check_roundtrip` measures them).
 
 from collections.abc import Sequence
 
-from ..data.occurrences import Found, Occurrences, nearest
+from ..data.occurrences import Covers, Found, Occurrences, nearest
 from .chain import BACKWARDS, cheapest_chain
 
 _CANDIDATES = 32
@@ -19,6 +19,8 @@ _CLAUSE, _MOST_CLAUSES = 0.25, 5
 _INSIDE, _BROKEN, _LATER = 3.5, 0.1, 0.05
 _TRIGGER_BROKEN, _TRIGGER_LATER = 3.6, 0.55
 _SAME_EVENT = 5.0
+# Of so many different arguments it is asked at once, not one by one, which is inside another.
+_MANY = 8
 
 Placed = tuple[int, list[int]]
 
@@ -35,13 +37,15 @@ def place_events(
     """
     if all(len(head.starts) <= 1 for head in heads):
         return [
-            (len(head.starts) - 1, _arguments(head, len(head.starts) - 1, founds, occurrences)[0])
+            (at, _Arguments(founds, occurrences).near(head, at)[0])
             for head, founds in zip(heads, slots, strict=True)
+            for at in (len(head.starts) - 1,)
         ]
+    arguments = [_Arguments(founds, occurrences) for founds in slots]
     options: list[list[tuple[list[int], float]]] = []
-    for head, founds in zip(heads, slots, strict=True):
+    for head, own in zip(heads, arguments, strict=True):
         tried = min(len(head.starts), _TRIGGERS)
-        options.append([_arguments(head, at, founds, occurrences) for at in range(tried)])
+        options.append([own.near(head, at) for at in range(tried)])
     costs = [
         [
             cost
@@ -53,8 +57,8 @@ def place_events(
     ]
     triggers = _trigger_chain(keys, heads, costs)
     return [
-        (at, tried[at][0] if at >= 0 else _arguments(head, -1, founds, occurrences)[0])
-        for at, head, founds, tried in zip(triggers, heads, slots, options, strict=True)
+        (at, tried[at][0] if at >= 0 else own.near(head, -1)[0])
+        for at, head, own, tried in zip(triggers, heads, arguments, options, strict=True)
     ]
 
 
@@ -101,30 +105,55 @@ def _trigger_chain(
     return picks
 
 
-def _arguments(
-    head: Found, at: int, founds: Sequence[Found], occurrences: Occurrences
-) -> tuple[list[int], float]:
-    """Return the occurrences of the arguments of an event, given its trigger's, and their cost."""
-    if not founds:
-        return [], 0.0
-    trigger = (head.starts[at], head.ends[at]) if at >= 0 else None
-    firsts, windows, costs = [], [], []
-    for found in founds:
-        first = 0
-        if trigger is not None and len(found.starts) > _CANDIDATES:
-            first = max(nearest(found.starts, trigger[0]) - _CANDIDATES // 2, 0)
-        window = found.starts[first : first + _CANDIDATES]
-        ends = found.ends[first : first + _CANDIDATES]
-        row = [_gap_cost(span, trigger, occurrences) for span in zip(window, ends, strict=True)]
-        if len(row) > 1:
-            for rank, (start, end) in enumerate(zip(window, ends, strict=True)):
-                row[rank] += _LATER * rank + _INSIDE * occurrences.is_inside(founds, start, end)
-                row[rank] += _BROKEN * occurrences.broken_ends(start, end)
-        firsts.append(first)
-        windows.append(window)
-        costs.append(row)
-    picks, cost = cheapest_chain(windows, costs)
-    return [f + pick if pick >= 0 else -1 for f, pick in zip(firsts, picks, strict=True)], cost
+class _Arguments:
+    """The arguments of one event, to be placed near one or another occurrence of its trigger."""
+
+    def __init__(self, founds: Sequence[Found], occurrences: Occurrences) -> None:
+        self.founds = founds
+        self.occurrences = occurrences
+        # By string and number of the occurrence: what its place costs wherever the trigger stands.
+        self._own: dict[tuple[int, int], float] = {}
+        self._covers: Covers | None = None
+        self._are_many = len({id(found) for found in founds}) > _MANY
+
+    def near(self, head: Found, at: int) -> tuple[list[int], float]:
+        """Return the occurrences of the arguments, given the trigger's, and their cost."""
+        if not self.founds:
+            return [], 0.0
+        trigger = (head.starts[at], head.ends[at]) if at >= 0 else None
+        firsts, windows, costs = [], [], []
+        for found in self.founds:
+            first = 0
+            if trigger is not None and len(found.starts) > _CANDIDATES:
+                first = max(nearest(found.starts, trigger[0]) - _CANDIDATES // 2, 0)
+            window = found.starts[first : first + _CANDIDATES]
+            ends = found.ends[first : first + _CANDIDATES]
+            spans = zip(window, ends, strict=True)
+            row = [_gap_cost(span, trigger, self.occurrences) for span in spans]
+            if len(row) > 1:
+                for rank in range(len(row)):
+                    row[rank] += _LATER * rank + self._cost(found, first + rank)
+            firsts.append(first)
+            windows.append(window)
+            costs.append(row)
+        picks, cost = cheapest_chain(windows, costs)
+        return [f + pick if pick >= 0 else -1 for f, pick in zip(firsts, picks, strict=True)], cost
+
+    def _cost(self, found: Found, index: int) -> float:
+        key = (id(found), index)
+        cost = self._own.get(key)
+        if cost is None:
+            span = found.starts[index], found.ends[index]
+            cost = _INSIDE * self._is_inside(*span) + _BROKEN * self.occurrences.broken_ends(*span)
+            self._own[key] = cost
+        return cost
+
+    def _is_inside(self, start: int, end: int) -> bool:
+        if not self._are_many:
+            return self.occurrences.is_inside(self.founds, start, end)
+        if self._covers is None:
+            self._covers = Covers(self.founds)
+        return self._covers.hold(start, end)
 
 
 def _gap_cost(

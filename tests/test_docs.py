@@ -1,0 +1,118 @@
+"""The README and the pages: what they show runs and prints what they say; the command page is --help."""
+
+import contextlib
+import io
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "README.zh.md", *sorted((ROOT / "docs").glob("*.md"))]
+_BLOCK = re.compile(r"^```(\w*)([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+def _blocks(*languages):
+    for path in PAGES:
+        for number, match in enumerate(_BLOCK.finditer(path.read_text(encoding="utf-8")), 1):
+            language, note, code = match.groups()
+            if language in languages:
+                marks = [pytest.mark.slow] if "slow" in note else []
+                yield pytest.param(
+                    code, note.strip(), id=f"{path.relative_to(ROOT)}:{number}", marks=marks
+                )
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder as a reader has it: the examples of the repository, and nothing else."""
+    for name in ("examples", "configs"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("code", "note"), _blocks("python"))
+def test_python_blocks_run(code, note, folder):
+    if "no-run" in note:
+        compile(code, "block", "exec")
+        return
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(code, "block", "exec"), {"__name__": "block"})
+    for expected in re.findall(r"print\(.*\)  # (.*)$", code, re.MULTILINE):
+        assert expected in printed.getvalue()
+
+
+@pytest.mark.parametrize(("code", "note"), _blocks("console"))
+def test_console_blocks_print_what_they_show(code, note, folder):
+    """Run the lines after `$ `; what stands below them must be printed, line by line."""
+    for part in re.split(r"^\$ ", code, flags=re.MULTILINE)[1:]:
+        command, _, expected = part.partition("\n")
+        if "no-run" in note:
+            _known_options(command)
+            continue
+        module = f"{shlex.quote(sys.executable)} -m chinchilla"
+        command = re.sub(r"(^|\| |&& )chinchilla\b", rf"\1{module}", command)
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", command], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        shown = done.stdout.splitlines()
+        for line in expected.rstrip().splitlines():
+            assert line == "…" or line.rstrip() in [text.rstrip() for text in shown], done.stdout
+
+
+@pytest.mark.parametrize(("code", "note"), _blocks("bash", "sh"))
+def test_other_commands_exist(code, note):
+    for line in code.replace("\\\n", " ").splitlines():
+        _known_options(line)
+
+
+def _known_options(line):
+    """Check that each `chinchilla` command of a line exists and has the options named."""
+    from chinchilla.cli.main import cli
+
+    for part in re.split(r"&&|\||;", line.split(" #")[0]):
+        words = shlex.split(part, comments=True)
+        if words[:1] != ["chinchilla"]:
+            continue
+        import click
+
+        command, context = cli, click.Context(cli)
+        words = words[1:]
+        while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+            found = command.get_command(context, words.pop(0))
+            assert found is not None, line
+            command = found
+        known = {name for p in command.params for name in (*p.opts, *p.secondary_opts)}
+        known |= {"--help", "--version", "-h"}
+        for word in words:
+            if word.startswith("-") and word != "-":
+                assert word.split("=")[0] in known, f"{word} in: {line}"
+
+
+def test_the_command_page_is_what_help_says():
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "write_cli_docs", "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_readme_takes_ten_minutes():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
+    assert len((ROOT / "README.zh.md").read_text(encoding="utf-8").splitlines()) <= 150
+    assert len((ROOT / "ie/mini/README.md").read_text(encoding="utf-8").splitlines()) <= 60
+
+
+def test_every_page_is_in_the_navigation():
+    listed = set(
+        re.findall(r": (\S+\.md)$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.MULTILINE)
+    )
+    assert listed == {path.name for path in (ROOT / "docs").glob("*.md")}
