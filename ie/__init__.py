@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from .decoding.decode import decode
     from .decoding.encode import encode
     from .errors import ChinchillaError
-    from .pipeline import ExtractOptions, Extractor, extract
+    from .options import ExtractOptions
+    from .pipeline import Extractor, extract
 
 # Name -> module: nothing is imported before it is used, so that `import chinchilla` is light.
 _PLACES = {
@@ -31,7 +32,7 @@ _PLACES = {
     "Document": "data.documents",
     "Entity": "data.documents",
     "Event": "data.documents",
-    "ExtractOptions": "pipeline",
+    "ExtractOptions": "options",
     "Extraction": "data.documents",
     "Extractor": "pipeline",
     "Issue": "data.documents",

@@ -162,8 +162,7 @@ class _Worker:
             if len(documents) < found:
                 self.left_out[LICENCE] += found - len(documents)
         records, make = self.writer.records, self.encoded
-        ahead = self.writer.read_ahead(documents)
-        built = [record for document in ahead for record in records(document, make)]
+        built = [record for document in documents for record in records(document, make)]
         counted = (path, found, len(documents), self.writer.declared, self.left_out.copy())
         if self.joined:
             kinds = Counter(map(kind_of, built))

@@ -24,7 +24,6 @@ from chinchilla.instructions.options import BuildOptions
 from chinchilla.instructions.records import Kind, limit_empty
 from chinchilla.instructions.sinks import Sink, open_sink
 from chinchilla.instructions.styles import open_style
-from chinchilla.mini.hints import JIEBA
 from chinchilla.prompts.prompt import PromptStyle, check_style
 
 
@@ -111,8 +110,7 @@ def build_files(
 def _style(options: BuildOptions) -> PromptStyle:
     """Return how to ask as the records do; of several templates that is the first."""
     style = options.style
-    hints = style.hints if style.hints in ("", JIEBA) else str(Path(style.hints).resolve())
-    return replace(style, template=(options.templates or (style.template,))[0], hints=hints)
+    return replace(style, template=(options.templates or (style.template,))[0])
 
 
 def _counted(batches: Iterable[Built], report: BuildReport) -> Iterator[Built]:

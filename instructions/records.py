@@ -24,14 +24,12 @@ from chinchilla.instructions.negatives import Table, present_labels
 from chinchilla.instructions.options import BuildOptions
 from chinchilla.instructions.rationale import CLOSE_THOUGHT, OPEN_THOUGHT, with_rationale
 from chinchilla.instructions.windowing import cut_document
-from chinchilla.mini.hints import Reading, marker
 from chinchilla.prompts.prompt import (
     PromptStyle,
     occurrence_of,
     read_template,
     render_arguments,
     render_instruction,
-    shown_text,
     without_arguments,
 )
 from chinchilla.prompts.wording import render_demonstrations
@@ -98,11 +96,7 @@ def build_records(
     """
     counts = Counter() if counts is None else counts
     writer = RecordWriter(schema_of, options, counts, resources or Resources())
-    records = (
-        record
-        for document in writer.read_ahead(documents)
-        for record in writer.records(document, Record)
-    )
+    records = (record for document in documents for record in writer.records(document, Record))
     if options.empty_rate is None:
         return records
     return limit_empty(records, kind_of, options.empty_rate, counts)
@@ -196,19 +190,6 @@ class RecordWriter:
         self.last_schema: Schema | None = None
         self.last_plan: list[_Step] = []
 
-    def read_ahead(self, documents: Iterable[Document]) -> Iterable[Document]:
-        """Return the documents; where prompts hold hints, the texts of many are read together."""
-        name = self.options.style.hints
-        return marker(name).ahead(documents, self._readings) if name else documents
-
-    def _readings(self, document: Document) -> Iterator[Reading]:
-        text = document.text
-        schema = self.schema_of(document)
-        for task in (task for task in schema.tasks if task in self.options.tasks):
-            size = self.options.style.window.get(task) or max(1, len(text))
-            for start, end in windows(text, size, 0):
-                yield Reading(text[start:end], task, schema)
-
     def records(self, document: Document, make: Callable[..., _T]) -> Iterable[_T]:
         """Return what `make` gives for the fields of each record, in the order of `Record`."""
         self._count_types(document)
@@ -250,7 +231,7 @@ class RecordWriter:
                     made.append(
                         make(
                             instruction,
-                            shown_text(piece.text, task, asked.schema, style),
+                            piece.text,
                             answer,
                             identifier,
                             task,
@@ -380,8 +361,7 @@ class RecordWriter:
             return self._two_steps(piece, asked, style, rng, shots)
         instruction = self._instruction(piece, asked, style, rng, shots)
         answer = _answer(piece, asked, style)
-        shown = shown_text(piece.text, asked.task, asked.schema, style)
-        return [_Draft(instruction, shown, answer, asked.task, asked.labels)]
+        return [_Draft(instruction, piece.text, answer, asked.task, asked.labels)]
 
     def _two_steps(
         self,
@@ -393,8 +373,7 @@ class RecordWriter:
     ) -> list[_Draft]:
         instruction = self._instruction(piece, asked, style, rng, shots)
         answer = _answer(without_arguments(piece), asked, style)
-        shown = shown_text(piece.text, "ee", asked.schema, style)
-        drafts = [_Draft(instruction, shown, answer, "ee-triggers", asked.labels)]
+        drafts = [_Draft(instruction, piece.text, answer, "ee-triggers", asked.labels)]
         for label, events in _by_trigger(piece, asked.schema):
             one = self.asker.asked(asked.schema, "ee", (label,))
             trigger = events[0].trigger

@@ -12,12 +12,15 @@ from typing import Any
 
 from chinchilla.data.documents import Document
 from chinchilla.data.schema import Schema
-from chinchilla.engines.open import Engine, open_engine, read_style
-from chinchilla.engines.protocol import Backend, Completion
+from chinchilla.engines.model_files import read_style
+from chinchilla.engines.open import open_writer
+from chinchilla.engines.protocol import Backend, Completion, Usage
+from chinchilla.engines.writer import Writer
 from chinchilla.errors import ConfigError
 from chinchilla.evaluate.evaluation import Evaluation, Options, compare_evaluations, evaluate
 from chinchilla.files.tables import Table, format_interval, format_ratio
-from chinchilla.pipeline import ExtractOptions, Extractor
+from chinchilla.options import ExtractOptions
+from chinchilla.pipeline import Extractor
 from chinchilla.prompts.messages import Prompt
 
 # Ends an answer that the model itself ended; no token has this text.
@@ -32,19 +35,19 @@ class Variant:
     folder: str
     compute_type: str | None = None
 
-    def open(self) -> Engine:
+    def open(self) -> Writer:
         """Load it.
 
         Raises:
             ModelError: the folder holds no such model.
         """
         if self.compute_type is None:
-            return open_engine(self.folder)
+            return open_writer(self.folder)
         from chinchilla.engines.ct2 import CTranslate2Backend
 
         folder = Path(self.folder)
         backend = CTranslate2Backend(folder, compute_type=self.compute_type)
-        return Engine(self.name, backend, read_style(folder))
+        return Writer(self.name, backend, read_style(folder))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,7 @@ class Parity:
 
 def check_parity(
     gold: Sequence[Document],
-    variants: Sequence[Variant | Engine],
+    variants: Sequence[Variant | Writer],
     options: ParityOptions,
 ) -> Parity:
     """Ask every variant for the same documents and compare all with the first.
@@ -224,7 +227,17 @@ class _Listening:
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self.said: dict[Prompt, Completion] = {}
-        self.close = backend.close
+        self.close, self.count_tokens = backend.close, backend.count_tokens
+
+    @property
+    def context(self) -> int | None:
+        """The most tokens of a prompt and its answer."""
+        return self.backend.context
+
+    @property
+    def usage(self) -> Usage | None:
+        """What all answers took."""
+        return self.backend.usage
 
     def generate(self, prompts: Iterable[Prompt], **options: Any) -> Iterator[Completion]:
         asked: list[Prompt] = []
@@ -240,7 +253,7 @@ class _Listening:
 
 
 def _run(
-    gold: Sequence[Document], variant: Variant | Engine, options: ParityOptions, style: Any
+    gold: Sequence[Document], variant: Variant | Writer, options: ParityOptions, style: Any
 ) -> tuple[_Observed, Any]:
     engine = variant.open() if isinstance(variant, Variant) else variant
     listening = _Listening(engine.backend)

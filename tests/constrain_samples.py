@@ -56,9 +56,19 @@ def byte_level_tokenizer():
 @cache
 def byte_fallback_tokenizer():
     """The tokenizer of models trained from scratch: characters, bytes and whole labels."""
-    from chinchilla.mini.train.scratch_tokenizer import build_tokenizer
+    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
 
-    return build_tokenizer("雀巢宣布裁员她说好的甲下一行先再人名{}[]:,", ["⟦⟧", "⟦作者⟧", "⟦人名⟧"])
+    names = ["<pad>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))]
+    names += "雀巢宣布裁员她说好的甲下一行先再人名{}[]:,"
+    vocabulary = {name: i for i, name in enumerate(dict.fromkeys(names))}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[], byte_fallback=True))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+    tokenizer.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
+    tokenizer.add_special_tokens([AddedToken(name, special=True) for name in names[:2]])
+    tokenizer.add_tokens(
+        [AddedToken(label, normalized=False) for label in ("⟦⟧", "⟦作者⟧", "⟦人名⟧")]
+    )
+    return tokenizer
 
 
 @cache

@@ -1,7 +1,7 @@
 """Backends without a model, for tests of what stands around one."""
 
-from chinchilla.engines.open import Engine
 from chinchilla.engines.protocol import Completion
+from chinchilla.engines.writer import Writer
 from chinchilla.prompts.prompt import PromptStyle
 
 
@@ -12,7 +12,12 @@ class ScriptedBackend:
         self.answer = answer
         self.asked = []
 
-    def generate(self, prompts, *, max_tokens=512, **_):
+    context = usage = None
+
+    def count_tokens(self, prompt):
+        return len(prompt.input)
+
+    def generate(self, prompts, *, max_tokens=None, **_):
         for prompt in prompts:
             self.asked.append(prompt)
             said = self.answer(prompt)
@@ -25,4 +30,4 @@ class ScriptedBackend:
 def scripted_engine(answer, **style):
     """An engine for `Extractor`, asked in the compact form unless `style` says otherwise."""
     options = {"template": "compact-v1", "format": "compact", **style}
-    return Engine("scripted", ScriptedBackend(answer), PromptStyle(**options))
+    return Writer("scripted", ScriptedBackend(answer), PromptStyle(**options))

@@ -17,7 +17,7 @@ from chinchilla.decoding.confidence import (
 )
 from chinchilla.decoding.formats import Item
 from chinchilla.decoding.parse import parse
-from chinchilla.engines.open import read_calibration
+from chinchilla.engines.model_files import read_calibration
 from chinchilla.errors import ModelError
 from chinchilla.evaluate.scorers.calibration import ScoredItem
 from chinchilla.evaluate.scorers.calibration import calibrate as measure

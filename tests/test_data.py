@@ -28,7 +28,7 @@ FULL = {
             "arguments": [{"role": "裁员方", "text": "雀巢", "start": 0, "end": 2}],
             "score": 0.8,
         },
-        {"type": "公司上市", "trigger": None},
+        {"type": "公司上市", "trigger": None, "arguments": []},
     ],
     "issues": [{"kind": "ungrounded", "detail": "甲", "where": "relations[0].object"}],
     "meta": {"source": "duee"},

@@ -254,8 +254,8 @@ def test_a_model_sees_the_texts_and_not_the_gold(files, monkeypatch, tmp_path):
     asked = {}
 
     class Extractor:
-        def __init__(self, **options):
-            asked.update(options)
+        def __init__(self, model, schema, tasks, **_):
+            asked.update(model=model, schema=schema, tasks=tasks)
 
         def stream(self, documents):
             for item in documents:
@@ -263,7 +263,7 @@ def test_a_model_sees_the_texts_and_not_the_gold(files, monkeypatch, tmp_path):
                 yield entities(("人名", "鲁迅", 0)) if item.id == "d1" else item
 
     module = ModuleType("chinchilla.pipeline")
-    module.Extractor, module.ExtractOptions = Extractor, None
+    module.Extractor = Extractor
     monkeypatch.setitem(sys.modules, "chinchilla.pipeline", module)
     out = tmp_path / "out.json"
     related = document(
@@ -285,7 +285,7 @@ def test_a_model_is_calibrated_on_the_scores_that_it_gives_itself(files, monkeyp
     said = Completion(answer, "stop", (len(answer),), (math.log(0.9),))
     engine = scripted_engine(lambda prompt: said)
     engine = dataclasses.replace(engine, calibration=Calibration(9.0))
-    monkeypatch.setattr("chinchilla.engines.open.open_engine", lambda name: engine)
+    monkeypatch.setattr("chinchilla.pipeline.open_engine", lambda name, **_: engine)
     schema = tmp_path / "schema.yaml"
     schema.write_text("entities: [人名, 作品]\n", encoding="utf-8")
     fit, out = tmp_path / "fit.json", tmp_path / "out.json"

@@ -1,5 +1,4 @@
 import json
-import shutil
 
 import pytest
 import tiny_models
@@ -9,10 +8,8 @@ torch = pytest.importorskip("torch")
 ctranslate2 = pytest.importorskip("ctranslate2")
 
 from chinchilla.engines.loading import load_model  # noqa: E402
-from chinchilla.engines.open import open_engine  # noqa: E402
 from chinchilla.engines.tokens import answer_ids, prompt_ids  # noqa: E402
 from chinchilla.errors import ConfigError, ModelError  # noqa: E402
-from chinchilla.mini.tagger import jieba_weights, write_weights  # noqa: E402
 from chinchilla.prompts.messages import Prompt  # noqa: E402
 from chinchilla.train.config import (  # noqa: E402
     AdapterOptions,
@@ -55,19 +52,6 @@ def test_a_trained_adapter_becomes_a_ctranslate2_model_that_answers_alike(tmp_pa
     assert (report.prompts, report.same_answers, report.ct2_same_answers) == (1, 1, 1)
     files = {path.name for path in (tmp_path / "ct2").iterdir()}
     assert files >= {"model.bin", "config.json", "tokenizer.json", "chinchilla.json", "README.md"}
-
-
-def test_the_tagger_of_hints_goes_with_the_model(tmp_path):
-    (tmp_path / "chinchilla.json").write_text('{"hints": "own.weights"}', encoding="utf-8")
-    write_weights(tmp_path / "own.weights", jieba_weights())
-    run = trained(tmp_path)
-    export_model(run, tmp_path / "ct2", ct2="float32", prompts=[PROMPT])
-    (tmp_path / "own.weights").unlink()
-    for folder in (run / "model", tmp_path / "ct2"):
-        assert open_engine(str(folder)).style.hints == str(folder / "tagger.weights")
-    shutil.rmtree(run)
-    with pytest.raises(ModelError, match=r"own.weights: no such file; hints come from"):
-        trained(tmp_path)
 
 
 def test_a_4_bit_adapter_is_merged_into_the_base_it_was_trained_upon(tmp_path):

@@ -269,7 +269,7 @@ def test_prompts_change_only_what_they_say():
     asked = PromptSettings(lang="en", rationale=True).style(own)
     assert (asked.template, asked.format, asked.rationale) == ("en-v1", "json", True)
     assert asked.window == {"ner": 64}
-    assert PromptSettings(constrain=True, orders=3).options().orders == 3
+    assert PromptSettings(types_per_prompt=3).options().types_per_prompt == 3
 
 
 def test_demonstrations_come_from_a_file(make):
@@ -283,14 +283,14 @@ def test_all_mistakes_of_a_grid_are_named_at_once(make):
         make(
             corpora={"small": {"gold": "g", "shema": "s"}},
             models={"a b": {"model": "x"}},
-            prompts={"own": {"orders": "many"}},
+            prompts={"own": {"types_per_prompt": "many"}},
             promts={},
         )
     assert str(caught.value).split("\n") == [
         "grid.yaml:1: corpora.small: unknown key 'shema'; did you mean 'schema'?",
         "grid.yaml:1: corpora.small: 'schema' is missing",
         "grid.yaml:1: models.a b: expected a name of letters, digits and . _ + -, got 'a b'",
-        "grid.yaml:1: prompts.own.orders: expected a whole number or null, got 'many'",
+        "grid.yaml:1: prompts.own.types_per_prompt: expected a whole number or null, got 'many'",
         "grid.yaml:1: unknown key 'promts'; did you mean 'prompts'?",
     ]
 

@@ -127,7 +127,7 @@ def test_dash_is_standard_output(monkeypatch):
 
     monkeypatch.setattr("sys.stdout", Stdout)
     write_documents("-", [Document("1", "a")])
-    assert Stdout.buffer.getvalue() == b'{"id":"1","text":"a"}\n'
+    assert Stdout.buffer.getvalue().startswith(b'{"id":"1","text":"a",')
 
 
 def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path):
@@ -135,6 +135,6 @@ def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path):
     os.mkfifo(path)
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     write_documents(path, [Document("1", "a")])
-    assert os.read(reader, 100) == b'{"id":"1","text":"a"}\n'
+    assert os.read(reader, 200).startswith(b'{"id":"1","text":"a",')
     os.close(reader)
     assert path.is_fifo()

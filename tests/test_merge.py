@@ -1,6 +1,5 @@
-"""Merging of windows and shards, votes, and leaving out."""
+"""Merging of windows and shards, and leaving out."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,7 +20,6 @@ from chinchilla.decoding.decode import decode
 from chinchilla.decoding.encode import encode
 from chinchilla.merge.events import join_events
 from chinchilla.merge.extractions import at_least, merge
-from chinchilla.merge.vote import vote
 
 SCHEMA = Schema.from_dict({"name": "test", "entities": ["人名"]})
 
@@ -179,41 +177,6 @@ def test_merging_many_windows_that_name_one_company_takes_linear_time() -> None:
 def test_joining_prefers_the_argument_that_is_in_the_text() -> None:
     placed = Event("裁员", None, (Argument("裁员方", "雀巢", 0, 2),))
     assert join_events(event(None, ("裁员方", "雀巢")), placed).arguments == placed.arguments
-
-
-def test_votes_become_scores_and_minorities_leave() -> None:
-    sure, unsure = entity(0, 2), entity(4, 6)
-    answers = [
-        Extraction((sure, unsure), events=(event(2, ("裁员方", "雀巢"), ("人数", "1")),)),
-        Extraction((sure,), events=(event(2, ("裁员方", "雀巢")),)),
-        Extraction((sure,)),
-    ]
-    result = vote(answers, 0.5)
-    assert [(e.span, e.score) for e in result.entities] == [((0, 2), 1.0)]
-    (voted,) = result.events
-    assert voted.score == pytest.approx(2 / 3)
-    assert [(a.text, a.score) for a in voted.arguments] == [("雀巢", pytest.approx(2 / 3))]
-    assert len(vote(answers, 1 / 3).entities) == 2
-
-
-def test_an_answer_votes_once_for_what_it_repeats() -> None:
-    answers = [Extraction((entity(0, 2), entity(0, 2))), Extraction()]
-    assert vote(answers, 0).entities[0].score == 0.5
-
-
-def test_votes_keep_issues_once_and_point_them_at_what_was_united() -> None:
-    cut = Issue("truncated", "breaks off")
-    odd = Issue("ungrounded", "'1' is not in the text", "events[0].arguments[0]")
-    answers = [
-        Extraction(events=(event(2, ("裁员方", "雀巢"), ("人数", "1")),), issues=(cut,)),
-        Extraction((entity(4, 6),), events=(event(2, ("人数", "1")),), issues=(cut, odd)),
-        Extraction(
-            (entity(8, 9),),
-            events=(event(2, ("裁员方", "雀巢")),),
-            issues=(Issue("ambiguous", "a", "entities[0]"),),
-        ),
-    ]
-    assert vote(answers, 0.5).issues == (cut, Issue(odd.kind, odd.detail, "events[0].arguments[1]"))
 
 
 def test_low_scores_leave_with_their_issues() -> None:

@@ -10,8 +10,8 @@ from fakes import scripted_engine
 from scoring_samples import entities
 
 from chinchilla.data.schema import read_schema
-from chinchilla.engines.open import Engine
 from chinchilla.engines.protocol import Completion
+from chinchilla.engines.writer import Writer
 from chinchilla.errors import ConfigError
 from chinchilla.files.tables import format_table
 
@@ -38,7 +38,7 @@ def answering(name, **answers):
         return answers[prompt.input[:2]]
 
     engine = scripted_engine(answer, template="zh-v1", format="json")
-    return Engine(name, engine.backend, engine.style)
+    return Writer(name, engine.backend, engine.style)
 
 
 def person(text):

@@ -68,10 +68,15 @@ def test_other_inputs_are_noticed(tmp_path):
     with pytest.raises(InputError, match="rows"):
         run(tmp_path / "out.jsonl", fail_after=2)
     others = [Document("x", "文"), Document("y", "文"), Document("z", "文")]
-    told = "wrote 2 documents, to '1'; document 2 of the inputs is 'y'"
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match="the inputs changed at document 1, 'x'"):
         run(tmp_path / "out.jsonl", others, resume=True)
-    with pytest.raises(InputError, match="document 1 of the inputs is '0'"):
+    swapped = [Document("0", "文"), Document("1", ""), *DOCUMENTS[2:]]
+    with pytest.raises(InputError, match="the inputs changed at document 1, '0'"):
+        run(tmp_path / "out.jsonl", swapped, resume=True)
+    changed = [DOCUMENTS[0], Document("1", "字"), *DOCUMENTS[2:]]
+    with pytest.raises(InputError, match="the inputs changed at document 2, '1'"):
+        run(tmp_path / "out.jsonl", changed, resume=True)
+    with pytest.raises(InputError, match="wrote 2 documents, the inputs hold 1"):
         run(tmp_path / "out.jsonl", DOCUMENTS[:1], resume=True)
     # What was there still is.
     run(tmp_path / "out.jsonl", resume=True)
@@ -89,3 +94,35 @@ def test_what_is_no_output_of_a_run_is_refused(tmp_path):
 
 def test_nothing_done_leaves_all():
     assert list(after(DOCUMENTS, Done())) == DOCUMENTS
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"model": "other"}, 'model was "mini", is "other"'),
+        ({"tasks": ["ner"]}, r'tasks was \["ner", "re"\], is \["ner"\]'),
+        ({"schema": {"entities": ["人名"] * 99}}, "schema is another"),
+        ({"min_score": 0.5}, "min_score was null, is 0.5"),
+    ],
+)
+def test_a_run_goes_on_only_from_one_that_asked_the_same(tmp_path, change, told):
+    asked = {"model": "mini", "tasks": ("ner", "re"), "schema": {"entities": ["人名"]}}
+    path = tmp_path / "out.jsonl"
+    with pytest.raises(InputError, match="rows"):
+        run(path, fail_after=2, run=asked)
+    with pytest.raises(InputError, match=f"cannot resume: .* {told}.* --force"):
+        run(path, resume=True, run=asked | change)
+    run(path, resume=True, run=asked)
+    assert [item.name for item in tmp_path.iterdir()] == ["out.jsonl"]
+
+
+def test_a_run_of_which_nothing_is_told_is_not_gone_on_from(tmp_path):
+    path = tmp_path / "out.jsonl"
+    with pytest.raises(InputError, match="rows"):
+        run(path, fail_after=2)
+    with pytest.raises(InputError, match="out.jsonl.run.json is missing"):
+        run(path, resume=True, run={})
+    run(path, force=True, run={})
+    with pytest.raises(InputError, match="rows"):
+        run(path, fail_after=0, run={}, force=True)
+    assert [item.name for item in tmp_path.iterdir()] == ["out.jsonl"]

@@ -102,3 +102,17 @@ def test_every_traditional_character_is_folded_each_by_itself(written: str, fold
 def test_folding_unites_width_case_space_marks_and_variants() -> None:
     assert fold("ＡＢ c《百年　孤独》㎏臺灣").text == "abc百年孤独kg台湾"
     assert fold("ＡＢ c").origin == [0, 1, 3]
+
+
+@given(st.integers(0, 40), st.integers(2, 24))
+def test_a_name_in_a_text_without_boundaries_lies_whole_in_one_window(at: int, length: int) -> None:
+    text = "那个时候大家都觉得这件事情应该是没有什么问题的" * 9
+    start = 40 + at
+    spans = windows(text, 50, 0, 24)
+    assert any(first <= start and start + length <= last for first, last in spans)
+
+
+def test_windows_that_end_with_a_clause_share_nothing() -> None:
+    text = "今天我们去了很远的地方，" * 12
+    spans = windows(text, 50, 0, 24)
+    assert all(end == start for (_, end), (start, _) in zip(spans, spans[1:], strict=False))

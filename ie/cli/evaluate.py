@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .model_options import model_options, opening
 from .outputs import check_outputs
 from .tasks import read_tasks
 
@@ -30,6 +31,7 @@ _COUNT = click.IntRange(min=0)
 )
 @click.option("--seed", type=_COUNT, default=0, show_default=True, help="Seed of resampling.")
 @click.option("--model", help="Extract with this model instead of reading a PRED file.")
+@model_options
 @click.option("--tasks", callback=read_tasks,
               help="Tasks to score, and with --model to ask for, such as ner,re.")  # fmt: skip
 @click.option("--calibrate", type=click.Path(), help="Write a calibration fitted to the scores.")
@@ -109,7 +111,13 @@ def _sides(given: dict[str, Any]) -> Any:
     gold = list(read_documents(given["gold"]))
     if given["model"]:
         predicted = predict_documents(
-            gold, given["model"], given["schema"], given["tasks"], scores=bool(given["calibrate"])
+            gold,
+            given["model"],
+            given["schema"],
+            given["tasks"],
+            scores=bool(given["calibrate"]),
+            max_tokens=given["max_tokens"],
+            **opening(given),
         )
         yield gold, predicted, given["model"]
     for path in given["predicted"]:

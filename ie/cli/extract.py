@@ -1,11 +1,13 @@
 """`chinchilla extract`: texts in, documents with annotations out."""
 
+import json
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from ..errors import InputError
 from ..files.inputs import ReadOptions, find_inputs, read_texts
 from ..files.rendering import FORMS, IssuesBeside, render_documents
 from ..files.resumable import after, write_partial
+from .model_options import model_options, opening
 from .tasks import read_tasks
 
 _LARGER = "name a larger model with --model, such as --model Qwen/Qwen2.5-7B-Instruct"
@@ -42,14 +45,7 @@ _LARGER = "name a larger model with --model, such as --model Qwen/Qwen2.5-7B-Ins
               help="Column or key of the title, which goes before the text; '' for none.")  # fmt: skip
 @click.option("--encoding", default="auto", show_default=True,
               help="Encoding of the inputs; auto recognises each.")  # fmt: skip
-@click.option(
-    "--quantisation",
-    type=click.Choice(["none", "nf4", "int8"]),
-    default="none",
-    show_default=True,
-    help="How to load a transformers model.",
-)
-@click.option("--trust-remote-code", is_flag=True, help="Run code that comes with the model.")
+@model_options
 @click.option("--scores", is_flag=True, help="Score every mention and fact from 0 to 1.")
 @click.option("--min-score", type=click.FloatRange(0, 1), help="Leave out what scores less.")
 @click.option(
@@ -57,13 +53,6 @@ _LARGER = "name a larger model with --model, such as --model Qwen/Qwen2.5-7B-Ins
 )
 @click.option("--lexicon", help="Words and patterns to add, force (!) or forbid (-).")
 @click.option("--types-per-prompt", type=click.IntRange(1), help="Split larger schemas.")
-@click.option(
-    "--orders",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="Ask in so many type orders and vote; shares become scores.",
-)
 @click.option("--near-miss", is_flag=True, help="Read a mistyped type as the one it resembles.")
 @click.option(
     "--constrain/--no-constrain",
@@ -88,8 +77,6 @@ def command(
     column: str,
     title_column: str,
     encoding: str,
-    quantisation: str,
-    trust_remote_code: bool,
     force: bool,
     resume: bool,
     keep_going: bool,
@@ -116,14 +103,8 @@ def command(
         _tell_skipped(skipped)
     from ..pipeline import Extractor
 
-    extractor = Extractor(
-        model,
-        schema,
-        tasks,
-        options=_options(**asking),
-        quantisation=quantisation,
-        trust_remote_code=trust_remote_code,
-    )
+    how = opening(asking)
+    extractor = Extractor(model, schema, tasks, options=_options(**asking), **how)
     loaded = time.perf_counter()
     if not quiet:
         _warn_untrained(extractor)
@@ -133,11 +114,18 @@ def command(
     is_apart = form == "csv" and output != "-"
     with (
         _telling_what_stays(output, counts),
-        write_partial(output, force=force, resume=resume, stays=form == "jsonl") as (file, done),
+        write_partial(
+            output,
+            force=force,
+            resume=resume,
+            stays=form == "jsonl",
+            run=_run(model, extractor, how),
+        ) as (file, done),
         IssuesBeside(output) if is_apart else nullcontext() as issues,
         _progress(quiet) as advance,
     ):
-        documents = _counted(extractor.stream(after(texts, done)), counts, advance)
+        on_error = "keep" if keep_going else "raise"
+        documents = _counted(extractor.stream(after(texts, done), on_error), counts, advance)
         is_shown = file is sys.stdout.buffer
         for rendered in render_documents(
             documents,
@@ -185,15 +173,50 @@ def _tell_failed(counts: Counter[str], error: InputError) -> None:
 
 
 def _options(*, lexicon: str | None, calibration: str | None, **rest: Any) -> Any:
-    from ..engines.open import read_calibration
+    from ..engines.model_files import read_calibration
     from ..merge.lexicon import read_lexicon
-    from ..pipeline import ExtractOptions
+    from ..options import ExtractOptions
 
     return ExtractOptions(
         lexicon=read_lexicon(lexicon) if lexicon else None,
         calibration=read_calibration(Path(calibration)) if calibration else None,
         **rest,
     )
+
+
+def _run(model: str | None, extractor: Any, how: dict[str, Any]) -> dict[str, Any]:
+    """Return what decides about the answers of a run, for one that goes on from it."""
+    from dataclasses import asdict
+
+    from .. import __version__
+
+    options = asdict(extractor.options)
+    if extractor.options.lexicon:
+        options["lexicon"] = blake2b(repr(extractor.options.lexicon).encode()).hexdigest()
+    asked = {
+        "version": __version__,
+        "model": model or "mini",
+        "weights": _weights(model),
+        "schema": extractor.schema.to_dict(),
+        "tasks": extractor.tasks,
+        **options,
+        **how,
+    }
+    if "http" in how:
+        # How fast an endpoint is asked decides nothing.
+        asked["http"] = {"thinking": how["http"].thinking, **how["http"].extra_body}
+    plain: dict[str, Any] = json.loads(json.dumps(asked, default=str))
+    return plain
+
+
+def _weights(model: str | None) -> str:
+    """Return what changes when the files of a model in a folder do."""
+    folder = Path(model or "")
+    if not model or not folder.is_dir():
+        return ""
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    found = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    return blake2b(repr(found).encode(), digest_size=8).hexdigest()
 
 
 def _warn_untrained(extractor: Any) -> None:

@@ -17,8 +17,23 @@ import msgspec
 from ..errors import InputError
 
 
+def _nothing() -> tuple[Any, ...]:
+    # A factory of our own: msgspec leaves out defaults and what `tuple` makes, and lists are always written.
+    return ()
+
+
 # gc=False throughout: JSON forms no cycles, and corpora hold millions of these.
-class _Located(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+class _Plain(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """What has a JSON form."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form: lists are there when empty, other fields where they say something."""
+        # By way of JSON: msgspec.to_builtins would leave tuples where JSON has lists.
+        plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
+        return plain
+
+
+class _Located(_Plain, frozen=True, omit_defaults=True, gc=False):
     """What Mention, Entity and Argument share: a string and where it stands."""
 
     @property
@@ -61,7 +76,7 @@ class Argument(_Located, frozen=True, omit_defaults=True, gc=False):
     status: str = "exact"
 
 
-class Relation(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+class Relation(_Plain, frozen=True, omit_defaults=True, gc=False):
     """A typed (subject, predicate, object) fact; `type` is the predicate.
 
     `qualifiers` holds the further object slots of DuIE 2.0, such as inWork.
@@ -74,16 +89,16 @@ class Relation(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     score: float | None = None
 
 
-class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+class Event(_Plain, frozen=True, omit_defaults=True, gc=False):
     """One event instance; `trigger` is None where the corpus or the model names none."""
 
     type: str
     trigger: Mention | None
-    arguments: tuple[Argument, ...] = ()
+    arguments: tuple[Argument, ...] = msgspec.field(default_factory=_nothing)
     score: float | None = None
 
 
-class Issue(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+class Issue(_Plain, frozen=True, omit_defaults=True, gc=False):
     """What is wrong with a result; `kind` is one of `issues.KINDS`, `where` a path into it."""
 
     kind: str
@@ -91,17 +106,23 @@ class Issue(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     where: str = ""
 
 
-class Extraction(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+class Extraction(_Plain, frozen=True, omit_defaults=True, gc=False):
     """The entities, relations and events of one text, and the issues met on the way."""
 
-    entities: tuple[Entity, ...] = ()
-    relations: tuple[Relation, ...] = ()
-    events: tuple[Event, ...] = ()
-    issues: tuple[Issue, ...] = ()
+    entities: tuple[Entity, ...] = msgspec.field(default_factory=_nothing)
+    relations: tuple[Relation, ...] = msgspec.field(default_factory=_nothing)
+    events: tuple[Event, ...] = msgspec.field(default_factory=_nothing)
+    issues: tuple[Issue, ...] = msgspec.field(default_factory=_nothing)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON form; empty lists are left out."""
-        return _to_plain(self)
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Return the facts as flat rows, such as pandas takes: `DataFrame(extraction.to_rows())`.
+
+        An entity has a row; a relation one for its object and each qualifier, with its subject as the
+        mention; an event one for each argument, or one without, with its trigger as the mention; an issue
+        one, with its kind as the type and what it says as the mention. `number` tells the facts of a kind
+        apart. Every row has the same keys; what does not apply is None.
+        """
+        return [dict(zip(_COLUMNS, row, strict=False)) for row in _rows(self)]
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> "Extraction":
@@ -113,17 +134,15 @@ class Extraction(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         return _convert(value, cls)
 
 
-class Document(
-    msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False
-):
+class Document(_Plain, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """A text with its annotations, gold or predicted. `id` is unique within a corpus."""
 
     id: str
     text: str
-    entities: tuple[Entity, ...] = ()
-    relations: tuple[Relation, ...] = ()
-    events: tuple[Event, ...] = ()
-    issues: tuple[Issue, ...] = ()
+    entities: tuple[Entity, ...] = msgspec.field(default_factory=_nothing)
+    relations: tuple[Relation, ...] = msgspec.field(default_factory=_nothing)
+    events: tuple[Event, ...] = msgspec.field(default_factory=_nothing)
+    issues: tuple[Issue, ...] = msgspec.field(default_factory=_nothing)
     meta: dict[str, Any] = msgspec.field(default_factory=dict)
 
     @property
@@ -143,9 +162,9 @@ class Document(
             self.meta,
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON form; empty lists are left out."""
-        return _to_plain(self)
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Return the facts as flat rows, see `Extraction.to_rows`; the first key is `document`."""
+        return [{"document": self.id, **row} for row in self.extraction.to_rows()]
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> "Document":
@@ -172,10 +191,33 @@ Located = Mention | Entity | Argument
 _T = TypeVar("_T")
 
 
-def _to_plain(value: Extraction | Document) -> dict[str, Any]:
-    # By way of JSON: msgspec.to_builtins would leave tuples where JSON has lists.
-    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(value))
-    return plain
+_COLUMNS = (
+    *("kind", "number", "type", "mention", "start", "end", "score"),
+    *("role", "argument", "argument_start", "argument_end", "argument_score"),
+)
+
+
+def _rows(value: Extraction) -> Iterator[tuple[Any, ...]]:
+    """Yield the cells of `Extraction.to_rows`."""
+
+    def cells(mention: Any) -> tuple[Any, ...]:
+        return (mention.text, mention.start, mention.end, mention.score) if mention else (None,) * 4
+
+    nothing = (None,) * 5
+    for i, entity in enumerate(value.entities):
+        yield ("entity", i, entity.type, *cells(entity), *nothing)
+    for i, relation in enumerate(value.relations):
+        head = ("relation", i, relation.type, *cells(relation.subject)[:3], relation.score)
+        for role, other in (("object", relation.object), *relation.qualifiers.items()):
+            yield (*head, role, *cells(other))
+    for i, event in enumerate(value.events):
+        head = ("event", i, event.type, *cells(event.trigger)[:3], event.score)
+        for argument in event.arguments:
+            yield (*head, argument.role, *cells(argument))
+        if not event.arguments:
+            yield (*head, *nothing)
+    for i, issue in enumerate(value.issues):
+        yield ("issue", i, issue.kind, issue.detail, None, None, None, issue.where, *nothing[1:])
 
 
 def _convert(value: dict[str, Any], kind: type[_T]) -> _T:

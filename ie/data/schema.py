@@ -11,8 +11,9 @@ Two relations may share a name if their subject or object types differ; each the
 label `name（subject→object）` in prompts and completions, so that a label names one type.
 """
 
+import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cache, cached_property
 from importlib import resources
@@ -127,6 +128,11 @@ class Schema:
     def tasks(self) -> tuple[str, ...]:
         """The tasks for which the schema declares a type, in the order of TASKS."""
         return tuple(task for task in TASKS if self.types(task))
+
+    def only(self, tasks: Sequence[str]) -> "Schema":
+        """Return the schema with the types of these tasks alone."""
+        kept = {_FIELD_OF_TASK[task]: self.types(task) for task in tasks}
+        return Schema(self.name, description=self.description, **kept)  # type: ignore[arg-type]
 
     def answer_names(self, task: str) -> frozenset[str]:
         """Return all names that answers to a task may hold: labels, and slots of their items."""
@@ -286,7 +292,7 @@ def chosen_tasks(schema: Schema, tasks: Sequence[str] | str | None) -> tuple[str
     """
     if tasks is None:
         return schema.tasks
-    tasks = (tasks,) if isinstance(tasks, str) else tuple(tasks)
+    tasks = _named_tasks(tasks)
     if not tasks:
         raise SchemaError(f"no tasks; name some of {', '.join(TASKS)}, or leave it at None for all")
     for task in tasks:
@@ -298,6 +304,15 @@ def chosen_tasks(schema: Schema, tasks: Sequence[str] | str | None) -> tuple[str
                 f"it declares {', '.join(schema.tasks)}"
             )
     return tuple(task for task in TASKS if task in tasks)
+
+
+def _named_tasks(tasks: Any) -> tuple[Any, ...]:
+    """Return tasks given in a list, or as one string in which commas part them."""
+    if isinstance(tasks, str):
+        return tuple(part for part in re.split(r"[\s,，、;；]+", tasks) if part)
+    if not isinstance(tasks, Iterable):
+        raise SchemaError(f"tasks is {tasks!r}; expected a list, or names parted by commas")
+    return tuple(tasks)
 
 
 def read_schema(source: "Schema | str | Path | dict[str, Any]") -> Schema:

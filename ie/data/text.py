@@ -17,6 +17,8 @@ _HALF = re.compile(r"[；;]")
 _CLAUSE = re.compile(r"[，,、：:]|[^\S\n]+")
 _WORD = re.compile(r"[0-9A-Za-z０-９Ａ-Ｚａ-ｚ]+(?:[.,．，'’\-_/@:%％][0-9A-Za-z０-９]+)*[%％]?")
 _PARAGRAPH_LEVEL, _SENTENCE_LEVEL, _HALF_LEVEL, _CLAUSE_LEVEL = 7, 6, 4, 2
+# The end of a clause inside brackets is the least of boundaries.
+_BOUNDARY_LEVEL = 1
 _INSIDE_WORD, _INSIDE_BRACKETS = -2, -1
 
 
@@ -25,7 +27,7 @@ def with_title(title: str, text: str) -> str:
     return text if text.startswith(title) else f"{title}\n{text}"
 
 
-def windows(text: str, size: int, overlap: int = 0) -> list[tuple[int, int]]:
+def windows(text: str, size: int, overlap: int = 0, seam: int = 0) -> list[tuple[int, int]]:
     """Cut a text into `[start, end)` windows of at most `size` characters, none lost.
 
     A window ends after a paragraph, else a sentence, else a clause, in its second half; outside
@@ -33,7 +35,9 @@ def windows(text: str, size: int, overlap: int = 0) -> list[tuple[int, int]]:
     could hold. Consecutive windows share up to `overlap` characters: whole sentences after a
     sentence end, else so many but for the rest of a word, so that any mention of at most `overlap`
     characters that begins inside no word and holds no end of a sentence or line lies whole in one
-    window. An empty text has no windows.
+    window. Where a window ends at no boundary, not even that of a clause, its neighbour shares `seam`
+    characters (less than half a window), so that a name of that length lies whole in one of them.
+    An empty text has no windows.
 
     Raises:
         ValueError: not 0 <= overlap < size.
@@ -50,7 +54,10 @@ def windows(text: str, size: int, overlap: int = 0) -> list[tuple[int, int]]:
         earliest = start + max(size // 2, overlap + 1)
         cut = max(range(earliest, start + size + 1), key=lambda at: (levels[at], at))
         result.append((start, cut))
-        start = _next_start(levels, start, cut, overlap)
+        is_seam = levels[cut] < _BOUNDARY_LEVEL
+        # Half of a window at most, or there would be no end of windows.
+        shared = max(overlap, min(seam, size // 2 - 1)) if is_seam else overlap
+        start = _next_start(levels, start, cut, shared)
     result.append((start, length))
     return result
 

@@ -99,6 +99,8 @@ class Calibration(msgspec.Struct, frozen=True):
     def apply(self, score: float, kind: str = "") -> float:
         """Return the calibrated score, between 0 and 1; within a kind the order stays."""
         found = self.kinds.get(kind, self)
+        if (found.temperature, found.bias) == (1.0, 0.0):
+            return score
         return _sigmoid(_logit(score) / found.temperature + found.bias)
 
 

@@ -1,40 +1,19 @@
 """Open a model by what the user calls it: nothing, a folder, a hub id, or an endpoint's address."""
 
-import dataclasses
-import json
 import re
-import shutil
-import sys
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeGuard
 
-from ..decoding.confidence import Calibration
 from ..errors import ConfigError, ModelError, near_miss
-from ..mini.hints import JIEBA, marker
-from ..prompts.prompt import STYLE_FILE, PromptStyle
+from ..mini.reader import is_reader, open_reader
+from ..prompts.prompt import PromptStyle
 from .http_options import HttpOptions
-from .protocol import Backend
+from .model_files import find_calibration, read_style
+from .protocol import Engine
+from .writer import Writer
 
 MINI = "mini"
-CALIBRATION_FILE = "calibration.json"
-# In the format of safetensors, but not by that name: tools take all such files of a folder for the model.
-TAGGER_FILE = "tagger.weights"
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
-
-
-@dataclass(frozen=True)
-class Engine:
-    """A backend with a loaded model, how it is to be asked, and its name for messages.
-
-    `calibration` is that of `calibration.json` beside the model, if there is one.
-    """
-
-    name: str
-    backend: Backend
-    style: PromptStyle
-    calibration: Calibration | None = None
 
 
 def open_engine(
@@ -73,15 +52,20 @@ def open_engine(
         folder = Path(str(resources.files("chinchilla").joinpath("mini")))
         if not (folder / "model.bin").is_file():
             raise ModelError("the embedded model is missing from this installation; reinstall it")
-        return _open_converted(MINI, folder)
+        return open_reader(MINI, folder)
     if name.startswith(("http://", "https://")):
         from .endpoint import shown_address
         from .http import HttpBackend
 
-        return Engine(shown_address(name), HttpBackend(name, http), PromptStyle())
+        return Writer(shown_address(name), HttpBackend(name, http), PromptStyle())
     folder = Path(name)
+    if is_reader(folder):
+        return open_reader(name, folder)
     if (folder / "model.bin").is_file():
-        return _open_converted(name, folder)
+        from .ct2 import CTranslate2Backend
+
+        style = read_style(folder)
+        return Writer(name, CTranslate2Backend(folder), style, find_calibration(folder))
     _check_folder(name, folder)
     from .hf import TransformersBackend
 
@@ -89,89 +73,20 @@ def open_engine(
     backend = TransformersBackend(
         name, quantisation=quantisation, trust_remote_code=trust_remote_code
     )
-    return Engine(name, backend, style, _calibration(folder))
+    return Writer(name, backend, style, find_calibration(folder))
 
 
-def read_style(folder: Path) -> PromptStyle:
-    """Return how the model of a folder was taught to be asked, or the general style.
-
-    Raises:
-        ModelError: the style file is not JSON, or its tagger is missing.
-        ConfigError: it holds an unknown key, template or format.
-    """
-    path = folder / STYLE_FILE
-    if not path.is_file():
-        return PromptStyle()
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ModelError(f"{path}: not valid JSON ({error})") from None
-    style = PromptStyle.from_dict(value, str(path))
-    if style.hints:
-        marker(style.hints)  # a tagger that is missing is told now, not at the first text
-    return style
-
-
-def write_style(style: PromptStyle, folder: Path) -> None:
-    """Write `chinchilla.json` into the folder of a model, and beside it the tagger of its hints.
+def open_writer(model: str | Path | None = None) -> Writer:
+    """Load a language model.
 
     Raises:
-        ModelError: the tagger's file is missing.
+        ModelError: see `open_engine`.
+        ConfigError: the model is a reader, which is asked in no words.
     """
-    if style.hints not in ("", JIEBA):
-        marker(style.hints)
-        path = folder / TAGGER_FILE
-        if Path(style.hints).resolve() != path.resolve():
-            shutil.copyfile(style.hints, path)
-        style = dataclasses.replace(style, hints=TAGGER_FILE)
-    text = json.dumps(style.to_dict(), ensure_ascii=False, indent=1)
-    (folder / STYLE_FILE).write_text(text + "\n", encoding="utf-8")
-
-
-def read_calibration(path: str | Path) -> Calibration:
-    """Read what `chinchilla evaluate --calibrate` wrote.
-
-    Raises:
-        ModelError: the file is missing or is no calibration.
-    """
-    try:
-        value = json.loads(Path(path).read_text(encoding="utf-8"))
-        parts = value.get("kinds", {}).items()
-        kinds = {name: _one(part, f"kinds.{name}.") for name, part in parts}
-        whole = _one(value)
-        return Calibration(whole.temperature, whole.bias, kinds)
-    except (OSError, ValueError, AttributeError) as error:
-        raise ModelError(
-            f"{path}: no calibration ({error}); make one with chinchilla evaluate --calibrate"
-        ) from None
-
-
-def _one(value: dict[str, Any], where: str = "") -> Calibration:
-    """Return one map of the file; `where` is the path to its fields."""
-    temperature, bias = value.get("temperature"), value.get("bias", 0.0)
-    # Below 0 the order of scores would turn round.
-    if not _is_number(temperature) or temperature <= 0:
-        raise ValueError(f"{where}temperature is {temperature!r}; expected a number above 0")
-    if not _is_number(bias):
-        raise ValueError(f"{where}bias is {bias!r}; expected a number")
-    return Calibration(float(temperature), float(bias))
-
-
-def _is_number(value: Any) -> TypeGuard[float]:
-    # Python's JSON knows NaN, which compares as False with anything, Infinity, and endless integers.
-    return type(value) in (int, float) and abs(value) <= sys.float_info.max
-
-
-def _calibration(folder: Path) -> Calibration | None:
-    path = folder / CALIBRATION_FILE
-    return read_calibration(path) if path.is_file() else None
-
-
-def _open_converted(name: str, folder: Path) -> Engine:
-    from .ct2 import CTranslate2Backend
-
-    style = read_style(folder)
-    return Engine(name, CTranslate2Backend(folder), style, _calibration(folder))
+    engine = open_engine(model)
+    if not isinstance(engine, Writer):
+        raise ConfigError(f"{engine.name}: is no language model; name one")
+    return engine
 
 
 def _check_folder(name: str, folder: Path) -> None:

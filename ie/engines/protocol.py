@@ -1,10 +1,95 @@
-"""What every engine gives: prompts in, completions out, in the same order."""
+"""What every engine gives. Two kinds, one protocol.
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+A *writer* is a language model: it is asked in words and answers in words (`writer.Writer`). A
+*reader* finds things in a text in its own way (`chinchilla.mini`). To the pipeline both are an
+`Engine`: a text, a schema and tasks in, an extraction out.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
+from ..data.documents import Extraction
+from ..data.schema import Schema
+from ..decoding.confidence import Calibration
+from ..options import ExtractOptions
 from ..prompts.messages import Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A window of a text, and the tasks of a schema that are asked of it.
+
+    `start` is where the window begins in its text: what issues say of places counts from there.
+    """
+
+    text: str
+    schema: Schema
+    tasks: tuple[str, ...]
+    start: int = 0
+
+
+class Window(NamedTuple):
+    """How an engine reads texts for some tasks: so many characters at once.
+
+    Neighbours share up to `overlap` characters, and where a text has no boundary `seam`.
+    """
+
+    tasks: tuple[str, ...]
+    size: int
+    overlap: int = 0
+    seam: int = 0
+
+
+class Engine(Protocol):
+    """A loaded model that answers questions about texts."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        ...
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """What turns its scores into probabilities of being right, if that is known."""
+        ...
+
+    @property
+    def trained(self) -> Mapping[str, Sequence[str]]:
+        """The labels met in training, by task; empty if that is not known."""
+        ...
+
+    def check(self, options: ExtractOptions) -> None:
+        """Refuse options that it cannot follow.
+
+        Raises:
+            ConfigError: names the option.
+        """
+        ...
+
+    def windows(self, tasks: Sequence[str]) -> Sequence[Window]:
+        """Return how texts are to be cut for it; each task is in one of the windows."""
+        ...
+
+    def answer(
+        self, questions: Iterable[Question], options: ExtractOptions
+    ) -> Iterator[Extraction]:
+        """Yield what it finds in each text, in order; offsets count from the start of `text`.
+
+        Questions are taken when it can start on them, so that they may be made meanwhile.
+
+        Raises:
+            ModelError: the engine fails.
+        """
+        ...
+
+    def settle(self, extraction: Extraction) -> Extraction:
+        """Return the last word on a whole text, of whose windows the answers were merged."""
+        ...
+
+    def close(self) -> None:
+        """Free the model."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +165,7 @@ class Constraint(Protocol):
 
 
 class Backend(Protocol):
-    """An engine with a loaded model. It sees strings only: no schema, no document."""
+    """What runs a language model: words in, words out. It sees no schema and no document."""
 
     @property
     def context(self) -> int | None:

@@ -24,7 +24,9 @@ import msgspec
 from .. import __version__
 from ..data.documents import Document
 from ..data.schema import read_schema
-from ..engines.open import Engine, open_engine
+from ..engines.open import open_engine
+from ..engines.protocol import Engine
+from ..engines.writer import Writer
 from ..errors import ConfigError, InputError, near_miss
 from ..files.jsonl import dumps, parse_document, read_documents, write_bytes
 from ..pipeline import Extractor
@@ -162,7 +164,7 @@ class _Run:
     def close(self) -> None:
         """Free the model."""
         if self.engine is not None:
-            self.engine.backend.close()
+            self.engine.close()
         self.engine, self.loaded = None, ""
 
     def _predicted(self, cell: Cell, path: Path) -> Cell:
@@ -250,8 +252,9 @@ class _Run:
     def _extractor(self, cell: Cell) -> Extractor:
         corpus, prompt = self.grid.corpora[cell.corpus], self.grid.prompts[cell.prompt]
         engine = self._engine(cell.model)
-        asked = replace(engine, style=prompt.style(engine.style))
-        return Extractor(asked, corpus.schema, corpus.tasks or None, options=prompt.options())
+        if isinstance(engine, Writer):
+            engine = replace(engine, style=prompt.style(engine.style))
+        return Extractor(engine, corpus.schema, corpus.tasks or None, options=prompt.options())
 
     def _command(self, *place: str) -> str:
         options = self.options

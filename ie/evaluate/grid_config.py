@@ -19,7 +19,7 @@ from ..data.configuration import NOT_WRITTEN, Problem, one_of, read_configuratio
 from ..data.schema import TASKS, read_schema
 from ..errors import ChinchillaError, ConfigError, near_miss
 from ..files.jsonl import read_documents
-from ..pipeline import ExtractOptions
+from ..options import ExtractOptions
 from ..prompts.prompt import PromptStyle, check_style, read_template
 
 # The general template of each language; what `lang` stands for.
@@ -29,7 +29,7 @@ _Name = Annotated[
     str, Meta(pattern=r"^[\w+-][\w.+-]*$", description="a name of letters, digits and . _ + -")
 ]
 _AtLeastOne = Meta(min_length=1)
-_OPTIONS = ("types_per_prompt", "orders", "agreement", "near_miss", "constrain")
+_OPTIONS = ("types_per_prompt", "near_miss", "constrain")
 _STYLE = ("template", "format", "wording", "steps", "rationale")
 
 
@@ -70,8 +70,6 @@ class PromptSettings(msgspec.Struct, frozen=True, omit_defaults=True):
     rationale: bool | None = None
     demonstrations: str | None = None
     types_per_prompt: int | None = None
-    orders: int | None = None
-    agreement: float | None = None
     near_miss: bool | None = None
     constrain: bool | None = None
 

@@ -1,11 +1,18 @@
-"""The output of a long run, which outlives it: kept as `OUT.partial` until all is written."""
+"""The output of a long run, which outlives it: kept as `OUT.partial` until all is written.
 
+Beside it `OUT.run.json` says what was asked. A run goes on only from one that asked the same, of the
+same texts: those it wrote are compared with its inputs one by one.
+"""
+
+import json
 import shutil
-from collections.abc import Iterable, Iterator
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import msgspec
 
@@ -13,35 +20,50 @@ from ..data.documents import Document
 from ..errors import InputError
 from .jsonl import write_bytes
 
+# Characters of a value that a message shows.
+_SHOWN = 120
+
 
 class Done(NamedTuple):
-    """How many documents an earlier run wrote, and the id of the last of them."""
+    """What an earlier run wrote: a digest of the id and text of each document."""
 
-    documents: int = 0
-    last: str = ""
+    digests: Sequence[int] = ()
+
+    @property
+    def documents(self) -> int:
+        """How many there are."""
+        return len(self.digests)
 
 
 class _Line(msgspec.Struct):
     id: str
+    text: str = ""
 
 
 @contextmanager
 def write_partial(
-    path: str | Path, *, force: bool = False, resume: bool = False, stays: bool = True
+    path: str | Path,
+    *,
+    force: bool = False,
+    resume: bool = False,
+    stays: bool = True,
+    run: Mapping[str, Any] | None = None,
 ) -> Iterator[tuple[IO[bytes], Done]]:
     """Open for writing lines to `PATH.partial`, which takes the name PATH at the end.
 
     Whatever ends the run before, the lines written stay there, and a run with `resume` goes on from
     them: a last line that was cut off is dropped. Without a line nothing stays, nor without `stays`,
     for what could not be gone on from. A `.gz` file is compressed at the end; standard output, pipes
-    and devices are written to as they are.
+    and devices are written to as they are. `run` is what the run asks, in JSON's types; one that goes on
+    must ask the same.
 
     Yields:
         The file, and what of an earlier run it holds.
 
     Raises:
         InputError: the folder is missing; the file exists, or a partial one, and is neither to be
-            overwritten (`force`) nor gone on from; a partial file holds no documents.
+            overwritten (`force`) nor gone on from; a partial file holds no documents, or those of
+            another run.
     """
     target, partial = Path(path), Path(f"{path}.partial")
     if str(path) == "-" or (target.exists() and not target.is_file()):
@@ -58,8 +80,20 @@ def write_partial(
             f"{partial}: left by a run that did not end; pass --resume to go on from it, or --force "
             "to begin anew"
         )
+    told = Path(f"{path}.run.json")
+    if resume and is_there and run is not None:
+        _check_same(run, told)
     with _opened(partial, "r+b" if resume and is_there else "w+b", stays) as file:
-        yield file, _done(file, partial)
+        if stays and run is not None:
+            told.write_text(json.dumps(run, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        try:
+            yield file, _done(file, partial)
+        except BaseException:
+            file.flush()
+            if not (stays and partial.stat().st_size):
+                told.unlink(missing_ok=True)
+            raise
+    told.unlink(missing_ok=True)
     if target.suffix.lower() == ".gz":
         with partial.open("rb") as plain, write_bytes(path) as packed:
             shutil.copyfileobj(plain, packed)
@@ -89,35 +123,76 @@ def _opened(partial: Path, mode: str, stays: bool) -> Iterator[IO[bytes]]:
 
 def _done(file: IO[bytes], partial: Path) -> Done:
     """Return what the file holds; cut off what is no whole line, and go to the end."""
-    count, size, last = 0, 0, b""
-    for line in file:
-        if line.endswith(b"\n"):
-            count, size, last = count + 1, size + len(line), line
-    done = Done()
-    if count:
+    digests, size = array("Q"), 0
+    decoder = msgspec.json.Decoder(_Line)
+    for number, line in enumerate(file, start=1):
+        if not line.endswith(b"\n"):
+            break
         try:
-            done = Done(count, msgspec.json.decode(last, type=_Line).id)
+            found = decoder.decode(line)
         except msgspec.DecodeError:
             raise InputError(
-                f"{partial}:{count}: no document of an earlier run; pass --force to begin anew"
+                f"{partial}:{number}: no document of an earlier run; pass --force to begin anew"
             ) from None
+        digests.append(_digest(found.id, found.text))
+        size += len(line)
     file.truncate(size)
     file.seek(size)
-    return done
+    return Done(digests)
+
+
+def _digest(name: str, text: str) -> int:
+    # What no file can hold is written as question marks.
+    value = f"{name}\0{text}".encode("utf-8", "replace")
+    return int.from_bytes(blake2b(value, digest_size=8).digest(), "big")
+
+
+def _check_same(run: Mapping[str, Any], told: Path) -> None:
+    """Refuse to go on from a run that asked something else."""
+    try:
+        before = json.loads(told.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise InputError(
+            f"cannot resume: {told} is missing or unreadable, which says what the run asked; "
+            "begin anew with --force"
+        ) from None
+    after = json.loads(json.dumps(run))
+    differing = [
+        _difference(name, before.get(name), after.get(name))
+        for name in dict.fromkeys((*before, *after))
+        if before.get(name) != after.get(name)
+    ]
+    if differing:
+        raise InputError(
+            f"cannot resume: the run before asked otherwise: {'; '.join(differing)}. "
+            "Ask the same, or begin anew with --force"
+        )
+
+
+def _difference(name: str, before: Any, after: Any) -> str:
+    shown = [json.dumps(value, ensure_ascii=False) for value in (before, after)]
+    if max(map(len, shown)) > _SHOWN:
+        return f"{name} is another"
+    return f"{name} was {shown[0]}, is {shown[1]}"
 
 
 def after(documents: Iterable[Document], done: Done) -> Iterator[Document]:
     """Yield the documents that come after those done.
 
     Raises:
-        InputError: there are fewer, or the last of those done is another.
+        InputError: there are fewer, or one of those done is another: names the first.
     """
-    left, count, last = iter(documents), 0, ""
+    left, number = iter(documents), 0
     for document in islice(left, done.documents):
-        count, last = count + 1, document.id
-    if (count, last) != done:
+        if _digest(document.id, document.text) != done.digests[number]:
+            raise InputError(
+                f"cannot resume: the inputs changed at document {number + 1:,}, {document.id!r}: the run "
+                "before read another id or text there; name the same inputs, or begin anew with --force"
+            )
+        number += 1
+    if number < done.documents:
         raise InputError(
-            f"the run to go on from wrote {done.documents:,} documents, to {done.last!r}; document "
-            f"{count:,} of the inputs is {last!r}: name the same inputs, or begin anew with --force"
+            f"cannot resume: the run before wrote {done.documents:,} documents, the inputs hold "
+            f"{number:,}; name the same inputs, or begin anew with --force"
         )
     yield from left

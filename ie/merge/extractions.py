@@ -1,4 +1,4 @@
-"""Bring extractions of one text together: of its windows, of shards of a schema, of votes.
+"""Bring extractions of one text together: of its windows, and of parts of a schema.
 
 All offsets must already count from the start of the whole text (see `data.shift`).
 """
@@ -35,6 +35,16 @@ def merge(parts: Sequence[Extraction], spans: Spans | None = None) -> Extraction
     whole, maps = unite(parts, spans)
     issues = (*gather_issues(parts, whole, maps), *_other_triggers(parts, whole, maps["events"]))
     return msgspec.structs.replace(whole, issues=issues)
+
+
+def concatenate(parts: Sequence[Extraction]) -> Extraction:
+    """Return what different tasks brought as one extraction."""
+    return Extraction(
+        tuple(entity for part in parts for entity in part.entities),
+        tuple(relation for part in parts for relation in part.relations),
+        tuple(event for part in parts for event in part.events),
+        tuple(issue for part in parts for issue in part.issues),
+    )
 
 
 def _other_triggers(parts: Sequence[Extraction], whole: Extraction, places: Places) -> list[Issue]:

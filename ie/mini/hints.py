@@ -1,10 +1,9 @@
 """Hints: names that a tagger sees in a text, told to a small model.
 
 A model of a few million parameters has met too few names to know them, and a causal one reads a
-character before what follows it. The tagger that jieba brings with it (module `tagger`) has met
-more, and reads both ways; one tuned from it has learnt what corpora annotate, and says it in the
-labels that the prompt asks for. What it finds is advice in the prompt, not an answer: the model
-learns from the corpora when to follow it.
+character before what follows it. The tagger (module `tagger`) has met more, and reads both ways; it
+has learnt what corpora annotate, and says it in the labels that the prompt asks for. What it finds is
+advice in the prompt, not an answer: the model has learnt from the corpora when to follow it.
 """
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
@@ -19,11 +18,6 @@ from ..decoding.formats import label_text
 from ..errors import ModelError
 from .tagger import Tagged, Tagger, Word, read_weights
 
-# The name of the tagger that comes with jieba.
-JIEBA = "jieba"
-# Tags of jieba's tagger (LAC's set): PER, LOC, ORG and TIME are names as its makers annotate them,
-# ns and nt other places and organisations, nw works, nz other names. It hardly says nr.
-KINDS = ("PER", "LOC", "ORG", "TIME", "ns", "nt", "nw", "nz")
 # The mark of the subject of a relation; that of its object is the predicate.
 SUBJECT = "REL"
 END = label_text("/")
@@ -69,9 +63,9 @@ class _Way(NamedTuple):
 class Marker:
     """Marks names in texts; those of many texts are found sooner together, see `ahead`."""
 
-    def __init__(self, tagger: Tagger, shortest: int = 1) -> None:
-        """Mark what the tagger sees, but for words of fewer than `shortest` characters."""
-        self.tagger, self.shortest = tagger, shortest
+    def __init__(self, tagger: Tagger) -> None:
+        """Mark what the tagger sees."""
+        self.tagger = tagger
         # A marker is the process's, as its tagger is.
         self._lock = Lock()
         self._kept: dict[tuple[str, str], Tagged] = {}
@@ -99,7 +93,7 @@ class Marker:
         if seen is None:
             return []
         known = seen.known
-        if asked is not None and seen.head != JIEBA:
+        if asked is not None:
             known &= asked.answer_names(task) | {SUBJECT}
         return [word for word in seen.words if word[2] in known]
 
@@ -113,6 +107,11 @@ class Marker:
             return None
         known = way.kinds.intersection(self.tagger.heads[way.head].kinds)
         return Seen(way.head, self._read_one(way.head, text).words, known)
+
+    def names(self, text: str, head: str) -> list[Word]:
+        """Return what a head sees in a text, asked for or not; nothing if there is no such head."""
+        is_read = head in self.tagger.heads and len(text) <= _LONGEST
+        return self._read_one(head, text).words if is_read else []
 
     def glimpsed(
         self, text: str, task: str, schema: Schema, margins: Mapping[str, float]
@@ -198,8 +197,6 @@ class Marker:
         return way
 
     def _new_way(self, task: str, names: frozenset[str]) -> _Way | None:
-        if JIEBA in self.tagger.heads:
-            return _Way(JIEBA, frozenset(KINDS), is_whole=False)
         shared = {
             name: len(names & set(head.names))
             for name, head in self.tagger.heads.items()
@@ -217,36 +214,25 @@ class Marker:
 
     def _read(self, head: str, texts: list[str]) -> list[Tagged]:
         """Return each text with those of its words that may be marked."""
-        known = KINDS if head == JIEBA else self.tagger.heads[head].kinds
-        kinds = frozenset(known)
+        kinds = frozenset(self.tagger.heads[head].kinds)
         return [
-            Tagged([word for word in words if self._may_be_marked(word, kinds)], near)
+            Tagged([word for word in words if word[2] in kinds], near)
             for words, near in self.tagger.read(texts, head)
         ]
 
-    def _may_be_marked(self, word: Word, kinds: frozenset[str]) -> bool:
-        start, end, kind = word
-        return kind in kinds and end - start >= self.shortest
 
-
-def marker(name: str) -> Marker:
-    """Return the marker that a prompt style names: `jieba`, or the file of a tuned tagger.
+def read_marker(path: Path) -> Marker:
+    """Return the marker whose tagger a file holds; it is kept until the file changes.
 
     Raises:
         ModelError: the file is missing or holds no tagger.
     """
-    if name == JIEBA:
-        return _marker(name, 0)
-    path = Path(name)
     if not path.is_file():
-        raise ModelError(
-            f"{path}: no such file; hints come from {JIEBA!r} or a tuned tagger's file"
-        )
-    return _marker(name, path.stat().st_mtime_ns)
+        raise ModelError(f"{path}: no such file; the model needs its tagger")
+    return _marker(path, path.stat().st_mtime_ns)
 
 
 @cache
-def _marker(name: str, changed: int) -> Marker:
+def _marker(path: Path, changed: int) -> Marker:
     """Return the marker of a file as it is since it `changed`."""
-    # What LAC says of single characters is mostly wrong.
-    return Marker(Tagger(), 2) if name == JIEBA else Marker(Tagger(read_weights(Path(name))))
+    return Marker(Tagger(read_weights(path)))

@@ -1,16 +1,12 @@
 """A neural tagger of Chinese words and names, run in numpy: two bidirectional GRU layers and a CRF.
 
-Its weights are those of jieba's package, which carries Baidu's LAC in its small form
-(`jieba/lac_small`: layers of 128 and a linear-chain CRF over 57 tags; Jiao, Sun and Sun 2018,
-"Chinese Lexical Analysis with Deep Bi-GRU-CRF Network") and runs it only where PaddlePaddle is
-installed; or others of that form, tuned from them (`train.tagger`), in a safetensors file. Texts
-are tagged many at once: the steps of a recurrent network wait for each other, those of different
-texts do not.
+Its weights lie in a safetensors file; they were tuned from Baidu's LAC in the small form that jieba
+carries (layers of 128 and a linear-chain CRF; Jiao, Sun and Sun 2018, "Chinese Lexical Analysis with
+Deep Bi-GRU-CRF Network"). Texts are tagged many at once: the steps of a recurrent network wait for each
+other, those of different texts do not.
 """
 
-import struct
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from threading import Lock
 from types import MappingProxyType
@@ -175,46 +171,8 @@ def _check(weights: Weights) -> None:
         tagger.tag(["".join(weights.characters)[-1:] + "\0"], name)
 
 
-def write_weights(path: Path, weights: Weights) -> None:
-    """Write the file of a tuned tagger: a byte for each number of a matrix, two for others."""
-    from safetensors.numpy import save_file
-
-    arrays = dict(weights.arrays)
-    for body, others in weights.apart.items():
-        arrays |= {f"{body}:{array}": value for array, value in others.items()}
-    for name, head in weights.heads.items():
-        arrays |= {f"{name}/{array}": value for array, value in head.arrays.items()}
-    order = sorted(weights.characters, key=weights.characters.__getitem__)
-    heads = {
-        name: _HeadNames(head.kinds, head.task, head.names, head.body)
-        for name, head in weights.heads.items()
-    }
-    names = msgspec.json.encode(_Names("".join(order), heads)).decode()
-    # safetensors writes the memory as it lies, whatever the strides.
-    narrow = {name: array.copy(order="C") for name, array in _narrow(arrays).items()}
-    # One entry of names: safetensors writes several in an order that differs from run to run.
-    save_file(narrow, path, {_NAMES: names})
-
-
-def _narrow(arrays: dict[str, Any]) -> dict[str, Any]:
-    """Return matrices as int8 with a scale for each column, other fractions in half precision."""
-    narrow = {}
-    for name, array in arrays.items():
-        if array.dtype.kind != "f":
-            narrow[name] = array
-        elif array.ndim < 2:
-            narrow[name] = array.astype("f2")
-        else:
-            scale = (numpy.abs(array).max(-2, keepdims=True) / 127).astype("f2")
-            # Columns of zeros, or as good as that.
-            steps = numpy.where(scale > 0, array / numpy.where(scale > 0, scale, 1), 0)
-            narrow[name] = numpy.rint(steps).clip(-127, 127).astype("i1")
-            narrow[name + _SCALE] = scale
-    return narrow
-
-
 def _wide(narrow: dict[str, Any]) -> dict[str, Any]:
-    """Return the arrays of a file; the inverse of `_narrow`."""
+    """Return the arrays of a file as float32: matrices are int8 with a scale for each column."""
     arrays = {}
     for name, array in narrow.items():
         scale = narrow.get(name + _SCALE)
@@ -223,59 +181,6 @@ def _wide(narrow: dict[str, Any]) -> dict[str, Any]:
         elif not name.endswith(_SCALE):
             arrays[name] = array.astype("f4") if array.dtype.kind == "f" else array
     return arrays
-
-
-def jieba_weights() -> Weights:
-    """Return the weights that jieba brings with it; their one head is `jieba`.
-
-    Raises:
-        ModelError: the installed jieba holds no `lac_small`, or one of another shape.
-    """
-    folder = resources.files("jieba") / "lac_small"
-    try:
-        return _jieba_weights(folder)
-    except (OSError, KeyError, ValueError, struct.error) as error:
-        raise ModelError(
-            f"{folder}: cannot read the tagger that jieba 0.42.1 brings with it ({error}); "
-            "reinstall jieba from PyPI"
-        ) from error
-
-
-def _jieba_weights(folder: Any) -> Weights:
-    def read(name: str, *shape: int) -> Any:
-        return _parameter((folder / "model_baseline" / name).read_bytes()).reshape(shape)
-
-    rows = {word: int(i) for i, word in _pairs(folder / "word.dic")}
-    known = [word for word in rows if len(word) == 1]
-    chosen = [rows[word] for word in ("OOV", *known)]
-    arrays = {"embeddings": read("word_emb", -1, _WIDTH)[chosen]}
-    biases = {}
-    for layer, width in enumerate((_WIDTH, 2 * _WIDTH)):
-        both = (2 * layer, 2 * layer + 1)  # forward, backward
-        weights = [read(f"fc_{n}.w_0", width, _GATES) for n in both]
-        bias = [read(f"fc_{n}.b_0", _GATES) + read(f"gru_{n}.b_0", _GATES) for n in both]
-        biases[f"bias.{layer}"] = numpy.concatenate(bias)
-        # One array holds update and reset (width, 2 width), then the candidate's matrix.
-        recurrent = [read(f"gru_{n}.w_0", -1) for n in both]
-        split = 2 * _WIDTH**2
-        arrays |= {
-            f"input.{layer}": numpy.concatenate(weights, 1),
-            f"gates.{layer}": numpy.stack([r[:split].reshape(_WIDTH, -1) for r in recurrent]),
-            f"candidate.{layer}": numpy.stack([r[split:].reshape(_WIDTH, -1) for r in recurrent]),
-        }
-    tags = [tag for _, tag in _pairs(folder / "tag.dic")]
-    kinds = tuple(tag.removesuffix("-B") for tag in tags if tag.endswith("-B"))
-    order = [tags.index(tag) for tag in tag_names(kinds)]
-    chain = read("crfw", len(tags) + 2, len(tags))[:, order]
-    own = biases | {
-        "out": read("fc_4.w_0", 2 * _WIDTH, -1)[:, order],
-        "out_bias": read("fc_4.b_0", -1)[order],
-        "start": chain[0],
-        "end": chain[1],
-        "after": chain[2:][order],
-    }
-    characters = {c: row for row, c in enumerate(known, start=1)}
-    return Weights(characters, arrays, {"jieba": Head(kinds, own)})
 
 
 def tag_names(kinds: Sequence[str]) -> list[str]:
@@ -374,14 +279,9 @@ class _Reader:
 class Tagger:
     """A tagger to be used for many texts."""
 
-    def __init__(self, weights: Weights | None = None) -> None:
-        """Take the given weights, or jieba's.
-
-        Raises:
-            ModelError: see `jieba_weights`.
-        """
+    def __init__(self, weights: Weights) -> None:
+        """Make the weights ready."""
         self._libraries = ThreadpoolController()
-        weights = weights or jieba_weights()
         characters, self.heads = weights.characters, weights.heads
         self._rows = characters | {
             c: characters[taught] for c, taught in _TAUGHT.items() if taught in characters
@@ -562,22 +462,3 @@ def _recur(inputs: Any, is_text: Any, gates: Any, candidate: Any) -> Any:
             state[1] *= is_text[steps - 1 - t, :, None]
         states[t, :, :width], states[steps - 1 - t, :, width:] = state
     return states
-
-
-def _pairs(path: Any) -> list[tuple[str, str]]:
-    """Return the two columns of a dictionary file; characters may be any white space but a tab."""
-    lines = path.read_bytes().decode("utf-8").split("\n")
-    pairs = (line.rstrip("\r").split("\t") for line in lines)
-    return [(pair[0], pair[1]) for pair in pairs if len(pair) == 2]
-
-
-def _parameter(content: bytes) -> Any:
-    """Return the float32 values of a parameter as PaddlePaddle saves it.
-
-    Version (4 bytes), number of levels (8), version (4), length of a description (4), the
-    description, values. Parameters have no levels.
-    """
-    levels, _, length = struct.unpack_from("<Qii", content, 4)
-    if levels:
-        raise ValueError(f"a parameter with {levels} levels")
-    return numpy.frombuffer(content, "<f4", offset=20 + length)

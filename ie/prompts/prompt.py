@@ -12,11 +12,11 @@ With `occurrences: true` the answer numbers the occurrence of a mention whose st
 text several times, where the order of the answer does not tell (see `encoder`).
 """
 
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import yaml
@@ -26,7 +26,6 @@ from ..data.schema import TASKS, Schema
 from ..decoding.encode import encode
 from ..decoding.formats import FORMATS
 from ..errors import ConfigError, near_miss
-from ..mini.hints import JIEBA, marker
 from .messages import Prompt
 from .wording import (
     ARGUMENTS,
@@ -40,6 +39,7 @@ from .wording import (
 )
 
 STYLE_FILE = "chinchilla.json"
+_Style = TypeVar("_Style", bound="PromptStyle")
 
 
 def records_style_file(path: str | Path) -> Path:
@@ -55,14 +55,8 @@ class PromptStyle:
     the most characters of text in one prompt, per task; `trained` lists the labels met in
     training per task (empty: unknown, as for a general model). `steps` 2 asks for events in two
     prompts; `rationale` asks for a few words of reasoning before the answer; `demonstrations`
-    are gold documents (in their JSON form) shown as worked examples in every prompt; `hints` names
-    the tagger that marks likely names in the text: `jieba`, or a file, in the style beside a model
-    relative to it (module `hints`); the tasks in `only_marked` are not asked of texts in which a
-    tagger that knows all labels asked for sees nothing; `glimpsed` is, by head of the tagger, the
-    margin outside which a type is not asked for (`hints.Marker.glimpsed`); `support`, by head too, the
-    score that what is said needs to be returned, by how much of it is marked (module `support`); none of
-    the three shapes training records. A model taught before there were `occurrences` does not say them,
-    hence their default.
+    are gold documents (in their JSON form) shown as worked examples in every prompt. A model taught
+    before there were `occurrences` does not say them, hence their default.
     """
 
     template: str = "zh-v1"
@@ -74,10 +68,6 @@ class PromptStyle:
     steps: int = 1
     rationale: bool = False
     demonstrations: list[dict[str, Any]] = field(default_factory=list)
-    hints: str = ""
-    only_marked: tuple[str, ...] = ()
-    glimpsed: dict[str, float] = field(default_factory=dict)
-    support: dict[str, tuple[float | None, ...]] = field(default_factory=dict)
     occurrences: bool = False
 
     def to_dict(self) -> dict[str, Any]:
@@ -85,8 +75,8 @@ class PromptStyle:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, value: dict[str, Any], where: str = STYLE_FILE) -> "PromptStyle":
-        """Build from the JSON form; `where` is its file, to which that of the tagger is relative.
+    def from_dict(cls: type[_Style], value: dict[str, Any], where: str = STYLE_FILE) -> _Style:
+        """Build from the JSON form; `where` is its file.
 
         Raises:
             ConfigError: unknown key, wrong type, unknown template or format.
@@ -104,41 +94,18 @@ class PromptStyle:
                 f"{where}: unknown format {style.format!r}; use {' or '.join(FORMATS)}"
             )
         check_style(style, where)
-        if style.hints in ("", JIEBA):
-            return style
-        return replace(style, hints=str(Path(where).parent / style.hints))
+        return style
 
 
 def check_style(style: PromptStyle, where: str = STYLE_FILE) -> None:
     """Check that the template exists and words what the style asks for.
 
     Raises:
-        ConfigError: unknown template or task, `only_marked`, `glimpsed` or `support` without hints,
-            one of the latter two or `steps` out of range, or no wording for two steps.
+        ConfigError: unknown template, `steps` out of range, or no wording for two steps.
     """
     template = read_template(style.template)
     if style.steps not in (1, 2):
         raise ConfigError(f"{where}: steps is {style.steps}; events are asked in 1 or 2 steps")
-    for task in style.only_marked:
-        if task not in TASKS:
-            raise ConfigError(
-                f"{where}: only_marked names no task {task!r}{near_miss(task, TASKS)}; "
-                f"tasks are {', '.join(TASKS)}"
-            )
-    for name, least in style.support.items():
-        if not 1 <= len(least) <= 4 or any(not 0 <= score <= 1 for score in least if score):
-            raise ConfigError(
-                f"{where}: support of {name} is {list(least)}; expected for each of 0 to 3 points "
-                "the least score, from 0 to 1, or null"
-            )
-    for name, margin in style.glimpsed.items():
-        if not margin >= 0:
-            raise ConfigError(
-                f"{where}: glimpsed of {name} is {margin}; expected a margin of 0 or more points"
-            )
-    for name in ("only_marked", "glimpsed", "support"):
-        if getattr(style, name) and not style.hints:
-            raise ConfigError(f"{where}: {name} needs hints, which mark the texts")
     if style.steps == 2 and TRIGGERS not in template.wordings:
         able = [name for name in template_names() if TRIGGERS in read_template(name).wordings]
         raise ConfigError(
@@ -184,15 +151,12 @@ def read_template(name: str) -> Template:
     return Template(name, value["lang"], value["format"], value["types"], wordings)
 
 
-def render_prompt(
-    task: str, schema: Schema, text: str, style: PromptStyle, asked: Schema | None = None
-) -> Prompt:
-    """Ask for all types that the schema declares for one task in one text, or a part: `asked`.
+def render_prompt(task: str, schema: Schema, text: str, style: PromptStyle) -> Prompt:
+    """Ask for all types that the schema declares for one task in one text.
 
     With two steps, the prompt for `ee` asks for triggers alone; see `render_arguments`.
     """
-    instruction = render_instruction(task, asked or schema, style)
-    return Prompt(instruction, shown_text(text, task, schema, style, asked))
+    return Prompt(render_instruction(task, schema, style), text)
 
 
 def render_arguments(
@@ -208,14 +172,7 @@ def render_arguments(
     instruction = render_instruction(ARGUMENTS, schema, style)
     named = describe_trigger(trigger, occurrence, template.types, template.lang)
     instruction = instruction.replace("{trigger}", named)
-    return Prompt(instruction, shown_text(text, "ee", schema, style))
-
-
-def shown_text(
-    text: str, task: str, schema: Schema, style: PromptStyle, asked: Schema | None = None
-) -> str:
-    """Return the text as a prompt holds it: with hints, if the style wants them."""
-    return marker(style.hints).mark(text, task, schema, asked) if style.hints else text
+    return Prompt(instruction, text)
 
 
 def occurrence_of(text: str, mention: str, start: int | None) -> int:

@@ -24,7 +24,7 @@ from ..engines.loading import (
     load_model,
     quiet_libraries,
 )
-from ..engines.open import read_style, write_style
+from ..engines.model_files import read_style, write_style
 from ..engines.stops import folder_settings, model_stops, stop_ids
 from ..engines.tokens import answer_text, prompt_ids
 from ..errors import ConfigError, ModelError
@@ -204,7 +204,7 @@ def _write_whole(source: Path, folder: Path, tokenizer: Any, *, trust_remote_cod
 
 
 def _copy_style(source: Path, folder: Path) -> None:
-    """Copy how a model is asked, with the tagger of its hints."""
+    """Copy how a model is asked."""
     if (source / STYLE_FILE).is_file():
         write_style(read_style(source), folder)
 

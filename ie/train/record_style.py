@@ -10,9 +10,8 @@ from pathlib import Path
 from chinchilla.instructions.rationale import CLOSE_THOUGHT, OPEN_THOUGHT
 
 from ..decoding.formats import MARK, OPEN
-from ..engines.open import write_style
+from ..engines.model_files import write_style
 from ..errors import ConfigError, InputError
-from ..mini.hints import marker
 from ..prompts.prompt import (
     STYLE_FILE,
     PromptStyle,
@@ -36,7 +35,6 @@ def find_style(config: TrainConfig, records: list[TrainingRecord]) -> PromptStyl
 
     Raises:
         ConfigError: a style file is malformed, or the files of records tell different styles.
-        ModelError: the tagger that the style names is missing.
         InputError: a style file cannot be read.
     """
     if config.data.style:
@@ -47,8 +45,6 @@ def find_style(config: TrainConfig, records: list[TrainingRecord]) -> PromptStyl
             _warn(f"{', '.join(untold)}: no style file; taken to ask as {next(iter(told))} does")
     else:
         style = _shown_style(config.data.train, records)
-    if style.hints:
-        marker(style.hints)  # a tagger that is missing is told now, not after the training
     return style
 
 
