@@ -3,6 +3,8 @@
 import ast
 import configparser
 import graphlib
+import importlib
+import importlib.util
 import re
 import subprocess
 import sys
@@ -166,3 +168,16 @@ def test_the_readme_imports_public_names(name):
     names = re.findall(r"^from chinchilla import (.*)$", text, re.MULTILINE)
     assert "ExtractOptions" in names[0]
     assert {part for line in names for part in line.split(", ")} <= set(chinchilla.__all__)
+
+
+def test_a_module_that_moved_is_found_by_its_old_name():
+    import chinchilla.merge.lexicon
+
+    sys.modules.pop("chinchilla.lexicon", None)
+    with pytest.warns(
+        DeprecationWarning, match="chinchilla.lexicon is now chinchilla.merge.lexicon"
+    ):
+        module = importlib.import_module("chinchilla.lexicon")
+    assert module is chinchilla.merge.lexicon
+    for old in chinchilla._MOVED:
+        assert importlib.util.find_spec(f"chinchilla.{chinchilla._MOVED[old]}"), old

@@ -162,7 +162,7 @@ def _check_depth(text: str) -> None:
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > MAX_DEPTH:
-            raise yaml.MarkedYAMLError(problem=_TOO_DEEP, problem_mark=event.start_mark)
+            raise yaml.MarkedYAMLError(None, None, _TOO_DEEP, event.start_mark)
 
 
 def _check_nodes(root: yaml.Node | None) -> None:

@@ -252,7 +252,8 @@ class CTranslate2Backend:
         names, vocabulary = self._vocabulary
         places = [i for i, limit in enumerate(window.limits) if limit]
         walkers = [Walker(constraints[i], vocabulary) for i in places]
-        prompts, limits = ([part[i] for i in places] for part in (window.tokens, window.limits))
+        prompts = [window.tokens[i] for i in places]
+        limits = [window.limits[i] for i in places]
         found = hold_answers(_Rows(self, prompts, limits, names), walkers, limits)
         answers: list[list[str]] = [[] for _ in window.tokens]
         for place, tokens in zip(places, found, strict=True):

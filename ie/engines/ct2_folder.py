@@ -119,7 +119,7 @@ def _known(tokens: list[str | None], folder: Path) -> list[str]:
     for name in ("vocabulary.json", "shared_vocabulary.json", "target_vocabulary.json"):
         if (folder / name).is_file():
             names = json.loads((folder / name).read_text(encoding="utf-8"))
-            return [token for token in dict.fromkeys(tokens) if token in set(names)]
+            return [token for token in dict.fromkeys(tokens) if token and token in set(names)]
     return [token for token in dict.fromkeys(tokens) if token]
 
 
