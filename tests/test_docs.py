@@ -1,4 +1,4 @@
-"""The README and the pages: what they show runs and prints what they say; the command page is --help."""
+"""The README and the pages: what they show runs and prints what they say; tables and commands are those of the code."""
 
 import contextlib
 import io
@@ -95,14 +95,23 @@ def _known_options(line):
                 assert word.split("=")[0] in known, f"{word} in: {line}"
 
 
-def test_the_command_page_is_what_help_says():
+def test_commands_and_tables_are_what_the_code_says():
     done = subprocess.run(
-        [sys.executable, ROOT / "scripts" / "write_cli_docs", "--check"],
+        [sys.executable, ROOT / "scripts" / "write_docs", "--check"],
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("page", "table"),
+    [("extract", "issues"), ("evaluate", "scorers"), ("schemas", "schemas"), ("train", "options")],
+)
+def test_pages_hold_the_tables(page, table):
+    """A page without the marks would be left alone by `scripts/write_docs`."""
+    assert f"<!-- table: {table} -->" in (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
 
 
 def test_the_readme_takes_ten_minutes():
