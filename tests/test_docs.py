@@ -35,7 +35,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize(("code", "note"), _blocks("python"))
+@pytest.mark.parametrize(("code", "note"), [*_blocks("python")])
 def test_python_blocks_run(code, note, folder):
     if "no-run" in note:
         compile(code, "block", "exec")
@@ -47,7 +47,7 @@ def test_python_blocks_run(code, note, folder):
         assert expected in printed.getvalue()
 
 
-@pytest.mark.parametrize(("code", "note"), _blocks("console"))
+@pytest.mark.parametrize(("code", "note"), [*_blocks("console")])
 def test_console_blocks_print_what_they_show(code, note, folder):
     """Run the lines after `$ `; what stands below them must be printed, line by line."""
     for part in re.split(r"^\$ ", code, flags=re.MULTILINE)[1:]:
@@ -66,7 +66,7 @@ def test_console_blocks_print_what_they_show(code, note, folder):
             assert line == "…" or line.rstrip() in [text.rstrip() for text in shown], done.stdout
 
 
-@pytest.mark.parametrize(("code", "note"), _blocks("bash", "sh"))
+@pytest.mark.parametrize(("code", "note"), [*_blocks("bash", "sh")])
 def test_other_commands_exist(code, note):
     for line in code.replace("\\\n", " ").splitlines():
         _known_options(line)
