@@ -85,11 +85,10 @@ def read(
 ) -> Iterator[Document]:
     """Yield a document per sentence of any column file.
 
-    `separator` is `auto`, `tab`, `space` or the mark itself; `token` and `tag` are columns from 1, or
-    from the end with a minus; `type` is that of bare tags (B, I), by default the source's name;
-    `types` renames the tags' types, by default to those of the built-in schema called `name`, and
-    without one leaves them as they are. Lines that start with `skip`, or one of several, are left out
-    and end a sentence.
+    `separator` is `auto`, `tab`, `space` or the mark itself. `token` and `tag` are columns from 1, or
+    from the end with a minus. `type` is that of bare tags (B, I); its default is the source's name.
+    `types` renames the tags' types. Without it the built-in schema called `name` does, if there is
+    one. Lines that start with `skip`, or with one of several, are left out and end a sentence.
     """
     marks = {"auto": None, "tab": "\t", "space": " "}
     columns = Columns(

@@ -1,16 +1,16 @@
 """IREE, financial events: **built from a description, without sight of the files**.
 
-No sample of the corpus was at hand, so the reader is tolerant: JSON lines or one array; the text
-under `text`, `sentence` or `content`; events under `event_list`, `events` or `event`; types, triggers
-and arguments under the names below; triggers and arguments as strings, or objects with a start or a
-span; arguments as a list, or a mapping from role to one value or several. Where the files differ,
-the option `fields` (or a mapping file) names the keys:
+No sample of the corpus was at hand, so the reader is tolerant. It takes JSON lines or one array, with
+the text under `text`, `sentence` or `content`, and events under `event_list`, `events` or `event`.
+Types, triggers and arguments stand under the names below. Triggers and arguments are strings, or
+objects with a start or a span. Arguments are a list, or a mapping from role to one value or several.
+Where the files differ, the option `fields` (or a mapping file) names the keys:
 
     chinchilla data convert iree train.json --mapping iree.yaml
     # iree.yaml
     fields: {text: passage, events: results, type: category}
 
-What it cannot map it names and counts; what it does not know of an event goes to `meta.events`.
+It names and counts what it cannot map. Keys of an event that it does not know go to `meta.events`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -42,9 +42,9 @@ def read(
 ) -> Iterator[Document]:
     """Yield a document per distinct sentence of any tab-separated table.
 
-    `order` names the columns; `relations` renames labels, by default to those of the built-in schema
-    called `name`, and without one leaves them as they are; `negative` lists the labels that deny a
-    relation; `canonical` keeps one direction of what the schema calls inverse or symmetric.
+    `order` names the columns. `relations` renames labels. Without it the built-in schema called `name`
+    does, if there is one. `negative` lists the labels that deny a relation. `canonical` keeps one
+    direction of what the schema calls inverse or symmetric.
 
     Raises:
         ConfigError: `order` is not the four columns in some order.

@@ -19,12 +19,13 @@ Spans = Sequence[tuple[int, int]]
 def cut_document(document: Document, spans: Spans) -> Iterator[tuple[Document, int]]:
     """Yield a piece for each `[start, end)` window with the number of losses charged to it.
 
-    Offsets in a piece count from its start; its id is that of the document. A loss is an entity,
-    relation or event that no window holds whole, charged to the first window that holds the start
-    of its first mention (else to the first window); or a qualifier or argument that stands outside
-    of the first window that holds its relation or event, charged to that one. So the sum over the
-    pieces is the number of losses of the document. Windows may overlap: an annotation that lies in
-    two is given in both, and a qualifier or argument counts as lost even if the second keeps it.
+    Offsets in a piece count from its start; its id is that of the document. There are two kinds of
+    loss. An entity, relation or event that no window holds whole is charged to the first window that
+    holds the start of its first mention, else to the first window. A qualifier or argument that
+    stands outside of the first window of its relation or event is charged to that window. So the sum
+    over the pieces is the number of losses of the document. Windows may overlap: an annotation that
+    lies in two is given in both, and a qualifier or argument counts as lost even if the second keeps
+    it.
     """
     pieces: list[dict[str, list[Any]]] = [
         {"entities": [], "relations": [], "events": []} for _ in spans

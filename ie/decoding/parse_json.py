@@ -1,8 +1,9 @@
 """From scanned JSON to items, whichever of the usual layouts a model chose.
 
-Understood are our own layout (see `formats`), bare lists of such items, layouts with other field
-names (see `field_names`), any key over them, tool calls, JSON inside a JSON string, roles beside
-an item, bare strings where one type alone is asked for, and the mappings of IEPile, OneKE and UIE:
+Our own layout is understood (see `formats`), and bare lists of its items. So are other field names
+(see `field_names`), any key over the list, tool calls, JSON inside a JSON string, and roles beside an
+item. Bare strings are read where one type alone is asked for. Mappings of IEPile, OneKE and UIE are
+read too:
 
     {"人名": ["张三"], "机构名": []}                       entities by type
     {"作者": [{"subject": "边城", "object": "沈从文"}]}      relations by type

@@ -33,8 +33,8 @@ _SOON = re.compile(
 class Failure(Exception):
     """Why a request brought no answer.
 
-    `status` is 0 where no reply came; `text` is the whole body, of which `problem` tells the message;
-    `wait` is in seconds, where the server asks for it; `advice` is for who has not had any answer.
+    `status` is 0 where no reply came. `text` is the whole body, `problem` the message in it. `wait` is in
+    seconds, if the server asks for a wait. `advice` is for a user who has had no answer yet.
     `attempts` is 0 unless more than one might have helped.
     """
 

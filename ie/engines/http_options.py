@@ -18,9 +18,9 @@ class HttpOptions:
     Args:
         parallel: prompts under way at once; fewer once a server lets requests run out of time.
         timeout: seconds until a whole answer must have come; it may queue behind others.
-        thinking: whether a model that can reason before it answers is told not to (`off`) or to
-            (`on`), each server in the way that it knows; `auto` says nothing of it.
-        extra_body: further fields of each request, such as `{"top_k": 1}`; they go before ours.
+        thinking: `off` tells a model not to reason before it answers, `on` tells it to, each server in
+            the way that it knows; `auto` says nothing.
+        extra_body: further fields of each request, such as `{"top_k": 1}`; they override ours.
     """
 
     parallel: int = 8

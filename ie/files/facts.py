@@ -51,14 +51,14 @@ def facts_table(document: Document, *, color: bool = False) -> str:
 class FactsCsv:
     """Writes the facts of documents as rows of CSV: one for each entity, object and argument.
 
-    An entity has a row; a relation has one for its object and each qualifier, with its subject as the
-    mention; an event one for each argument, or one without, with its trigger as the mention. `number`
-    tells the facts of a kind in a document apart. Offsets are end-exclusive, in code points; scores
-    have three digits. `sentence` is the one that the row's mentions stand in.
+    An entity has one row. A relation has a row for its object and for each qualifier; the mention is
+    its subject. An event has a row for each argument, or one row without; the mention is its trigger.
+    `number` tells the facts of a kind in a document apart. Offsets are end-exclusive, in code points.
+    Scores have three digits. `sentence` is the one that the row's mentions stand in.
 
-    The columns that the first document's row had of its own stand behind `document`; what later
-    documents have beside those is in `other`, as JSON. A document with such columns and no fact has a
-    row all the same. Issues are no facts: see `issues`.
+    The user's columns of the first document stand behind `document`. Further columns of later
+    documents are in `other`, as JSON. A document with such columns and no fact has a row too. Issues
+    are written apart: see `issues`.
     """
 
     def __init__(self) -> None:

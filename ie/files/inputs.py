@@ -4,14 +4,14 @@
     .jsonl   `text`, optional `id`, or documents      .parquet   a named column
     .html    the text of the page
 
-Each but Parquet may end in `.gz`, and case is no matter. A file with another ending is read as
-text, but for `.json`; what is no text is refused by name. Standard input is text or JSON Lines. A
-blank text is a document too; a blank line is none. Where a row has a title too, the document's text
-is the title, a line end and the text, as in DuEE-fin; offsets count in that, and `meta.title_end` is
+All but Parquet may end in `.gz`; case does not matter. A file with another ending is read as text,
+except `.json`. Files that are no text are refused by name. Standard input is text or JSON Lines. A
+blank text is a document; a blank line is none. If a row has a title, the document's text is the
+title, a line end and the text, as in DuEE-fin. Offsets count in that text, and `meta.title_end` is
 where the title ends.
 
-`meta` holds the file and the line (of Parquet the row) of a text, and what else is in its row. The
-`meta` that a row brings along stays without file and line; of two values of a key its own counts.
+`meta` holds the file and the line of a text (in Parquet the row), and the other columns of its row.
+A row that has a `meta` of its own keeps it, without file and line. Its own value of a key wins.
 """
 
 import glob

@@ -1,6 +1,6 @@
-"""Which events that windows of one text tell are one, and that event made of them.
+"""Find events that several windows of one text tell of, and make one event of them.
 
-What the rules win and cost is measured by `scripts/check_windows`.
+`scripts/check_windows` measures what the rules win and cost.
 """
 
 from collections import Counter, defaultdict
@@ -19,10 +19,10 @@ _CANDIDATES = 64
 def is_same_event(first: Event, second: Event, *, is_same_text: bool = True) -> bool:
     """Say whether events of two answers may be one.
 
-    They are of one type; no role that both fill is filled with different strings only; and they
-    share the trigger's place or at least one argument. If both answers are about the same text,
-    triggers that stand at different places keep events apart; documents come back to an event
-    with other words, so those of two windows do not.
+    They must be of one type. They must share the trigger's place or at least one argument. Each role
+    that both fill must have a string in common. If both answers are about the same text, triggers at
+    different places keep events apart. In two windows they do not: documents come back to an event
+    with other words.
     """
     if first.type != second.type:
         return False

@@ -69,7 +69,7 @@ class ModelOptions:
 class AdapterOptions:
     """The trained part. `targets` names linear layers; empty: all but the output layer.
 
-    `rank`, `alpha` and `dropout` serve the low-rank methods; `virtual_tokens` the prompt methods;
+    `rank`, `alpha` and `dropout` are for the low-rank methods, `virtual_tokens` for the prompt methods.
     `bottleneck` is the inner width of sequential and parallel adapters. AdaLoRA starts at
     `initial_rank` and prunes to a mean of `rank` between the fractions `prune_from` and
     `prune_until` of all steps.

@@ -1,8 +1,8 @@
 """Decoding one constrained answer several tokens a forward pass.
 
-Where the answer can go on in one way only, and within a mention, which goes on as the text does,
-the next tokens are guessed, read by the model in one pass, and kept as far as each is what the
-model would have chosen. The answer is the one that a token at a time gives.
+Tokens are guessed where the answer can go on in one way only, and within a mention, which goes on as
+the text does. The model reads the guess in one pass. It is kept as far as each token is what the
+model would have chosen, so the answer is the one that a token at a time gives.
 
 This saves more passes than transformers' prompt lookup, which drafts from the prompt and knows
 nothing of the answer's form (`scripts/bench_constrain`: 59 % against 36 % on short answers in
