@@ -263,7 +263,7 @@ class _Greedy:
         self.index = RougeIndex(options.rouge) if options.rouge else None
 
     def take(self, pool: Sequence[_Candidate], wanted: int, rest: str = UNNEEDED) -> None:
-        """Take up to `wanted` of the pool; of equals one by chance. `rest` is why no more."""
+        """Take up to `wanted` of the pool; equals are drawn by chance. `rest` is why others stay."""
         heap = [(-self._gain(one), self.rng.random(), i) for i, one in enumerate(pool)]
         heapq.heapify(heap)
         taken = 0

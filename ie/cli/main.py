@@ -45,7 +45,7 @@ class LazyGroup(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; a reader that left is no error of ours, a full disk one in a line."""
+        """Run the command. A closed reader is no error; a full disk is told in one line."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:

@@ -50,7 +50,7 @@ KINDS = (
     IssueKind(
         "ungrounded",
         "The mention is not in the text, so it has no offsets.",
-        "Do not trust the mention; models invent such names or word them anew.",
+        "Do not trust the mention: models invent names, or word them anew.",
     ),
     IssueKind(
         "folded",

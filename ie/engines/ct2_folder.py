@@ -135,7 +135,7 @@ def _learned_positions(path: Path) -> int | None:
 
 
 def _spec_name(file: BinaryIO) -> bytes:
-    """Read version and name at the head of `model.bin`; what is no such file has no name."""
+    """Return version and name at the head of `model.bin`; the name of another file is empty."""
     file.read(4)
     return _string(file)
 

@@ -189,7 +189,7 @@ class HttpBackend:
             client.close()
 
     def _start(self, ask: Callable[[], Completion], stop: threading.Event) -> Future[Completion]:
-        """Call `ask` in a thread of its own; no end of the process waits for it, as for a pool's."""
+        """Call `ask` in a thread of its own, for which the end of the process does not wait."""
         future: Future[Completion] = Future()
 
         def run() -> None:

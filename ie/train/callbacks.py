@@ -52,7 +52,7 @@ class Progress(TrainerCallback):
         self.start = 0.0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **places: Any) -> None:
-        """Start the clock that the time left is reckoned by."""
+        """Start the clock from which the time left is estimated."""
         self.first, self.start = state.global_step, time.monotonic()
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **places: Any) -> None:
