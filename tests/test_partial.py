@@ -86,7 +86,7 @@ def test_what_is_no_output_of_a_run_is_refused(tmp_path):
     (tmp_path / "out.jsonl.partial").write_text("name  place\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"partial:1: no document .* --force"):
         run(tmp_path / "out.jsonl", resume=True)
-    with pytest.raises(InputError, match="cannot be gone on with"), write_partial("-", resume=True):
+    with pytest.raises(InputError, match="cannot be continued"), write_partial("-", resume=True):
         pass
     with pytest.raises(InputError, match="does not exist"):
         run(tmp_path / "none" / "out.jsonl")

@@ -47,7 +47,7 @@ _LARGER = "name a larger model with --model, such as --model Qwen/Qwen2.5-7B-Ins
               help="Encoding of the inputs; auto recognises each.")  # fmt: skip
 @model_options
 @click.option("--scores", is_flag=True, help="Score every mention and fact from 0 to 1.")
-@click.option("--min-score", type=click.FloatRange(0, 1), help="Leave out what scores less.")
+@click.option("--min-score", type=click.FloatRange(0, 1), help="Drop what scores less.")
 @click.option(
     "--calibration", help="File of evaluate --calibrate, for scores.  [default: the model's own]"
 )
@@ -57,11 +57,11 @@ _LARGER = "name a larger model with --model, such as --model Qwen/Qwen2.5-7B-Ins
 @click.option(
     "--constrain/--no-constrain",
     default=False,
-    help="Let the model write only what parses, with types of the schema and words of the text.",
+    help="Let the model write only valid answers, with mentions copied from the text.",
 )
 @click.option("--force", is_flag=True, help="Overwrite the output.")
 @click.option("--resume", is_flag=True,
-              help="Go on from OUTPUT.partial, which a run left that did not end.")  # fmt: skip
+              help="Continue from OUTPUT.partial a run that did not finish.")  # fmt: skip
 @click.option("--keep-going", is_flag=True,
               help="Leave out rows and files that cannot be read; exit with 1 if there were any.")  # fmt: skip
 @click.option("--quiet", is_flag=True, help="Print errors only.")

@@ -51,11 +51,11 @@ def write_partial(
 ) -> Iterator[tuple[IO[bytes], Done]]:
     """Open for writing lines to `PATH.partial`, which takes the name PATH at the end.
 
-    Whatever ends the run before, the lines written stay there, and a run with `resume` goes on from
-    them: a last line that was cut off is dropped. Without a line nothing stays, nor without `stays`,
-    for what could not be gone on from. A `.gz` file is compressed at the end; standard output, pipes
-    and devices are written to as they are. `run` is what the run asks, in JSON's types; one that goes on
-    must ask the same.
+    If the run fails, the lines written stay there, and a run with `resume` continues from them. A last
+    line that was cut off is dropped. Nothing stays if there is no line, or without `stays`, for forms
+    that cannot be continued. A `.gz` file is compressed at the end. Standard output, pipes and devices
+    are written to as they are. `run` is what the run asks, in JSON's types; a run that continues must
+    ask the same.
 
     Yields:
         The file, and what of an earlier run it holds.
@@ -68,7 +68,7 @@ def write_partial(
     target, partial = Path(path), Path(f"{path}.partial")
     if str(path) == "-" or (target.exists() and not target.is_file()):
         if resume:
-            raise InputError(f"{path}: cannot be gone on with; name a file with -o")
+            raise InputError(f"{path}: cannot be continued; name a file with -o")
         with write_bytes(path) as stream:
             yield stream, Done()
         return
@@ -77,7 +77,7 @@ def write_partial(
         raise InputError(f"{path}: exists; pass --force to overwrite it")
     if is_there and not (force or resume):
         raise InputError(
-            f"{partial}: left by a run that did not end; pass --resume to go on from it, or --force "
+            f"{partial}: left by a run that did not finish; pass --resume to continue it, or --force "
             "to begin anew"
         )
     told = Path(f"{path}.run.json")

@@ -1,7 +1,7 @@
 """The embedded model as a reader: a tagger marks the text, a small language model reads the marks.
 
-All that is peculiar to it is here and in the modules beside. What its `chinchilla.json` says over
-a `PromptStyle` is a `MiniStyle`.
+Everything special to it is in this package. Its `chinchilla.json` is a `MiniStyle`: a `PromptStyle`
+with a few keys more.
 """
 
 from collections import deque
@@ -34,10 +34,10 @@ class MiniStyle(PromptStyle):
     """How the embedded model is asked.
 
     `hints` is the file of the tagger that marks likely names. The tasks in `only_marked` are not
-    asked of texts in which a tagger that knows all labels asked for sees nothing. `glimpsed` is, by head
-    of the tagger, the margin outside which a type is not asked for (`hints.Marker.glimpsed`).
-    `support`, by head too, is the score that what is said needs to be returned, by how much of it is
-    marked (module `support`).
+    asked of texts in which a tagger that knows all labels asked for sees nothing. `glimpsed`, by head
+    of the tagger, skips a type whose best tag score is more than this below the top one
+    (`hints.Marker.glimpsed`). `support`, by head, is the least score of a fact that is returned, by
+    how much of it is marked (module `support`).
     """
 
     hints: str = TAGGER_FILE
@@ -162,7 +162,7 @@ class MiniReader(Writer):
         return False
 
     def judge(self, ask: Ask, extraction: Extraction) -> Extraction:
-        """Return the answer without that for which too little speaks, and what cannot be so."""
+        """Return the answer without low-confidence facts and without what cannot be so."""
         if not (extraction.entities or extraction.relations or extraction.events):
             return extraction
         text = ask.question.text

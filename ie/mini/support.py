@@ -1,8 +1,8 @@
-"""What speaks for an answer: facts for which it is too little are told, not returned.
+"""Low-confidence facts are withheld and told as issues.
 
 A small model says much that is wrong, mostly where its tagger saw nothing and where it is unsure
-itself. How sure it must be of a fact hangs on how much of it is marked in the text, and on the head
-that marks it; the model's style lists the limits by head.
+itself. How sure it must be of a fact depends on how much of it is marked in the text, and on the head
+that marks it. The model's style lists the limits by head.
 """
 
 from collections.abc import Sequence, Set
@@ -27,13 +27,13 @@ def supported(
     least: Least,
     offset: int = 0,
 ) -> Extraction:
-    """Return the extraction without the facts for which too little speaks.
+    """Return the extraction without low-confidence facts.
 
-    A name, trigger or argument has 1 point where something is marked from its start to its end. A
-    relation has 2 where its object is marked with its predicate, or 1 where it is marked as anything
-    else, and 1 more where its subject is marked. An event stays or goes with its trigger, and stays
-    without one. All that is left out becomes an issue each, `ungrounded` if it is not in the text,
-    otherwise `withheld`; other issues about it are dropped.
+    A name, trigger or argument has 1 point if something is marked from its start to its end. A
+    relation has 2 points if its object is marked with its predicate, or 1 if it is marked as anything
+    else, and 1 more if its subject is marked. An event goes with its trigger; one without a trigger
+    stays. Each fact left out becomes an issue: `ungrounded` if it is not in the text, else
+    `withheld`. Other issues about it are dropped.
 
     Args:
         extraction: of the text.
@@ -41,9 +41,9 @@ def supported(
         words: what the tagger sees in it, asked for or not: start, end, kind.
         known: labels that it may mark; facts of other labels stay, as do relations whose label in
             the schema is not their predicate alone.
-        least: the score (geometric mean of token probabilities, not calibrated) that a fact with 0,
-            1, … points needs, None if it is left out whatever its score; more points than that
-            count as the last. What has no score has enough.
+        least: the score that a fact with 0, 1, … points needs, as an uncalibrated geometric mean of
+            token probabilities. None leaves it out whatever its score. More points count as the
+            last. A fact without a score stays.
         offset: where the text starts in its document, for the issues.
     """
     spans = {(start, end) for start, end, _ in words}
@@ -79,8 +79,7 @@ def supported(
 def settled(extraction: Extraction) -> Extraction:
     """Return the extraction of a document without issues that no longer hold.
 
-    What was left out of one window may be returned from another that overlaps it, or what was left
-    out in one order of the types from another.
+    A fact that was left out of one window may be returned from another that overlaps it.
     """
     if not extraction.issues:
         return extraction
