@@ -44,6 +44,13 @@ def test_a_model_that_never_ends_is_not_asked_for_ever():
     assert {issue.kind for issue in found.issues} >= {"truncated"}
 
 
+@pytest.mark.parametrize("circle", ["，", "赵明华⟦人名⟧", "在北京工作" * 10])
+def test_a_model_that_goes_round_in_circles_is_asked_once_more_at_most(circle):
+    engine = scripted_engine(lambda _: Completion(circle * 300, "length"))
+    Extractor(engine, SCHEMA, "ner").extract("、".join(NAMES))
+    assert len(engine.backend.asked) <= 4
+
+
 @pytest.mark.parametrize("task", ["ner", "re", "ee"])
 def test_a_text_too_long_for_the_model_is_read_in_parts(task):
     sizes = []

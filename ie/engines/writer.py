@@ -38,6 +38,9 @@ _BATCH_CHARACTERS, _QUESTION = 100_000, 200
 # Texts so short are not halved; nor is one more often than this whose answer was cut off, which may be
 # a model that goes on for ever, or that is too long for the model, which costs nothing to find out.
 _SHORTEST, _MOST_HALVED, _MOST_FITTED = 32, 4, 16
+# An answer whose last characters repeat a stretch of at most so many goes round in circles; the text
+# is then halved once, since shorter texts seldom mend that and each halving costs the whole again.
+_TAIL, _LONGEST_CIRCLE = 200, 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +190,8 @@ class Writer:
         """Return whether a prompt or its answer had too little room, and a shorter text may help."""
         is_cut = completion.finish_reason == "length" or completion.is_too_long
         most = _MOST_FITTED if completion.is_too_long else _MOST_HALVED
+        if not completion.is_too_long and _is_circling(completion.text):
+            most = 1
         is_short = len(ask.question.text) <= _SHORTEST or ask.depth >= most
         return is_cut and ask.trigger is None and not is_short
 
@@ -254,6 +259,14 @@ class Writer:
             place = occurrence_of(text, trigger, start) if trigger else 0
             prompt = render_arguments(schema, trigger, text, self.style, place)
             yield Ask(ask.question, "ee", schema, prompt, (trigger or "", place))
+
+
+def _is_circling(answer: str) -> bool:
+    """Return whether an answer ends in one stretch said again and again."""
+    tail = answer[-_TAIL:]
+    return len(tail) == _TAIL and any(
+        tail[size:] == tail[:-size] for size in range(1, _LONGEST_CIRCLE + 1)
+    )
 
 
 def _batches(questions: Iterable[Question]) -> Iterator[list[Question]]:
