@@ -107,7 +107,7 @@ def write_partial(
 def _opened(partial: Path, goes_on: bool, stays: bool) -> Iterator[IO[bytes]]:
     try:
         # Not emptied before it is locked: another run may be writing it.
-        file = open(os.open(partial, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
+        file = os.fdopen(os.open(partial, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
     except FileNotFoundError:
         raise InputError(
             f"{partial}: folder {str(partial.parent)!r} does not exist; create it"
