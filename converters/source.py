@@ -5,6 +5,7 @@ the format at all: that raises, naming the first place, what was found and what 
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 from pathlib import Path
@@ -135,7 +136,7 @@ class _Objects(Generic[_T]):
             if self.check is not None:
                 for value in values:
                     self.check(value)
-        except (LookupError, msgspec.DecodeError, UnicodeDecodeError):
+        except (LookupError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         for key, get in self.getters:
             # A line whose value is not empty holds the key: as many keys as such lines are one each.
@@ -154,7 +155,7 @@ class _Objects(Generic[_T]):
                 value = self.decoder.decode(data)
                 if self.check is not None:
                     self.check(value)
-            except (LookupError, msgspec.DecodeError, UnicodeDecodeError) as error:
+            except (LookupError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 # Blank lines come here too: asking each line whether it is one costs more.
                 if data and not data.isspace():
                     reason, what = _fault(error, trial.encoding, data)
@@ -186,6 +187,8 @@ def _fault(error: Exception, encoding: str, data: bytes) -> tuple[str, str]:
         )
     if isinstance(error, msgspec.DecodeError) and not isinstance(error, msgspec.ValidationError):
         return "not valid JSON", f"{error} in {data[:60].decode('utf-8', 'replace')!r}"
+    if isinstance(error, RecursionError):
+        return "nested too deeply", f"{data[:60].decode('utf-8', 'replace')!r}"
     return "malformed record", str(error)
 
 
@@ -207,6 +210,8 @@ def _whole(path: str, encoding: str, trial: Trial) -> Iterator[tuple[int, int, b
         data = file.read()
     try:
         whole = msgspec.json.decode(data, type=list[msgspec.Raw] | dict[str, msgspec.Raw])
+    except RecursionError:
+        raise InputError(f"{path}: values are nested too deeply in one another") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         is_cut = isinstance(error, msgspec.DecodeError)
         hint = _other_encoding(data, trial.encoding)
@@ -228,10 +233,13 @@ def _repeated_key(data: bytes) -> str | None:
     found: list[str] = []
 
     def check(pairs: list[tuple[str, Any]]) -> None:
-        names = [name for name, _ in pairs]
-        found.extend(name for name in names if names.count(name) > 1)
+        counts = Counter(name for name, _ in pairs)
+        found.extend(name for name, count in counts.items() if count > 1)
 
-    json.loads(data, object_pairs_hook=check)
+    try:
+        json.loads(data, object_pairs_hook=check)
+    except RecursionError:
+        return None
     return found[0] if found else None
 
 

@@ -6,8 +6,8 @@ Candidates with a fault are left out first. Then the one that adds most is taken
 
 where n is how many were chosen with that value before. So rare values come first and all are
 evened out; a type chosen less often than `floor` goes before anything else. Gains only fall, so a
-heap needs few of them anew (lazy greedy), and the result is within 1 - 1/e of the best coverage.
-What is like a chosen text by ROUGE-L is passed over.
+heap needs few of them anew (lazy greedy, see `_Greedy.take`), and the result is within 1 - 1/e of
+the best coverage. What is like a chosen text by ROUGE-L is passed over.
 """
 
 import heapq
@@ -135,6 +135,9 @@ def select_files(
 def _check(inputs: Sequence[str | Path], options: SelectOptions) -> None:
     if "-" in map(str, inputs):
         raise ConfigError("the inputs must be read twice; name a file instead of '-'")
+    for path in map(Path, inputs):
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise ConfigError(f"{path}: is a pipe or device; the inputs must be read twice")
     for dimension, number in options.most.items():
         if dimension not in DIMENSIONS:
             raise ConfigError(
@@ -251,6 +254,51 @@ def _room_for_empty(saying: int, options: SelectOptions) -> int:
     return rest if rate == 1 else min(rest, int(saying * rate / (1 - rate) + 1e-9))
 
 
+# Of candidates that differ in their types alone: those of the same types, each with a chance.
+_Groups = dict[tuple[Feature, ...], list[tuple[float, _Candidate]]]
+
+
+class _Shelf:
+    """Groups of candidates that differ in their types alone, the best of them at hand."""
+
+    def __init__(self, greedy: "_Greedy", groups: _Groups) -> None:
+        self._greedy = greedy
+        self._types = list(groups)
+        # From the end, which is cheap to take: those of the least chance.
+        self._groups = [
+            sorted(group, key=lambda one: one[0], reverse=True) for group in groups.values()
+        ]
+        self._left = sum(map(len, self._groups))
+        first = self._groups[0][0][1]
+        self._others = first.features[len(self._types[0]) :]
+        self._heap = [self._entry(i) for i in range(len(self._groups))]
+        heapq.heapify(self._heap)
+
+    def __len__(self) -> int:
+        return self._left
+
+    def best(self) -> tuple[float, float]:
+        """Return what the best adds, negated, and its chance."""
+        while (entry := self._entry(self._heap[0][-1])) != self._heap[0]:
+            heapq.heapreplace(self._heap, entry)
+        gain, chance, _ = entry
+        return gain - self._greedy.gain(self._others), chance
+
+    def pop(self) -> _Candidate:
+        """Take the best of the shelf, as `best` found it."""
+        i = self._heap[0][-1]
+        _, candidate = self._groups[i].pop()
+        self._left -= 1
+        if self._groups[i]:
+            heapq.heapreplace(self._heap, self._entry(i))
+        else:
+            heapq.heappop(self._heap)
+        return candidate
+
+    def _entry(self, i: int) -> tuple[float, float, int]:
+        return -self._greedy.gain(self._types[i]), self._groups[i][-1][0], i
+
+
 class _Greedy:
     """Takes the candidates that add most to what was taken before."""
 
@@ -260,36 +308,63 @@ class _Greedy:
         self.rng = rng
         self.chosen: set[int] = set()
         self.counts: Counter[Feature] = Counter()
+        self._worth: dict[Feature, float] = {}
         self.index = RougeIndex(options.rouge) if options.rouge else None
 
     def take(self, pool: Sequence[_Candidate], wanted: int, rest: str = UNNEEDED) -> None:
-        """Take up to `wanted` of the pool; equals are drawn by chance. `rest` is why others stay."""
-        heap = [(-self._gain(one), self.rng.random(), i) for i, one in enumerate(pool)]
+        """Take up to `wanted` of the pool; equals are drawn by chance. `rest` is why others stay.
+
+        Candidates of the same values add the same, so they are one group. Groups that differ in
+        their types alone stand on one shelf: what a choice does to a task, source or length moves
+        whole shelves, and only the groups with a type of it move within theirs.
+        """
+        shelves = [_Shelf(self, groups) for groups in self._grouped(pool)]
+        heap = [(*shelf.best(), i) for i, shelf in enumerate(shelves)]
         heapq.heapify(heap)
         taken = 0
         while heap and taken < wanted:
-            _, chance, i = heapq.heappop(heap)
-            entry = (-self._gain(pool[i]), chance, i)
+            *_, i = heapq.heappop(heap)
+            # What this would be worth by now: others are worth no more than they were.
+            entry = (*shelves[i].best(), i)
             if heap and entry > heap[0]:
                 heapq.heappush(heap, entry)
                 continue
-            reason = self._refusal(pool[i])
+            candidate = shelves[i].pop()
+            if shelves[i]:
+                heapq.heappush(heap, entry)
+            reason = self._refusal(candidate)
             if reason:
                 self.left_out[reason] += 1
                 continue
-            self._keep(pool[i])
+            self._keep(candidate)
             taken += 1
-        if heap:
-            self.left_out[rest] += len(heap)
+        if left := sum(len(shelf) for shelf in shelves):
+            self.left_out[rest] += left
 
-    def _gain(self, candidate: _Candidate) -> float:
+    def _grouped(self, pool: Sequence[_Candidate]) -> Iterable[_Groups]:
+        shelves: dict[tuple[Feature, ...], _Groups] = {}
+        for candidate in pool:
+            types = tuple(one for one in candidate.features if one[0] == "type")
+            others = candidate.features[len(types) :]
+            for feature in candidate.features:
+                if feature not in self._worth:
+                    self._worth[feature] = self._worth_of(feature)
+            groups = shelves.setdefault(others, {})
+            groups.setdefault(types, []).append((self.rng.random(), candidate))
+        return shelves.values()
+
+    def gain(self, features: Iterable[Feature]) -> float:
+        """Return what another candidate with these values adds."""
         gain = 0.0
-        for feature in candidate.features:
-            number = self.counts[feature]
-            gain += DIMENSIONS[feature[0]] * math.log((number + 2) / (number + 1))
-            if feature[0] == "type" and number < self.options.floor:
-                gain += _FLOOR_BONUS
+        for feature in features:
+            gain += self._worth[feature]
         return gain
+
+    def _worth_of(self, feature: Feature) -> float:
+        number = self.counts[feature]
+        worth = DIMENSIONS[feature[0]] * math.log((number + 2) / (number + 1))
+        is_wanted = feature[0] == "type" and number < self.options.floor
+        return worth + _FLOOR_BONUS if is_wanted else worth
 
     def _refusal(self, candidate: _Candidate) -> str:
         for feature in candidate.features:
@@ -303,5 +378,7 @@ class _Greedy:
     def _keep(self, candidate: _Candidate) -> None:
         self.chosen.add(candidate.place)
         self.counts.update(candidate.features)
+        for feature in candidate.features:
+            self._worth[feature] = self._worth_of(feature)
         if self.index is not None:
             self.index.add(candidate.place, candidate.text, candidate.task)

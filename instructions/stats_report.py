@@ -1,8 +1,8 @@
 """Statistics shown: plain tables, and one HTML page with plots that needs nothing else."""
 
 from collections.abc import Iterable, Sequence
-from html import escape
 
+from chinchilla.files.html import html_text
 from chinchilla.files.tables import Row, Table, format_table
 from chinchilla.instructions.stats import Lengths, Stats, by_frequency
 
@@ -77,7 +77,7 @@ def _share(part: int, whole: int) -> str:
 def stats_page(stats: Stats) -> str:
     """Return one self-contained HTML page: tables, and plots as inline SVG, no script."""
     title = f"{stats.items} {stats.kind or 'items'}"
-    body = [f"<h1>{escape(title)}</h1>", f"<p>{escape(', '.join(stats.files))}</p>"]
+    body = [f"<h1>{html_text(title)}</h1>", f"<p>{html_text(', '.join(stats.files))}</p>"]
     body += ["<h2>Sources</h2>", _html_table(*_source_table(stats))]
     sizes = [(name, s.items, s.empty) for name, s in sorted(stats.sources.items())]
     body.append(_bars(sizes, f"{stats.kind} (orange: empty)"))
@@ -89,7 +89,7 @@ def stats_page(stats: Stats) -> str:
         types = by_frequency(stats.types[task])
         counts = [(label, found.mentions, 0) for label, found in types[:_SHOWN_TYPES]]
         more = f", the first {_SHOWN_TYPES} of {len(types)}" if len(types) > _SHOWN_TYPES else ""
-        body += [f"<h2>Types: {escape(task)}</h2>", _bars(counts, f"times named{more}")]
+        body += [f"<h2>Types: {html_text(task)}</h2>", _bars(counts, f"times named{more}")]
         body.append(_html_table(*_type_table(stats, task)))
     if stats.templates:
         body += ["<h2>Templates</h2>", _html_table(*_template_table(stats))]
@@ -99,7 +99,7 @@ def stats_page(stats: Stats) -> str:
     head = (
         '<!DOCTYPE html>\n<html lang="zh"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>"
+        f"<title>{html_text(title)}</title><style>{_STYLE}</style></head><body>"
     )
     return "\n".join([head, *body, "</body></html>\n"])
 
@@ -115,11 +115,11 @@ def _licences(stats: Stats) -> list[tuple[str, int, int]]:
 
 
 def _html_table(header: Row, rows: Iterable[Row]) -> str:
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+    head = "".join(f"<th>{html_text(cell)}</th>" for cell in header)
     lines = [f"<table><tr>{head}</tr>"]
     for row in rows:
         cells = "".join(
-            f'<td class="n">{escape(c)}</td>' if c[:1].isdigit() else f"<td>{escape(c)}</td>"
+            f'<td class="n">{html_text(c)}</td>' if c[:1].isdigit() else f"<td>{html_text(c)}</td>"
             for c in row
         )
         lines.append(f"<tr>{cells}</tr>")
@@ -130,12 +130,12 @@ def _bars(rows: Sequence[tuple[str, int, int]], title: str) -> str:
     """Draw a horizontal bar for each (name, whole, part of it in the second colour)."""
     most = max((whole for _, whole, _ in rows), default=0) or 1
     height = 18
-    drawn = [f'<text x="0" y="12">{escape(title)}</text>']
+    drawn = [f'<text x="0" y="12">{html_text(title)}</text>']
     for i, (name, whole, part) in enumerate(rows, 1):
         y = i * height
         width, filled = 420 * whole / most, 420 * part / most
         drawn.append(
-            f'<text x="0" y="{y + 12}">{escape(name)}</text>'
+            f'<text x="0" y="{y + 12}">{html_text(name)}</text>'
             f'<rect x="220" y="{y + 2}" width="{width:.1f}" height="13"/>'
             f'<rect class="empty" x="220" y="{y + 2}" width="{filled:.1f}" height="13"/>'
             f'<text x="{225 + width:.1f}" y="{y + 12}">{whole}</text>'
@@ -152,7 +152,7 @@ def _histogram(lengths: Lengths, title: str) -> str:
     for length, number in lengths.counts.items():
         bins[min(length // width, _BINS - 1)] += number
     most = max(bins) or 1
-    drawn = [f'<text x="0" y="12">{escape(title)}</text>']
+    drawn = [f'<text x="0" y="12">{html_text(title)}</text>']
     for i, number in enumerate(bins):
         height = 100 * number / most
         drawn.append(

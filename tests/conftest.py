@@ -1,7 +1,10 @@
 """Settings for all tests."""
 
 import os
+import socket
+from typing import Any
 
+import pytest
 from hypothesis import settings
 
 # Libraries read these when they are imported, and would try a hub for minutes.
@@ -13,3 +16,28 @@ os.environ["HF_UPDATE_DOWNLOAD_COUNTS"] = "0"
 settings.register_profile("default", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse to leave this machine: a test that needs the network fails where there is one too."""
+
+    def guarded(real: Any) -> Any:
+        def call(self: socket.socket, address: Any) -> Any:
+            is_near = self.family not in (socket.AF_INET, socket.AF_INET6)
+            if not is_near and not str(address[0]).startswith(("127.", "::1", "localhost")):
+                raise OSError(f"a test may not connect to {address[0]}")
+            return real(self, address)
+
+        return call
+
+    real_lookup = socket.getaddrinfo
+
+    def lookup(host: Any, *rest: Any, **named: Any) -> Any:
+        if host and not str(host).startswith(("127.", "::1", "localhost")):
+            raise socket.gaierror(f"a test may not look for {host}")
+        return real_lookup(host, *rest, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+    for name in ("connect", "connect_ex"):
+        monkeypatch.setattr(socket.socket, name, guarded(getattr(socket.socket, name)))

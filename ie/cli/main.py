@@ -9,6 +9,8 @@ from typing import Any
 import click
 
 from ..errors import ChinchillaError
+from ..files.visible import visible
+from .hush import quiet_libraries
 
 # Command -> (module in .commands, one-sentence help shown without importing it).
 COMMANDS = {
@@ -21,7 +23,10 @@ COMMANDS = {
 
 # What a disk, a quota or a permission says; other errors of the system are not expected here.
 _UNWRITABLE = frozenset(
-    (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
+    (
+        *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
+        *(errno.EIO, errno.EBADF, errno.EISDIR),
+    )
 )
 
 
@@ -42,6 +47,9 @@ class LazyGroup(click.Group):
             return None
         module = import_module(f"chinchilla.cli.{self.places[cmd_name][0]}")
         command: click.Command = module.command
+        for option in command.params:
+            if option.name == "quiet":
+                option.callback = _hush
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -49,13 +57,13 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            # What is left in the buffer (of head, less) has nowhere to go.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _drop_output()
             ctx.exit(0)
         except OSError as error:
             if error.errno not in _UNWRITABLE:
                 raise
-            raise ChinchillaError(f"{error.filename or 'output'}: {error.strerror}") from error
+            what = error.strerror if error.errno != errno.EBADF else "a standard stream is closed"
+            raise ChinchillaError(f"{error.filename or 'output'}: {what}") from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the table of commands from the help in `places`."""
@@ -78,11 +86,47 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; errors become one message on stderr and exit code 1."""
+    _replace_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(encoding="utf-8")
+            # Names of files may hold what is no UTF-8.
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         cli(standalone_mode=True)
     except ChinchillaError as error:
-        click.echo(f"error: {error}", err=True)
+        click.echo(f"error: {visible(str(error))}", err=True)
         sys.exit(1)
+    finally:
+        try:
+            sys.stdout.flush()
+        except OSError as error:
+            _drop_output()
+            # A reader that left is no error, and a closed stream was told where it was written to.
+            if error.errno not in (errno.EPIPE, errno.EBADF):
+                click.echo(f"error: output: {error.strerror}", err=True)
+                sys.exit(1)
+
+
+def _replace_closed_streams() -> None:
+    """Put something in place of standard streams that are closed, as by `>&-`.
+
+    Else the next file opened would have the number of one, and get what is written to that. To read
+    from these, or to write results to them, fails with EBADF; what is told goes nowhere.
+    """
+    for name, flag in (("stdin", os.O_WRONLY), ("stdout", os.O_RDONLY), ("stderr", os.O_WRONLY)):
+        if getattr(sys, name) is None:
+            mode = "r" if name == "stdin" else "w"
+            # Not a context: it is the process's from here on.
+            setattr(sys, name, os.fdopen(os.open(os.devnull, flag), mode, encoding="utf-8"))
+
+
+def _drop_output() -> None:
+    """Forget what is left in the buffer, of head or less: it has nowhere to go."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _hush(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
+    """Keep libraries from warning while a command runs with --quiet."""
+    if value:
+        ctx.with_resource(quiet_libraries())
+    return value

@@ -2,11 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from html import escape
 from importlib import resources
 from string import Template
 
-from ..files.html import segment_html, table_html
+from ..files.html import html_text, segment_html, table_html
 from ..files.segments import cut_segments, lost_mentions, shown_ranges
 from ..files.tables import Table
 from .evaluation import Evaluation
@@ -25,7 +24,7 @@ def render_page(evaluation: Evaluation, *, most: int = MISTAKES_SHOWN) -> str:
     template = resources.files("chinchilla.evaluate").joinpath("page.html")
     texts = {gold.id: gold.text for gold, _ in evaluation.pairs}
     return Template(template.read_text(encoding="utf-8")).substitute(
-        title=escape(f"{evaluation.predicted} against {evaluation.gold}"),
+        title=html_text(f"{evaluation.predicted} against {evaluation.gold}"),
         tables="".join(_table(table) for table in evaluation_tables(evaluation)),
         confusion="".join(_confusion(evaluation, name) for name in ("entities", "triggers")),
         calibration=_calibration(evaluation.calibration),
@@ -59,13 +58,13 @@ def choose_mistakes(mistakes: Sequence[Mistake], most: int) -> list[Mistake]:
 
 def _table(table: Table) -> str:
     return (
-        f"<details open><summary>{escape(table.title)}</summary>"
+        f"<details open><summary>{html_text(table.title)}</summary>"
         f"{table_html(table.header, table.rows)}</details>\n"
     )
 
 
 def _options(names: Iterable[str]) -> str:
-    return "".join(f"<option>{escape(name)}</option>" for name in names)
+    return "".join(f"<option>{html_text(name)}</option>" for name in names)
 
 
 def _confusion(evaluation: Evaluation, section: str) -> str:
@@ -79,7 +78,7 @@ def _confusion(evaluation: Evaluation, section: str) -> str:
     names.append("")
 
     def label(name: str) -> str:
-        return escape(name) or "<i>none</i>"
+        return html_text(name) or "<i>none</i>"
 
     head = "".join(f"<th>{label(name)}</th>" for name in names)
     rows = "".join(
@@ -128,10 +127,10 @@ def _mistake(mistake: Mistake, text: str) -> str:
     ranges = shown_ranges(text, (m for side in sides if side for _, m in side.mentions))
     labels = " ".join(dict.fromkeys(side.label for side in sides if side))
     return (
-        f'<article data-kind="{escape(mistake.kind)}" data-section="{escape(mistake.section)}" '
-        f'data-text="{escape(f"{labels} {mistake.document}".lower())}">'
-        f'<h3>{escape(mistake.section)}: <span title="{escape(KINDS[mistake.kind])}">'
-        f"{escape(mistake.kind)}</span> <small>{escape(mistake.document)}</small></h3>"
+        f'<article data-kind="{html_text(mistake.kind)}" data-section="{html_text(mistake.section)}" '
+        f'data-text="{html_text(f"{labels} {mistake.document}".lower())}">'
+        f'<h3>{html_text(mistake.section)}: <span title="{html_text(KINDS[mistake.kind])}">'
+        f"{html_text(mistake.kind)}</span> <small>{html_text(mistake.document)}</small></h3>"
         f"{_side('gold', mistake.gold, text, ranges)}"
         f"{_side('predicted', mistake.predicted, text, ranges)}</article>\n"
     )
@@ -141,8 +140,9 @@ def _side(name: str, side: Marked | None, text: str, ranges: Sequence[tuple[int,
     mentions = side.mentions if side else ()
     pieces = "".join(segment_html(segment) for segment in cut_segments(text, mentions, ranges))
     lost = "".join(
-        f"<li>{escape(label)}: {escape(string)}</li>" for label, string in lost_mentions(mentions)
+        f"<li>{html_text(label)}: {html_text(string)}</li>"
+        for label, string in lost_mentions(mentions)
     )
-    label = escape(side.label) if side else "<i>nothing</i>"
+    label = html_text(side.label) if side else "<i>nothing</i>"
     missing = f"<ul>not in the text:{lost}</ul>" if lost else ""
     return f'<div class="{name}"><h4>{name}: {label}</h4><p>{pieces}</p>{missing}</div>'

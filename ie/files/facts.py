@@ -9,6 +9,7 @@ from typing import Any
 from ..data.documents import Document, Located
 from .jsonl import dumps
 from .sentences import Sentences
+from .visible import visible_line
 
 # Of the rows that `FactsCsv` writes; a document's own columns stand behind the first.
 COLUMNS = (
@@ -18,9 +19,11 @@ COLUMNS = (
 ISSUE_COLUMNS = ("document", "number", "issue", "where", "detail")
 # What reading says of a text's place is no column of the user's.
 _PLACE = ("file", "line", "row", "title_end")
-# A spreadsheet runs a cell that begins so.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_NUMBER = re.compile(r"[-+]?[\d.,]+%?")
+# A spreadsheet runs a cell that begins so, a Chinese or Japanese one that of full width too.
+_FORMULA = frozenset("=+-@\t\r\n＝＋－＠")
+_NUMBER = re.compile(r"[-+]?[0-9]+([.,][0-9]+)*([eE][-+]?[0-9]+)?%?")
+# Code points of a mention that a table or page shows.
+_SHOWN = 200
 
 
 def facts_table(document: Document, *, color: bool = False) -> str:
@@ -40,7 +43,7 @@ def facts_table(document: Document, *, color: bool = False) -> str:
         markup=False,
         emoji=False,
     )
-    console.print(document.id)
+    console.print(visible_line(document.id))
     for header, rows in facts_tables(document):
         console.print(_table(header, rows))
     if not (document.entities or document.relations or document.events):
@@ -62,7 +65,7 @@ class FactsCsv:
     """
 
     def __init__(self) -> None:
-        self._own: list[str] | None = None
+        self._own: dict[str, None] | None = None
         self._has_issues = False
 
     def facts(self, document: Document) -> str:
@@ -70,7 +73,7 @@ class FactsCsv:
         own = {key: item for key, item in document.meta.items() if key not in _PLACE}
         rows: list[Sequence[Any]] = []
         if self._own is None:
-            self._own = list(own)
+            self._own = dict.fromkeys(own)
             columns = [name if name not in COLUMNS else f"own {name}" for name in self._own]
             rows.append([COLUMNS[0], *columns, *COLUMNS[1:], "other"])
         other = {key: own[key] for key in own if key not in self._own}
@@ -101,12 +104,20 @@ def _csv(rows: Iterable[Sequence[Any]]) -> str:
     buffer = io.StringIO()
     # Line ends as in the other forms, not those of CSV's own dialect.
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerows([_harmless(cell) for cell in row] for row in rows)
+    # A carriage return is a line end to readers, but not to this writer.
+    quoting = csv.writer(buffer, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    for row in rows:
+        has_return = any(isinstance(cell, str) and "\r" in cell for cell in row)
+        (quoting if has_return else writer).writerow([_harmless(cell) for cell in row])
     return buffer.getvalue()
 
 
 def _harmless(cell: Any) -> Any:
-    """Put a mark before text that a spreadsheet would take for a formula and run."""
+    """Put an apostrophe before text that a spreadsheet would take for a formula and run.
+
+    A number such as -5, +1,000.5 or -3% is none. Who reads the file by a program takes the
+    apostrophe off where one of `= + - @`, a tab or a line end follows.
+    """
     is_formula = isinstance(cell, str) and cell[:1] in _FORMULA and not _NUMBER.fullmatch(cell)
     return f"'{cell}" if is_formula else cell
 
@@ -149,7 +160,7 @@ def facts_tables(document: Document) -> list[tuple[Sequence[str], list[Sequence[
 
     Those that would be empty are left out. Places are as `facts_table` says.
     """
-    entities = [(e.type or "", e.text, _place(e)) for e in document.entities]
+    entities = [(e.type or "", _short(e.text), _place(e)) for e in document.entities]
     relations = [
         (
             *(_said(relation.subject), relation.type, _said(relation.object)),
@@ -181,7 +192,12 @@ def facts_tables(document: Document) -> list[tuple[Sequence[str], list[Sequence[
 
 
 def _said(mention: Located) -> str:
-    return f"{mention.text} [{_place(mention)}]"
+    return f"{_short(mention.text)} [{_place(mention)}]"
+
+
+def _short(text: str) -> str:
+    """Return the beginning and the end of a mention that is none a person would read."""
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 20]} … {text[-17:]}"
 
 
 def _place(mention: Located) -> str:
@@ -195,5 +211,5 @@ def _table(header: Any, rows: Any) -> Any:
 
     table = Table(*header, box=box.SIMPLE, pad_edge=False)
     for row in rows:
-        table.add_row(*[Text(cell.replace("\n", " ")) for cell in row])
+        table.add_row(*[Text(visible_line(cell)) for cell in row])
     return table

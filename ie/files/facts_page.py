@@ -1,12 +1,11 @@
 """The facts of documents as one HTML page, marked in their texts, with nothing loaded from elsewhere."""
 
-from html import escape
 from importlib import resources
 from string import Template
 
 from ..data.documents import Document, Located
 from .facts import facts_tables
-from .html import segment_html, table_html
+from .html import html_text, segment_html, table_html
 from .segments import cut_segments
 
 PAGE_END = "</body>\n</html>\n"
@@ -15,7 +14,7 @@ PAGE_END = "</body>\n</html>\n"
 def page_head(title: str) -> str:
     """Return how the page begins; articles and `PAGE_END` follow."""
     template = resources.files("chinchilla.files").joinpath("facts.html")
-    return Template(template.read_text(encoding="utf-8")).substitute(title=escape(title))
+    return Template(template.read_text(encoding="utf-8")).substitute(title=html_text(title))
 
 
 def page_article(document: Document) -> str:
@@ -23,7 +22,7 @@ def page_article(document: Document) -> str:
     segments = cut_segments(document.text, _marked(document), [(0, len(document.text))])
     tables = "".join(table_html(header, rows) for header, rows in facts_tables(document))
     return (
-        f"<article><h2>{escape(document.id)}</h2>"
+        f"<article><h2>{html_text(document.id)}</h2>"
         f"<p>{''.join(map(segment_html, segments))}</p>{tables}</article>\n"
     )
 

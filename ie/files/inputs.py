@@ -77,6 +77,8 @@ def find_inputs(names: Iterable[str], skipped: Counter[str] | None = None) -> li
         path = Path(name)
         if name == "-" or path.is_file():
             found.append(name)
+        elif path.exists() and not path.is_dir():
+            raise InputError(f"{name}: is no file but a pipe or device; give - and < {name}")
         elif path.is_dir():
             found += _known_below(path, Counter() if skipped is None else skipped)
         else:
@@ -241,7 +243,7 @@ def _is_json(line: str | bytes) -> bool:
         return False
     try:
         return isinstance(json.loads(line), dict)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
 
 

@@ -3,9 +3,11 @@ r"""JSON Lines in and out: UTF-8, one value a line, `-` for the standard streams
 Lines end at `\n` alone (U+2028 and U+0085 occur inside texts); line numbers are physical.
 """
 
+import errno
 import gzip
 import io
 import os
+import re
 import sys
 import tempfile
 import zlib
@@ -25,6 +27,10 @@ _T = TypeVar("_T")
 _encoder = msgspec.json.Encoder()
 _documents = msgspec.json.Decoder(Document)
 _anything = msgspec.json.Decoder()
+# Of lists and objects one in another; what copies or writes a value goes into each in turn.
+MAX_DEPTH = 100
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 # So much of a file is looked at to tell its encoding.
 _BUFFER_BYTES = 1 << 16
 
@@ -65,6 +71,8 @@ def open_bytes(path: str | Path) -> IO[bytes]:
         InputError: the file is missing, a folder, or unreadable; on reading, damaged gzip.
     """
     if str(path) == "-":
+        if sys.stdin is None:
+            raise InputError("-: standard input is closed; name a file")
         return sys.stdin.buffer
     try:
         if str(path).lower().endswith(".gz"):
@@ -165,12 +173,31 @@ def _decode(
     encoding: str = "utf-8",
 ) -> _T:
     try:
+        check_depth(line, f"{path}:{number}")
         return decoder.decode(line)
     except msgspec.ValidationError as error:
         raise InputError(f"{path}:{number}: {error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         decode_line(line, f"{path}:{number}", encoding)
         raise InputError(f"{path}:{number}: not valid JSON ({error}); fix the line") from None
+
+
+def check_depth(line: bytes, where: str) -> None:
+    """Refuse JSON that is nested too deeply, in time linear in its length.
+
+    Raises:
+        InputError: names the place.
+    """
+    if line.count(b"[") + line.count(b"{") <= MAX_DEPTH:
+        return
+    depth = deepest = 0
+    for bracket in _STRING.sub(b"", line).translate(None, _NO_BRACKETS):
+        depth += 1 if bracket in b"[{" else -1
+        deepest = max(deepest, depth)
+    if deepest > MAX_DEPTH:
+        raise InputError(
+            f"{where}: values stand {deepest:,} deep in one another; expected {MAX_DEPTH} at most"
+        )
 
 
 def read_documents(path: str | Path) -> Iterator[Document]:
@@ -196,9 +223,10 @@ def parse_document(line: bytes, path: str | Path, number: int) -> Document:
         # Nearly every line is our own form, which msgspec decodes without a detour.
         document = _documents.decode(line)
         if document.id:
+            _check_meta(document)
             check_offsets(document)
             return document
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     except ChinchillaError as error:
         raise InputError(f"{path}:{number}: {error}") from None
@@ -215,12 +243,13 @@ def parse_documents(lines: Sequence[bytes], path: str | Path, number: int) -> li
         documents = _documents.decode_lines(b"".join(lines))
         named = True
         for document in documents:
+            _check_meta(document)
             check_offsets(document)
             if not document.id:
                 named = False
         if named:
             return documents
-    except (msgspec.DecodeError, UnicodeDecodeError, InputError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InputError):
         # One by one they are read more leniently, and what is wrong has a line number.
         pass
     return [
@@ -228,6 +257,21 @@ def parse_documents(lines: Sequence[bytes], path: str | Path, number: int) -> li
         for n, line in enumerate(lines, number)
         if not line.isspace()
     ]
+
+
+def _check_meta(document: Document) -> None:
+    """Refuse a document whose `meta` is too deep; nothing else of it can be."""
+    waiting = [(value, 2) for value in document.meta.values()]
+    while waiting:
+        value, depth = waiting.pop()
+        if not isinstance(value, dict | list):
+            continue
+        if depth > MAX_DEPTH:
+            raise InputError(
+                f"document {document.id!r}: values of meta stand over {MAX_DEPTH} deep in one another"
+            )
+        inner = value.values() if isinstance(value, dict) else value
+        waiting += [(one, depth + 1) for one in inner]
 
 
 def _parse_loosely(line: bytes, path: str | Path, number: int) -> Document:
@@ -249,6 +293,17 @@ def dumps(value: Any) -> str:
     return _encoder.encode(value).decode()
 
 
+def _opened_device(path: Path) -> IO[bytes]:
+    """Open what is no file for writing; a pipe that nobody reads would be waited for, for ever."""
+    try:
+        handle = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
+    except OSError as error:
+        why = "nobody reads this pipe" if error.errno == errno.ENXIO else error.strerror
+        raise InputError(f"{path}: cannot be written ({why})") from None
+    os.set_blocking(handle, True)
+    return open(handle, "wb")
+
+
 @contextmanager
 def write_bytes(path: str | Path, *, force: bool = True) -> Iterator[IO[bytes]]:
     """Open for writing under a temporary name and rename at the end; `-` is standard output.
@@ -259,6 +314,8 @@ def write_bytes(path: str | Path, *, force: bool = True) -> Iterator[IO[bytes]]:
         InputError: the folder is missing, or the file exists and `force` is false.
     """
     if str(path) == "-":
+        if sys.stdout is None:
+            raise InputError("-: standard output is closed; name a file to write")
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
@@ -267,7 +324,7 @@ def write_bytes(path: str | Path, *, force: bool = True) -> Iterator[IO[bytes]]:
         raise InputError(f"{path}: is a folder; name a file in it")
     if path.exists() and not path.is_file():
         # A pipe or device such as /dev/null: a rename would put a file in its place.
-        with path.open("wb") as stream:
+        with _opened_device(path) as stream:
             yield stream
         return
     if path.exists() and not force:

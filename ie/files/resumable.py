@@ -5,6 +5,7 @@ same texts: those it wrote are compared with its inputs one by one.
 """
 
 import json
+import os
 import shutil
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -83,7 +84,7 @@ def write_partial(
     told = Path(f"{path}.run.json")
     if resume and is_there and run is not None:
         _check_same(run, told)
-    with _opened(partial, "r+b" if resume and is_there else "w+b", stays) as file:
+    with _opened(partial, resume and is_there, stays) as file:
         if stays and run is not None:
             told.write_text(json.dumps(run, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         try:
@@ -103,9 +104,10 @@ def write_partial(
 
 
 @contextmanager
-def _opened(partial: Path, mode: str, stays: bool) -> Iterator[IO[bytes]]:
+def _opened(partial: Path, goes_on: bool, stays: bool) -> Iterator[IO[bytes]]:
     try:
-        file = partial.open(mode)
+        # Not emptied before it is locked: another run may be writing it.
+        file = os.fdopen(os.open(partial, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
     except FileNotFoundError:
         raise InputError(
             f"{partial}: folder {str(partial.parent)!r} does not exist; create it"
@@ -113,12 +115,42 @@ def _opened(partial: Path, mode: str, stays: bool) -> Iterator[IO[bytes]]:
     except OSError as error:
         raise InputError(f"{partial}: cannot be written ({error.strerror})") from None
     try:
+        _lock(file, partial)
+    except BaseException:
+        file.close()
+        raise
+    try:
         with file:
+            if not goes_on:
+                file.truncate()
             yield file
     except BaseException:
         if not (stays and partial.stat().st_size):
             partial.unlink()
         raise
+
+
+def _lock(file: IO[bytes], partial: Path) -> None:
+    """Take a file for this run alone; the system lets it go whatever ends the run.
+
+    Where the system or the disk knows no locks, none is taken.
+
+    Raises:
+        InputError: another run writes it, or has given it its name just now.
+    """
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        is_mine = partial.exists() and os.path.samestat(os.fstat(file.fileno()), partial.stat())
+    except BlockingIOError:
+        is_mine = False
+    except (ImportError, OSError):
+        return
+    if not is_mine:
+        raise InputError(
+            f"{partial}: another process is writing it; wait for that one, or name another output"
+        )
 
 
 def _done(file: IO[bytes], partial: Path) -> Done:

@@ -3,6 +3,7 @@
 JavaScript counts UTF-16 units and Python code points; pieces of text are the same in both.
 """
 
+import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -15,14 +16,15 @@ _AROUND = 40  # code points of text shown on either side of what is marked
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A piece of text: the labels of mentions that begin here and of all that cover it.
+    """A piece of text: the labels of mentions that begin here, and of those that cover it, each once.
 
-    A segment without text stands for what is left out between two pieces.
+    `depth` is how many cover it. A segment without text stands for what is left out between two pieces.
     """
 
     text: str
     begins: tuple[str, ...] = ()
     covers: tuple[str, ...] = ()
+    depth: int = 0
 
 
 def shown_ranges(text: str, mentions: Iterable[Located]) -> list[tuple[int, int]]:
@@ -43,15 +45,37 @@ def shown_ranges(text: str, mentions: Iterable[Located]) -> list[tuple[int, int]
     return ranges
 
 
+class _Open:
+    """The mentions that cover a place: where they end, and how many there are of each label."""
+
+    def __init__(self) -> None:
+        self.ends: list[tuple[int, str]] = []
+        self.labels: dict[str, int] = {}
+
+    def add(self, label: str, end: int) -> None:
+        heapq.heappush(self.ends, (end, label))
+        self.labels[label] = self.labels.get(label, 0) + 1
+
+    def close(self, at: int) -> None:
+        """Take out what ends there or before."""
+        while self.ends and self.ends[0][0] <= at:
+            _, label = heapq.heappop(self.ends)
+            self.labels[label] -= 1
+            if not self.labels[label]:
+                del self.labels[label]
+
+
 def cut_segments(text: str, mentions: Labelled, ranges: Sequence[tuple[int, int]]) -> list[Segment]:
     """Return the shown parts of the text as segments, cut wherever a mention begins or ends.
 
-    `ranges` are in order and do not overlap. One sweep: linear in what is returned.
+    `ranges` are in order and do not overlap. One sweep: linear in what is returned, however many
+    mentions of a label lie one in another.
     """
     located = [(label, *m.span) for label, m in mentions if m.span]
     edges = sorted({at for _, *span in located for at in span})
     starts = sorted(range(len(located)), key=lambda k: located[k][1])
-    open_now: dict[int, None] = {}
+    open_now = _Open()
+    order = {label: i for i, label in enumerate(dict.fromkeys(label for label, *_ in located))}
     segments: list[Segment] = []
     shown_to = next_edge = next_start = 0
     for low, high in ranges:
@@ -64,16 +88,15 @@ def cut_segments(text: str, mentions: Labelled, ranges: Sequence[tuple[int, int]
             end = edges[next_edge] if next_edge < len(edges) else high
             next_edge += end < high
             end = min(end, high)
+            begins = []
             while next_start < len(starts) and located[starts[next_start]][1] <= start:
-                open_now[starts[next_start]] = None
+                label, a, b = located[starts[next_start]]
+                open_now.add(label, b)
+                begins += [label] * (a == start < b)
                 next_start += 1
-            # What ends at the place of another's beginning ends first; order is that of mentions.
-            for k in [k for k in open_now if located[k][2] <= start]:
-                del open_now[k]
-            covering = [located[k] for k in sorted(open_now) if located[k][2] >= end]
-            begins = tuple(label for label, a, _ in covering if a == start)
-            covers = tuple(label for label, _, _ in covering)
-            segments.append(Segment(text[start:end], begins, covers))
+            open_now.close(start)
+            covers = tuple(sorted(open_now.labels, key=order.__getitem__))
+            segments.append(Segment(text[start:end], tuple(begins), covers, len(open_now.ends)))
             start = end
         shown_to = high
     if shown_to < len(text):

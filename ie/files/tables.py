@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .visible import visible_line
+
 Row = tuple[str, ...]
 
 
@@ -36,11 +38,11 @@ def format_table(table: Table) -> str:
     """Return an aligned plain table; hanzi count as two columns."""
     from rich.cells import cell_len
 
-    lines = [table.header, *table.rows]
+    lines = [tuple(map(visible_line, line)) for line in (table.header, *table.rows)]
     columns = range(len(table.header))
     widths = [max(cell_len(line[i]) for line in lines) for i in columns]
     right = [_are_figures(table.rows, i) for i in columns]
-    shown = [table.title] if table.title else []
+    shown = [visible_line(table.title)] if table.title else []
     for line in lines:
         cells = []
         for i, cell in enumerate(line):
@@ -55,16 +57,16 @@ def rich_table(table: Table) -> Any:
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    shown = RichTable(title=Text(table.title), title_justify="left")
+    shown = RichTable(title=Text(visible_line(table.title)), title_justify="left")
     for i, name in enumerate(table.header):
         justify: Any = "right" if _are_figures(table.rows, i) else "left"
-        shown.add_column(Text(name), justify=justify)
+        shown.add_column(Text(visible_line(name)), justify=justify)
     previous = None
     for row in table.rows:
         if previous is not None and row[0] != previous:
             shown.add_section()
         previous = row[0]
-        shown.add_row(*(Text(cell) for cell in row))
+        shown.add_row(*(Text(visible_line(cell)) for cell in row))
     return shown
 
 

@@ -1,0 +1,33 @@
+"""Characters that change what a reader sees without being seen: shown, never sent.
+
+A control character may move a terminal's cursor or run a command of it, and a mark of direction may
+show a text in another order than it has. Tables and pages show their code points instead.
+"""
+
+import re
+
+# C0 (but for tab and line feed), DEL and C1; marks of direction (UAX #9); line and paragraph
+# separators; code points of a text that is no text.
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+
+
+def visible(text: str) -> str:
+    r"""Return a text with what is unseen written out: `\x1b` as `␛`, U+202E as `⟨U+202E⟩`.
+
+    Tabs and line feeds stay. What is cut from it by offsets must be cut before.
+    """
+    return _UNSEEN.sub(_shown, text)
+
+
+def visible_line(text: str) -> str:
+    """Return the same on one line, for a cell or a name: tabs and line feeds are blanks."""
+    return visible(text.replace("\r\n", " ").replace("\n", " ").replace("\t", " "))
+
+
+def _shown(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "␡" if code == 0x7F else f"⟨U+{code:04X}⟩"
