@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Any
 
 import click
@@ -74,48 +75,32 @@ def _watched(batches: Iterator[bytes], quiet: bool) -> Iterator[bytes]:
     if quiet or not sys.stderr.isatty():
         yield from batches
         return
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from ..files.progress import counting
 
-    columns = (SpinnerColumn(), TextColumn("{task.fields[count]:,} documents"), TimeElapsedColumn())
-    count = 0
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", count=count)
+    with counting("documents") as advance:
         for lines in batches:
             yield lines
-            count += lines.count(b"\n")
-            progress.update(task, count=count)
+            advance(lines.count(b"\n"))
 
 
 def _print_summary(summary: dict[str, Any], seconds: float) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from ..files.tables import Table, format_table
 
-    console = Console(stderr=True)
     if summary["reasons"]:
-        table = Table("outcome", "reason", "count", "first example")
-        table.columns[2].justify = "right"
+        rows = []
         for entry in summary["reasons"]:
             example = entry["examples"][0]
-            table.add_row(
-                entry["outcome"],
-                entry["reason"],
-                f"{entry['count']:,}",
-                _plain(f"{example['where']}: {example['what']}"),
-            )
-        console.print(table)
+            shown = f"{example['where']}: {example['what']}"
+            rows.append((entry["outcome"], entry["reason"], f"{entry['count']:,}", shown))
+        header = ("outcome", "reason", "count", "first example")
+        width = get_terminal_size((160, 24)).columns if sys.stderr.isatty() else 0
+        click.echo(format_table(Table("", header, rows), width), err=True)
     counts = ", ".join(f"{summary[key]:,} {key}" for key in ("documents", *_ANNOTATIONS))
     if summary["documents"] and not any(summary[key] for key in _ANNOTATIONS):
         hint = "no annotation in any record: is it a file of this corpus, or a split without gold?"
-        console.print(f"{summary['name']}: {hint}", highlight=False)
+        click.echo(f"{summary['name']}: {hint}", err=True)
     name = summary["name"]
     if any(summary[key] for key in _ANNOTATIONS) and name not in builtin_schemas():
         hint = f"no built-in schema is called {name!r}: build records with --schema derived"
-        console.print(hint, highlight=False)
-    console.print(f"{name}: {counts} in {seconds:.1f} s", highlight=False)
-
-
-def _plain(content: str) -> Any:
-    from rich.text import Text
-
-    return Text(content)
+        click.echo(hint, err=True)
+    click.echo(f"{name}: {counts} in {seconds:.1f} s", err=True)

@@ -1,6 +1,7 @@
 """`chinchilla data list`: the catalogue of data sets, filtered."""
 
 import sys
+from shutil import get_terminal_size
 from typing import Any
 
 import click
@@ -51,18 +52,17 @@ def _print_entry(entry: dict[str, Any]) -> None:
 
 
 def _print_table(entries: list[dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from ..files.tables import Table, format_table
 
     keys = ("name", "tasks", "lang", "domain", "size", "licence", "converter")
-    table = Table(*keys, box=None, pad_edge=False)
-    for entry in entries:
-        cells = [", ".join(v) if isinstance(v, list) else v for v in (entry[k] for k in keys)]
-        table.add_row(*cells)
+    rows = [
+        tuple(", ".join(v) if isinstance(v, list) else str(v) for v in (entry[k] for k in keys))
+        for entry in entries
+    ]
     plural = "" if len(entries) == 1 else "s"
     # A pipe gets lines as long as they need be.
-    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 400)
-    console.print(table)
+    width = get_terminal_size().columns if sys.stdout.isatty() else 0
+    click.echo(format_table(Table("", keys, rows), width))
     click.echo(
         f"{len(entries)} data set{plural}; name one for its source, format and terms", err=True
     )

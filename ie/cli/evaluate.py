@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -146,16 +147,10 @@ def _across(evaluations: Sequence["Evaluation"], given: dict[str, Any]) -> dict[
 
 def _show(evaluations: Sequence["Evaluation"], extra: dict[str, Any]) -> None:
     from ..evaluate.table import evaluation_tables, extra_tables
-    from ..files.tables import format_table, rich_table
+    from ..files.tables import format_table
 
     many = len(evaluations) > 1
     tables = [table for e in evaluations for table in evaluation_tables(e, named=many)]
     tables += extra_tables(extra, evaluations[0].predicted)
-    if sys.stdout.isatty():
-        from rich.console import Console
-
-        console = Console()
-        for table in tables:
-            console.print(rich_table(table))
-    else:
-        click.echo("\n\n".join(format_table(table) for table in tables))
+    width = get_terminal_size().columns if sys.stdout.isatty() else 0
+    click.echo("\n\n".join(format_table(table, width) for table in tables))

@@ -9,6 +9,7 @@ from contextlib import contextmanager, nullcontext
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Any
 
 import click
@@ -130,7 +131,7 @@ def command(
         for rendered in render_documents(
             documents,
             form,
-            color=is_shown and sys.stdout.isatty(),
+            width=get_terminal_size().columns if is_shown and sys.stdout.isatty() else None,
             mark=not is_shown,
             issues=issues,
         ):

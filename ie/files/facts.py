@@ -9,6 +9,7 @@ from typing import Any
 from ..data.documents import Document, Located
 from .jsonl import dumps
 from .sentences import Sentences
+from .tables import align_rows, columns
 from .visible import visible_line
 
 # Of the rows that `FactsCsv` writes; a document's own columns stand behind the first.
@@ -22,33 +23,24 @@ _PLACE = ("file", "line", "row", "title_end")
 # A spreadsheet runs a cell that begins so, a Chinese or Japanese one that of full width too.
 _FORMULA = frozenset("=+-@\t\r\n＝＋－＠")
 _NUMBER = re.compile(r"[-+]?[0-9]+([.,][0-9]+)*([eE][-+]?[0-9]+)?%?")
+# Columns of a line where nothing tells how many there are.
+_WIDTH = 160
 # Code points of a mention that a table or page shows.
 _SHOWN = 200
 
 
-def facts_table(document: Document, *, color: bool = False) -> str:
+def facts_table(document: Document, width: int = _WIDTH) -> str:
     """Return tables of the entities, relations, events and issues of a document.
 
     Offsets are `start:end` in code points of the text, end-exclusive; `-` where not in the text.
+    The last cell of a row is folded where the line would be longer than `width` columns.
     """
-    from rich.console import Console
-
-    buffer = io.StringIO()
-    # A file has no width of its own; wide enough that nothing of interest is folded.
-    console = Console(
-        file=buffer,
-        width=None if color else 160,
-        force_terminal=color,
-        highlight=False,
-        markup=False,
-        emoji=False,
-    )
-    console.print(visible_line(document.id))
+    parts = [visible_line(document.id)]
     for header, rows in facts_tables(document):
-        console.print(_table(header, rows))
+        parts.append(_table(header, rows, width))
     if not (document.entities or document.relations or document.events):
-        console.print("nothing found")
-    return "\n".join(line.rstrip() for line in buffer.getvalue().split("\n")) + "\n"
+        parts.append("nothing found")
+    return "\n".join(parts) + "\n"
 
 
 class FactsCsv:
@@ -204,12 +196,9 @@ def _place(mention: Located) -> str:
     return "-" if mention.span is None else f"{mention.start}:{mention.end}"
 
 
-def _table(header: Any, rows: Any) -> Any:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(*header, box=box.SIMPLE, pad_edge=False)
-    for row in rows:
-        table.add_row(*[Text(visible_line(cell)) for cell in row])
-    return table
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> str:
+    cells = [tuple(visible_line(cell) for cell in row) for row in (header, *rows)]
+    lines = align_rows(cells, [False] * len(header), "   ", width - 1)
+    rule = "─" * max(map(columns, lines))
+    head, *body = lines
+    return "\n".join(["", *(f" {line}" for line in (head, rule, *body)), ""])

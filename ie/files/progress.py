@@ -1,20 +1,18 @@
-"""Progress on a terminal: a spinner, a count and the time, on stderr."""
+"""Progress on a terminal: a count, the time and the rate, on stderr."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
 @contextmanager
-def counting(what: str) -> Iterator[Callable[[], None]]:
-    """Show how many `what` are done; the yielded function counts one more."""
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+def counting(what: str) -> Iterator[Callable[[int], None]]:
+    """Show how many `what` are done; the yielded function counts so many more."""
+    from tqdm import tqdm
 
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.completed:,.0f} " + what),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", total=None)
-        yield lambda: progress.advance(task)
+    shown = "{n_fmt} " + what + " [{elapsed}, {rate_noinv_fmt}]"
+    with tqdm(unit=f" {what}", bar_format=shown, leave=False, mininterval=0.2) as bar:
+
+        def advance(number: int = 1) -> None:
+            bar.update(number)
+
+        yield advance

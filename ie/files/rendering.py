@@ -14,13 +14,13 @@ def render_documents(
     documents: Iterable[Document],
     form: str,
     *,
-    color: bool = False,
+    width: int | None = None,
     mark: bool = False,
     issues: Callable[[bytes], None] | None = None,
 ) -> Iterator[bytes]:
     """Yield each document in one of the `FORMS`, in UTF-8; what yields is written one after another.
 
-    Without a document nothing is yielded. A table may have `color`, for a terminal; CSV begins with
+    Without a document nothing is yielded. Tables are `width` columns wide, as a terminal may be; CSV begins with
     the `mark` without which spreadsheets take a file for one in an older encoding. CSV holds facts
     alone; `issues` gets the rows of another CSV, of what was found amiss.
     """
@@ -32,7 +32,7 @@ def render_documents(
         from .facts import facts_table
 
         for document in documents:
-            yield facts_table(document, color=color).encode()
+            yield facts_table(document, *([width] if width else [])).encode()
     elif form == "csv":
         yield from _csv(documents, mark, issues)
     else:

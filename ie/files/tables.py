@@ -1,13 +1,15 @@
-"""Tables of figures: aligned plain text, or rich's on a terminal."""
+"""Tables as aligned plain text."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from .visible import visible_line
 
 Row = tuple[str, ...]
+# Columns of a last cell that is folded, however narrow the terminal is.
+_NARROWEST = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,40 +36,59 @@ def format_count(value: float) -> str:
     return str(value) if isinstance(value, int) else f"{value:.2f}"
 
 
-def format_table(table: Table) -> str:
-    """Return an aligned plain table; hanzi count as two columns."""
-    from rich.cells import cell_len
+def format_table(table: Table, width: int = 0) -> str:
+    """Return an aligned plain table; hanzi count as two columns.
 
+    Where `width` columns are too few, the last column is folded; 0 is no limit.
+    """
     lines = [tuple(map(visible_line, line)) for line in (table.header, *table.rows)]
-    columns = range(len(table.header))
-    widths = [max(cell_len(line[i]) for line in lines) for i in columns]
-    right = [_are_figures(table.rows, i) for i in columns]
+    right = [_are_figures(table.rows, i) for i in range(len(table.header))]
     shown = [visible_line(table.title)] if table.title else []
+    return "\n".join([*shown, *align_rows(lines, right, "  ", width)])
+
+
+def align_rows(
+    lines: Sequence[Row], right: Sequence[bool], joint: str, width: int = 0
+) -> list[str]:
+    """Return rows of cells as lines in which the columns stand below each other.
+
+    `right` tells the columns that are aligned at their end. For `width` see `format_table`.
+    """
+    widths = [max(map(columns, cells)) for cells in zip(*lines, strict=True)]
+    others = sum(widths[:-1]) + len(joint) * (len(widths) - 1)
+    if width and others + widths[-1] > width:
+        widths[-1] = max(width - others, _NARROWEST)
+    shown = []
     for line in lines:
-        cells = []
-        for i, cell in enumerate(line):
-            pad = " " * (widths[i] - cell_len(cell))
-            cells.append(pad + cell if right[i] else cell + pad)
-        shown.append("  ".join(cells).rstrip())
-    return "\n".join(shown)
-
-
-def rich_table(table: Table) -> Any:
-    """Return the same table as a rich renderable for a terminal."""
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
-    shown = RichTable(title=Text(visible_line(table.title)), title_justify="left")
-    for i, name in enumerate(table.header):
-        justify: Any = "right" if _are_figures(table.rows, i) else "left"
-        shown.add_column(Text(visible_line(name)), justify=justify)
-    previous = None
-    for row in table.rows:
-        if previous is not None and row[0] != previous:
-            shown.add_section()
-        previous = row[0]
-        shown.add_row(*(Text(visible_line(cell)) for cell in row))
+        for number, last in enumerate(_folded(line[-1], widths[-1])):
+            row = (*line[:-1], last) if number == 0 else (*("" for _ in line[:-1]), last)
+            cells = [
+                " " * (size - columns(cell)) + cell
+                if is_right
+                else cell + " " * (size - columns(cell))
+                for cell, size, is_right in zip(row, widths, right, strict=True)
+            ]
+            shown.append(joint.join(cells).rstrip())
     return shown
+
+
+def columns(text: str) -> int:
+    """Return how many columns of a terminal a line takes."""
+    from wcwidth import wcswidth
+
+    return max(0, wcswidth(text))
+
+
+def _folded(cell: str, width: int) -> list[str]:
+    """Cut a cell into lines of at most `width` columns, at blanks where it has any."""
+    lines = [""]
+    for word in re.findall(r"[^ ]+ *|^ +", cell):
+        pieces = [word] if columns(word.rstrip()) <= width else list(word)
+        for piece in pieces:
+            if lines[-1] and columns(lines[-1] + piece.rstrip()) > width:
+                lines.append("")
+            lines[-1] += piece
+    return [line.rstrip() for line in lines]
 
 
 def _are_figures(rows: Sequence[Row], column: int) -> bool:
