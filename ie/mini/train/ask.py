@@ -85,7 +85,7 @@ class Asker:
         chosen = self._with_events(kept, kept + absent, most)
         chosen = self._with_events(chosen + absent, keys, most)
         foreign = self._foreign(document.text, keys, rng, most - len(chosen))
-        entries = [(key,) for key in chosen]
+        entries: list[tuple[str, ...]] = [(key,) for key in chosen]
         entries = self._coarser(entries, keys, rng)
         shown = [self._shown(keys, document.text, rng) for keys in entries]
         shown += [self._one(key, document.text, rng) for key in foreign]
@@ -123,7 +123,7 @@ class Asker:
         """Put one entry in place of all entity labels that share a coarser word, now and then."""
         if rng.random() >= _COARSE:
             return entries
-        words = [word for (key,) in entries for word in self._broader(key)]
+        words = [word for entry in entries for word in self._broader(entry[0])]
         if not words:
             return entries
         word = rng.choice(words)

@@ -375,7 +375,7 @@ def vary(document: Document, rng: Random) -> Document:
     forms = rng.choices(list(_WEIGHTS), list(_WEIGHTS.values()), k=rng.choice((1, 1, 1, 2)))
     for form in forms:
         if form in (break_blanks, break_commas, break_stops):
-            document = form(document, rng, rng.choice((0.2, 0.5, 1.0)))  # type: ignore[call-arg]
+            document = form(document, rng, rng.choice((0.2, 0.5, 1.0)))
         else:
             document = form(document, rng)
     return document

@@ -8,7 +8,7 @@ is one.
 import random
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -122,7 +122,7 @@ class Gatherer:
         value["wordings"] = wordings(name, spec.words, kind) or [spaced(name)]
         value["description"] = spec.descriptions.get(name) or said.get((kind, *path), "")
         value["examples"] = _sample(self.mentions[label], f"{seed}/{label}")
-        value["broader"] = list(_broader(name, kind, spec))
+        value["broader"] = _broader(name, kind, spec)
         value |= {"licence": spec.licence, "lang": spec.lang, "domain": spec.domain}
         value["count"] = self.counts[label]
         return value
@@ -190,12 +190,12 @@ def _sample(mentions: Counter[str], seed: str) -> list[str]:
     return drawn
 
 
-def _broader(name: str, kind: str, spec: Any) -> Iterable[str]:
+def _broader(name: str, kind: str, spec: Any) -> list[str]:
     if name in spec.broader:
-        return spec.broader[name]
+        return list(spec.broader[name])
     if kind == "event" and _is_hanzi(name) and "-" in name:
         return name.partition("-")[0].split("/")
-    return ()
+    return []
 
 
 def _said(schema: str) -> dict[tuple[str, ...], str]:

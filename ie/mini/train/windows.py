@@ -2,10 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import msgspec
 
 from .kit import Argument, Document, Entity, Event, Mention, Relation, iter_mentions
 
+_Located = TypeVar("_Located", Entity, Argument, Mention)
 _SENTENCE_END = re.compile(r"[。！？!?；;…\n]+[”’」』）)]*|(?<=[a-z0-9)\]])\.(?= )")
 _PAUSE = re.compile(r"[，,、：:\s]")
 
@@ -55,7 +59,7 @@ def verified(document: Document, faults: Counter[str]) -> tuple[Document, set[tu
     return kept, lost
 
 
-def _with_qualifiers(relation: Relation, fits) -> Relation:  # type: ignore[no-untyped-def]
+def _with_qualifiers(relation: Relation, fits: Callable[[Entity], bool]) -> Relation:
     qualifiers = {name: item for name, item in relation.qualifiers.items() if fits(item)}
     return Relation(relation.type, relation.subject, relation.object, qualifiers)
 
@@ -109,33 +113,28 @@ def _end(text: str, inside: bytearray, start: int, limit: int) -> int:
 def window(document: Document, start: int, end: int, id: str) -> Document:
     """Return the part [start, end) of a document with the facts inside it."""
 
-    def moved(item):  # type: ignore[no-untyped-def]
-        if item.start is None or item.start < start or item.end > end:
+    def moved(item: _Located) -> _Located | None:
+        span = item.span
+        if span is None or span[0] < start or span[1] > end:
             return None
-        return _at(item, item.start - start)
+        return msgspec.structs.replace(item, start=span[0] - start, end=span[1] - start)
 
     entities = tuple(item for entity in document.entities if (item := moved(entity)))
     relations = []
     for relation in document.relations:
         subject, object = moved(relation.subject), moved(relation.object)
         if subject and object:
-            slots = {name: moved(item) for name, item in relation.qualifiers.items()}
-            slots = {name: item for name, item in slots.items() if item}
+            slots = {
+                name: item
+                for name, entity in relation.qualifiers.items()
+                if (item := moved(entity))
+            }
             relations.append(Relation(relation.type, subject, object, slots))
     events = []
     for event in document.events:
-        trigger = event.trigger and moved(event.trigger)
-        arguments = tuple(item for argument in event.arguments if (item := moved(argument)))
+        trigger = moved(event.trigger) if event.trigger else None
+        arguments = tuple(there for argument in event.arguments if (there := moved(argument)))
         if trigger or (event.trigger is None and arguments):
             events.append(Event(event.type, trigger, arguments))
     text = document.text[start:end]
     return Document(id, text, entities, tuple(relations), tuple(events), meta=document.meta)
-
-
-def _at(item, start):  # type: ignore[no-untyped-def]
-    end = start + len(item.text)
-    if isinstance(item, Argument):
-        return Argument(item.role, item.text, start, end)
-    if isinstance(item, Entity):
-        return Entity(item.type, item.text, start, end)
-    return Mention(item.text, start, end)

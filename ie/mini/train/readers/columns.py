@@ -133,7 +133,9 @@ def read_parallel(
         labels = _lines(folder / label) if label else [part or ""] * len(lines[0])
         for number, (words, marks, name) in enumerate(zip(*lines, labels, strict=False), 1):
             tokens, kinds = words.split(), marks.split()
-            if len(tokens) != len(kinds) or not tokens:
+            if not tokens and not kinds:
+                continue
+            if len(tokens) != len(kinds):
                 faults["tokens and tags differ in number"] += 1
                 continue
             meta = {"part": name.strip()} if name.strip() else {}

@@ -260,18 +260,16 @@ def read_fin(
 
     documents, found_faults = convert(name, paths)
     for document in documents:
-        empty = 0
+        has_negative = False
         for number, text in enumerate(_sentences(document.text, limit)):
-            told = [_told(text, event) for event in document.events]
-            if None in told:
+            told = [(_told(text, event), event) for event in document.events]
+            if any(here is None and _is_hinted(text, event) for here, event in told):
                 faults["window that tells an event in part"] += 1
                 continue
-            events = _distinct(event for event in told if event)
-            if not events:
-                empty += 1
-                if empty > 1:
-                    continue
-            yield Document(f"{document.id}#{number}", text, events=tuple(events))
+            events = _distinct(here for here, _ in told if here)
+            if events or not has_negative:
+                has_negative |= not events
+                yield Document(f"{document.id}#{number}", text, events=tuple(events))
     faults.update(found_faults)
 
 
@@ -292,22 +290,26 @@ def _sentences(text: str, limit: int) -> Iterator[str]:
         yield window
 
 
-def _told(text: str, event: Event) -> Event | bool | None:
-    """Return the event as told in a window, False if it is not there, None if only in part."""
+def _told(text: str, event: Event) -> Event | None:
+    """Return the event as a window tells it, or None where it does not tell enough."""
     trigger = event.trigger.text if event.trigger else ""
     place = found(text, trigger)
-    here = [a for a in event.arguments if a.text and a.text in text]
-    own = [a for a in here if not _is_shared(a)]
-    if not own or len(here) + (place is not None) < 2 or (place is None and len(own) < 2):
-        return None if place is not None or own else False
-    near = (place or found(text, own[0].text) or (0, 0))[0]
-    if place is not None:
-        first = found(text, own[0].text, near)
-        place = found(text, trigger, first[0] if first else near)
-        near = place[0] if place else near
-    arguments = tuple(argument(text, a.role, found(text, a.text, near)) for a in here)
+    here = [item for item in event.arguments if item.text and item.text in text]
+    own = [item for item in here if not _is_shared(item)]
+    if not own or (place is None and len(own) < 2):
+        return None
+    near = (found(text, own[0].text, place[0] if place else 0) or (0, 0))[0]
+    place = found(text, trigger, near)
+    arguments = (argument(text, item.role, found(text, item.text, near)) for item in here)
     mention = Mention(trigger, *place) if place else None
     return Event(event.type, mention, tuple(dict.fromkeys(arguments)))
+
+
+def _is_hinted(text: str, event: Event) -> bool:
+    """Say whether a window names something of the event: it is then no true negative."""
+    strings = [item.text for item in event.arguments if item.text and not _is_shared(item)]
+    strings += [event.trigger.text] if event.trigger else []
+    return any(string in text for string in strings)
 
 
 def _is_shared(item: Argument) -> bool:

@@ -61,9 +61,9 @@ def read_pairs(
                 continue
             record: Any = ast.literal_eval(line) if python else json.loads(line)
             laid = Laid(record["token"] if "token" in record else list(record["text"]))
-            ends = [_end(laid, record[end], inclusive, faults) for end in "ht"]
-            if record["relation"] not in negative and all(end.span for end in ends):
-                groups[laid.text].append(Relation(record["relation"], *ends))
+            head, tail = (_end(laid, record[end], inclusive, faults) for end in "ht")
+            if record["relation"] not in negative and head.span and tail.span:
+                groups[laid.text].append(Relation(record["relation"], head, tail))
         for number, (text, relations) in enumerate(groups.items(), 1):
             yield Document(f"{path.stem}-{number}", text, (), distinct(relations))
 
@@ -239,9 +239,12 @@ def read_fewrel(paths: Iterable[Path], faults: Counter[str], *, names: str) -> I
             name = known[relation][0] if relation in known else relation
             for number, item in enumerate(items):
                 laid = Laid(item["tokens"], "english")
-                ends = [laid.entity(None, item[k][2][0][0], item[k][2][0][-1] + 1) for k in "ht"]
+                head, tail = (
+                    laid.entity(None, places[0], places[-1] + 1)
+                    for places in (item[end][2][0] for end in "ht")
+                )
                 yield Document(
-                    f"{path.stem}-{relation}-{number}", laid.text, (), (Relation(name, *ends),)
+                    f"{path.stem}-{relation}-{number}", laid.text, (), (Relation(name, head, tail),)
                 )
 
 

@@ -79,8 +79,8 @@ def argument(text: str, role: str, span: Span | None) -> Argument:
 
 
 def stripped(text: str, span: Span | None) -> Span | None:
-    """Return a span without the blanks at its ends; None if nothing is left."""
-    if span is None:
+    """Return a span without the blanks at its ends; None if nothing is left or it is no span."""
+    if span is None or not 0 <= span[0] < span[1] <= len(text):
         return None
     start, end = span
     while start < end and text[start].isspace():
