@@ -158,7 +158,7 @@ def _words() -> dict[str, list[str]]:
 
 
 def _folded(name: str) -> str:
-    return re.sub(r"[^\w:]+|_", " ", spaced(name)).strip().lower()
+    return re.sub(r"[^\w:]+|_", "", name).lower()
 
 
 def spaced(name: str) -> str:

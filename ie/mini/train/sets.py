@@ -314,13 +314,18 @@ class _Made:
         self, document: Document, meta: dict[str, Any], lost: set[tuple[str, ...]]
     ) -> list[str]:
         present = keys_of(document, self.name)
-        missing = {key(self.name, *label) for label in lost}
         if self.spec.present or meta.get("present"):
-            return sorted(present - missing)
+            return sorted(present)
         group = f"{self.name}/{meta['part']}" if "part" in meta else self.name
+        missing = {key(self.name, *label) for label in lost} - present
         if not missing:
             return [f"@{group}"]
-        return [label for label in self.groups[group] if label not in missing or label in present]
+        # Of an event that is unknown the roles are unknown too.
+        return [
+            label
+            for label in self.groups[group]
+            if label not in missing and self.labels[label].get("event") not in missing
+        ]
 
     def _report(self) -> dict[str, Any]:
         counts = Counter(label["kind"] for label in self.labels.values())

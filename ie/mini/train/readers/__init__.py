@@ -8,7 +8,7 @@ read is counted in `faults`, by reason.
 from collections.abc import Callable, Iterator
 
 from ..kit import Document
-from . import columns, events, relations, slots, spans
+from . import columns, events, relations, silver, slots, spans
 
 Reader = Callable[..., Iterator[Document]]
 
@@ -40,4 +40,6 @@ READERS: dict[str, Reader] = {
     "phee": events.read_phee,
     "cec": events.read_cec,
     "duee-fin-windows": events.read_fin,
+    "voted-events": silver.read_votes,
+    "typed-texts": silver.read_types,
 }
