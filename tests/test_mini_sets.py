@@ -390,3 +390,45 @@ def test_relations_across_windows_are_left_out():
     document = Document("d", text, (), (Relation("r", subject, near), Relation("r", subject, far)))
     pieces = list(windows.cut(document, 12))
     assert [len(piece.relations) for piece in pieces] == [1, 0]
+
+
+def test_votes_that_differ_make_labels_unknown(tmp_path):
+    gold = {
+        "id": "g",
+        "text": "甲裁员",
+        "event_list": [
+            {
+                "event_type": "组织关系-裁员",
+                "trigger": "裁员",
+                "trigger_start_index": 1,
+                "arguments": [],
+            }
+        ],
+    }
+    _file(tmp_path, gold, "gold.json")
+    _file(tmp_path, {"id": "1", "text": "昨天乙厂裁员三百人"}, "texts.json")
+
+    def event(*arguments):
+        said = [{"role": role, "argument": text} for role, text in arguments]
+        return {"event_type": "组织关系-裁员", "arguments": said}
+
+    sure, doubtful = ("裁员方", "乙厂"), ("裁员人数", "三百人")
+    votes = [
+        [event(sure, doubtful)],
+        [event(sure)],
+        [event(sure), {"event_type": "人生-死亡", "arguments": []}],
+    ]
+    paths = [
+        _file(tmp_path, {"id": "1", "event_list": events}, f"votes/{i}.json")
+        for i, events in enumerate(votes)
+    ]
+    documents = list(
+        READERS["voted-events"](
+            paths, Counter(), texts="texts.json", gold="gold.json", agree=3, root=1
+        )
+    )
+    kept, lost = windows.verified(documents[0], Counter())
+    assert [(e.trigger.text, [a.text for a in e.arguments]) for e in kept.events] == [
+        ("裁员", ["乙厂"])
+    ]
+    assert lost == {("event", "人生-死亡"), ("role", "组织关系-裁员", "裁员人数")}

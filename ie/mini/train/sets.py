@@ -254,7 +254,9 @@ class _Made:
             gatherer.name(document)
         self.labels = gatherer.labels(spec, _SEED)
         self._group([document for document, _ in [*train, *measured]])
-        self.train = [self._example(document, lost) for document, lost in train]
+        examples = [self._example(document, lost) for document, lost in train]
+        self.train = [example for example in examples if example["asked"]]
+        self.left["nothing to ask"] = len(examples) - len(self.train)
         self.dev = [self._example(document, lost) for document, lost in measured]
         self.report = self._report()
 
@@ -335,7 +337,7 @@ class _Made:
             "dev": len(self.dev),
             "labels": dict(counts),
             "mentions": sum(label["count"] for label in self.labels.values()),
-            "left out": dict(self.left),
+            "left out": dict(+self.left),
             "faults": dict(self.faults),
         }
 

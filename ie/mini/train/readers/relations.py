@@ -92,7 +92,8 @@ def read_hidden(
     it stands both ways.
     """
     for path in paths:
-        for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
+        groups: dict[str, list[Relation]] = defaultdict(list)
+        for line in path.read_text(encoding="utf-8").split("\n"):
             match = re.match(r"(\d+) ([^$]+)\$([^$]+)\$(.*)$", line)
             if match is None or match[1] == "0":
                 continue
@@ -102,8 +103,9 @@ def read_hidden(
                 continue
             text, head, tail = shown
             kind = names[int(match[1])]
-            both = (Relation(kind, head, tail), Relation(kind, tail, head))
-            yield Document(f"{path.stem}-{number}", text, (), both)
+            groups[text] += (Relation(kind, head, tail), Relation(kind, tail, head))
+        for number, (text, relations) in enumerate(groups.items(), 1):
+            yield Document(f"{path.stem}-{number}", text, (), distinct(relations))
 
 
 def _shown(text: str, head: str, tail: str) -> tuple[str, Entity, Entity] | None:
