@@ -246,7 +246,7 @@ _SETS = """
 held_out:
   far: {reader: json-spans, train: [far.json]}
 sets:
-  one: {reader: json-spans, train: [one.json], dev: [dev.json], words: {thing: [东西]}, licence: permissive}
+  one: {reader: json-spans, train: [one.json], dev: [dev.json], words: {thing: [东西], look: [样子]}, licence: permissive}
 """
 
 
@@ -258,13 +258,16 @@ def _caches(tmp_path):
         ]
         return {"text": text, "entities": entities}
 
-    kept = record("他买了一只红色的杯子和一把雨伞", ("thing", "杯子"), ("thing", "雨伞"))
+    kept = record(
+        "他买了一只红色的杯子和一把雨伞", ("thing", "杯子"), ("thing", "雨伞"), ("look", "红色")
+    )
     _file(
         tmp_path, [kept, record("她在山上看见过很多很多的星星", ("odd_name", "星星"))], "one.json"
     )
     records = json.loads((tmp_path / "one.json").read_text(encoding="utf-8"))
     records += [record("昨天下午我们一起去河边钓鱼了"), record("医生给病人开了两种新的药物")]
     records[0]["entities"].append({"type": "thing", "start": 40, "end": 42})
+    records[1]["entities"].append({"type": "look", "start": 40, "end": 42})
     _file(tmp_path, records, "one.json")
     _file(tmp_path, [record("昨天下午，我们一起去河边钓鱼了", ("thing", "河边"))], "dev.json")
     _file(tmp_path, [record("医生给病人开了两种新的药物")], "far.json")
@@ -285,18 +288,17 @@ def test_caches_leave_out_what_is_like_dev_or_held_out(tmp_path):
     assert report["dev"] == 1
 
 
-def test_a_lost_annotation_makes_its_label_unknown(tmp_path):
+def test_a_lost_annotation_makes_its_label_unknown_where_it_has_no_other(tmp_path):
     report, _, _, examples = _caches(tmp_path)
-    assert report["faults"] == {"entity without a place in the text": 1}
-    # Of the label some mentions are kept, so it may be asked; the document has all that it is asked.
-    assert examples[0]["asked"] == ["one/entity/thing"]
-    assert examples[1]["asked"] == ["@one"]
+    assert report["faults"] == {"entity without a place in the text": 2}
+    assert examples[0]["asked"] == ["@one"]
+    assert examples[1]["asked"] == ["one/entity/thing"]
 
 
 def test_rare_labels_without_words_are_not_asked(tmp_path):
     _, found, groups, examples = _caches(tmp_path)
-    assert set(found) == {"one/entity/thing"}
-    assert groups == {"one": ["one/entity/thing"]}
+    assert set(found) == {"one/entity/thing", "one/entity/look"}
+    assert set(groups["one"]) == set(found)
     assert "entities" not in examples[1]
     assert found["one/entity/thing"]["wordings"] == ["东西"]
     assert set(found["one/entity/thing"]["examples"]) == {"杯子", "雨伞"}
