@@ -17,8 +17,8 @@ from .labels import keys_of
 # Chances of the ways to show a label, the rest being a wording alone.
 _DESCRIBED, _WITH_EXAMPLES, _BY_EXAMPLES = 0.2, 0.12, 0.08
 # Chances: a present label is left out; the first wording is taken before a random one; the
-# relation is told without its ends; labels are shown under a coarser one.
-_DROPPED, _FIRST, _BARE, _COARSE = 0.05, 0.4, 0.3, 0.15
+# relation is told without its ends; labels are shown under a coarser one; all places are filled.
+_DROPPED, _FIRST, _BARE, _COARSE, _FULL = 0.05, 0.4, 0.3, 0.15, 0.5
 _EXAMPLES = 4
 _FOREIGN = 3
 
@@ -83,7 +83,9 @@ class Asker:
         rng.shuffle(kept)
         rng.shuffle(absent)
         chosen = self._with_events(kept, kept + absent, most)
-        chosen = self._with_events(chosen + absent, keys, most)
+        # Few labels are asked as often as many.
+        room = most if rng.random() < _FULL else rng.randint(min(len(chosen) + 1, most), most)
+        chosen = self._with_events(chosen + absent, keys, room)
         foreign = self._foreign(document.text, keys, rng, most - len(chosen))
         entries: list[tuple[str, ...]] = [(key,) for key in chosen]
         entries = self._coarser(entries, keys, rng)

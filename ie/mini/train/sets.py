@@ -17,7 +17,8 @@ Every mention has offsets in code points, end-exclusive, and `text[start:end] ==
 lists what may be asked of the text: label keys, or `@group` for all keys of a group. A label that is
 asked and has no mention here is a true negative; one of the set that is not asked is unknown here.
 `"located": true` says that the annotators gave strings and no places: other occurrences of the same
-strings are then unknown, not negative.
+strings are then unknown, not negative. `"partial": true` says that unmarked spans are unknown for
+the labels asked, but for what is marked as another label.
 
 Label keys are `<set>/entity/<type>`, `<set>/relation/<type>`, `<set>/event/<type>` and
 `<set>/role/<event type>/<role>`. They are built from the example and never split, since types may
@@ -81,6 +82,7 @@ class Set(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     schema: str = ""
     located: bool = False
     present: bool = False
+    partial: bool = False
     limit: int = LIMIT
     drop: list[str] = []
     runs_of: list[str] = []
@@ -308,8 +310,7 @@ class _Made:
         asked = self._asked(document, meta, lost)
         value = {"id": value.pop("id"), "text": value.pop("text"), "set": self.name} | value
         value["asked"] = asked
-        if self.spec.located:
-            value["located"] = True
+        value |= {mark: True for mark in ("located", "partial") if getattr(self.spec, mark)}
         return value
 
     def _asked(

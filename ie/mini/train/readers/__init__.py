@@ -42,4 +42,5 @@ READERS: dict[str, Reader] = {
     "duee-fin-windows": events.read_fin,
     "voted-events": silver.read_votes,
     "typed-texts": silver.read_types,
+    "relation-ends": silver.read_ends,
 }

@@ -1,4 +1,4 @@
-"""Events that no annotator marked whole: systems' votes, and texts of which only the types are known.
+"""What no annotator marked whole: systems' votes, texts of known types, ends of relations as names.
 
 Triggers are found by the words that gold documents use for the type. What is doubtful is given
 without a place, which makes its label unknown for that text. Silver data trains; it is never scored
@@ -7,7 +7,7 @@ on.
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,23 @@ def read_types(paths: Iterable[Path], faults: Counter[str], *, gold: str) -> Ite
                 faults["type without a known trigger"] += trigger is _UNKNOWN
                 events.append(Event(kind, trigger))
             yield Document(str(row["id"]), text, events=tuple(events))
+
+
+def read_ends(
+    paths: Iterable[Path], faults: Counter[str], *, converter: str, types: Collection[str]
+) -> Iterator[Document]:
+    """Yield the ends of a corpus's relations as entities, those of `types` alone.
+
+    Only the ends of facts were annotated: of the types that a text has, further mentions may be
+    unmarked.
+    """
+    documents, found_faults = convert(converter, paths)
+    for document in documents:
+        ends = [end for fact in document.relations for end in (fact.subject, fact.object)]
+        entities = tuple(dict.fromkeys(end for end in ends if end.type in types and end.span))
+        if entities:
+            yield Document(document.id, document.text, entities)
+    faults.update(found_faults)
 
 
 def read_lexicon(path: Path, converter: str = "duee") -> Lexicon:
