@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chinchilla.data import Argument, Document, Entity, Event, Mention, Relation, check_offsets
+from chinchilla.data.documents import (
+    Argument,
+    Document,
+    Entity,
+    Event,
+    Mention,
+    Relation,
+    check_offsets,
+)
 from chinchilla.mini.train import forms
 
 _ALPHABET = "张三在北京A&B公司，。；！《 》“”<>().,1２Ⅷ萬發面里后ßİ\n\u3000\u00a0𠮷\u2028（）-…"

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chinchilla.data import Argument, Document, Entity, Event, Mention, Relation, check_offsets
+from chinchilla.data.documents import (
+    Argument,
+    Document,
+    Entity,
+    Event,
+    Mention,
+    Relation,
+    check_offsets,
+)
 from chinchilla.errors import ConfigError
 from chinchilla.mini.train import labels, sets, windows
 from chinchilla.mini.train.ask import Asker

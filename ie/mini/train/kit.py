@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from chinchilla.data import (
+from chinchilla.data.documents import (
     Argument,
     Document,
     Entity,
@@ -16,10 +16,10 @@ from chinchilla.data import (
     iter_mentions,
     map_mentions,
 )
+from chinchilla.data.schema import Schema, builtin_schemas, read_schema
+from chinchilla.data.yaml_file import parse_yaml
 from chinchilla.errors import ConfigError, InputError, near_miss
-from chinchilla.jsonl import read_documents, write_values
-from chinchilla.schema import Schema, builtin_schemas, read_schema
-from chinchilla.yaml_file import parse_yaml
+from chinchilla.files.jsonl import read_documents, write_values
 
 __all__ = [
     "Argument",
