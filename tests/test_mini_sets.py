@@ -442,3 +442,15 @@ def test_votes_that_differ_make_labels_unknown(tmp_path):
         ("裁员", ["乙厂"])
     ]
     assert lost == {("event", "人生-死亡"), ("role", "组织关系-裁员", "裁员人数")}
+
+
+@pytest.mark.parametrize("file", ["words.yaml", "descriptions.yaml"])
+def test_no_name_is_given_words_twice(file):
+    exact, folded = labels._tables(file)
+    assert all(exact.values())
+    assert set(exact.values()) >= set(folded.values())
+
+
+def test_descriptions_come_by_kind_first():
+    assert "部位" in labels._described("BODY", "entity")
+    assert labels._described("no_such_word", "entity") == ""

@@ -1,7 +1,7 @@
 """Label keys, and what each label says: its words, ends, description and examples.
 
-Words come from `words.yaml` (annotators' name -> wordings), those that a set gives under `words`
-going first. The first wording is the one to evaluate with: the built-in schema's name where there
+Words come from `words.yaml` (annotators' name -> wordings) and `descriptions.yaml`, those that a set
+gives itself going first. The first wording is the one to evaluate with: the built-in schema's name where there
 is one.
 """
 
@@ -13,7 +13,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from .kit import Document, Schema, builtin_schemas, parse_yaml, read_schema
+from .kit import ConfigError, Document, Schema, builtin_schemas, parse_yaml, read_schema
 
 _EXAMPLES = 12
 # A mention longer than this is a poor example of its type.
@@ -120,7 +120,8 @@ class Gatherer:
                 "object": _end_words(object, spec.words),
             }
         value["wordings"] = wordings(name, spec.words, kind) or [spaced(name)]
-        value["description"] = spec.descriptions.get(name) or said.get((kind, *path), "")
+        own = spec.descriptions.get(name) or said.get((kind, *path))
+        value["description"] = own or _described(name, kind)
         value["examples"] = _sample(self.mentions[label], f"{seed}/{label}")
         value["broader"] = _broader(name, kind, spec)
         value |= {"licence": spec.licence, "lang": spec.lang, "domain": spec.domain}
@@ -141,20 +142,34 @@ def wordings(name: str, own: Mapping[str, list[str]], kind: str = "") -> list[st
 
 
 def words_of(name: str) -> list[str] | None:
-    """Return the wordings that `words.yaml` gives for a name, in any case of its letters."""
-    return _words().get(name) or _words().get(_folded(name))
+    """Return the wordings that `words.yaml` gives for a name, if need be in other letters' case."""
+    found = _said_of("words.yaml", name)
+    return found.split("，") if found else None
+
+
+def _described(name: str, kind: str) -> str:
+    file = "descriptions.yaml"
+    return _said_of(file, f"{kind}:{name}") or _said_of(file, name)
+
+
+def _said_of(file: str, name: str) -> str:
+    exact, folded = _tables(file)
+    return exact.get(name) or folded.get(_folded(name), "")
 
 
 @cache
-def _words() -> dict[str, list[str]]:
-    path = resources.files(__package__).joinpath("words.yaml")
-    table: dict[str, list[str]] = {}
-    for name, words in parse_yaml(path.read_text(encoding="utf-8"), "words.yaml").items():
-        pieces = words.split("，") if isinstance(words, str) else words
-        for one in str(name).split(" | "):
-            table.setdefault(one, pieces)
-            table.setdefault(_folded(one), pieces)
-    return table
+def _tables(file: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Return what a file says by name and by folded name; a key may give several names."""
+    content = resources.files(__package__).joinpath(file).read_text(encoding="utf-8")
+    exact: dict[str, str] = {}
+    folded: dict[str, str] = {}
+    for names, said in parse_yaml(content, file).items():
+        for name in str(names).split(" | "):
+            if name in exact:
+                raise ConfigError(f"{file}: {name!r} is given twice; keep one")
+            exact[name] = said
+            folded.setdefault(_folded(name), said)
+    return exact, folded
 
 
 def _folded(name: str) -> str:
