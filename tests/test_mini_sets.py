@@ -454,3 +454,11 @@ def test_no_name_is_given_words_twice(file):
 def test_descriptions_come_by_kind_first():
     assert "部位" in labels._described("BODY", "entity")
     assert labels._described("no_such_word", "entity") == ""
+
+
+def test_what_repeated_texts_say_is_united():
+    one, two = (Event(kind, Mention("买", 1, 2)) for kind in "购得")
+    documents = [
+        Document(f"d{i}", "甲买书", events=(event,)) for i, event in enumerate((one, two, one))
+    ]
+    assert [document.events for document in sets._united(documents)] == [(one, two)]

@@ -56,6 +56,7 @@ from .kit import (
 )
 from .labels import Gatherer, key, keys_of, wordings
 from .readers import READERS
+from .readers.tokens import distinct
 from .windows import cut, verified
 
 # The encoder reads 512 characters at once.
@@ -241,7 +242,7 @@ class _Made:
         documents = list(_documents(spec, corpora, spec.train, self.faults))
         if spec.holdout:
             del documents[-spec.holdout :]
-        train = list(self._kept(documents, known))
+        train = list(self._kept(_united(documents) if spec.present else documents, known))
         measured = [verified(document, Counter()) for document in dev[: spec.dev_first or None]]
         rare = self._wordless([document for document, _ in train])
         train, measured = (
@@ -341,6 +342,24 @@ class _Made:
             "left out": dict(+self.left),
             "faults": dict(self.faults),
         }
+
+
+def _united(documents: list[Document]) -> list[Document]:
+    """Return one document a text, with what all documents of that text say of it."""
+    groups: dict[str, list[Document]] = {}
+    for document in documents:
+        groups.setdefault(document.text, []).append(document)
+    return [
+        Document(
+            group[0].id,
+            text,
+            tuple(dict.fromkeys(item for document in group for item in document.entities)),
+            distinct(item for document in group for item in document.relations),
+            tuple(dict.fromkeys(item for document in group for item in document.events)),
+            meta=group[0].meta,
+        )
+        for text, group in groups.items()
+    ]
 
 
 def _pruned(
