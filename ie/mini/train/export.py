@@ -1,0 +1,107 @@
+"""Write a trained reader as a folder that runs without torch.
+
+    python -m chinchilla.mini.train.export RUN FOLDER
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from chinchilla.mini.characters import Characters
+from chinchilla.mini.reader import Rules
+from chinchilla.mini.weights import save_parts
+from chinchilla.mini.words import Words
+
+from .model import Model
+
+
+def export(
+    folder: Path,
+    model: Model,
+    characters: Characters,
+    words: Words,
+    rules: Rules | None = None,
+    quantization: str | None = "int8",
+) -> None:
+    """Write the folder; `quantization` is that of the text encoder (None: float32)."""
+    state = model.state_dict()
+    heads = {k: v.numpy() for k, v in state.items() if not k.startswith("encoder.")}
+    save_parts(folder, characters, words, heads, model.sizes.to_dict(), rules or Rules())
+    spec = specification(model)
+    spec.validate()
+    spec.optimize(quantization=quantization)
+    spec.save(str(folder))
+
+
+def specification(model: Model) -> Any:
+    """Return the encoder as CTranslate2 wants it: BERT, the covering piece as the token type."""
+    from ctranslate2.specs import common_spec
+    from ctranslate2.specs.transformer_spec import (
+        TransformerEncoderModelSpec,
+        TransformerEncoderSpec,
+    )
+
+    encoder = model.encoder
+    inner = TransformerEncoderSpec(
+        len(model.sizes.layers),
+        model.sizes.heads,
+        pre_norm=False,
+        activation=common_spec.Activation.GELU,
+        layernorm_embedding=True,
+        num_source_embeddings=2,
+        embeddings_merge=common_spec.EmbeddingsMerge.ADD,
+    )
+    spec = TransformerEncoderModelSpec(inner, pooling_layer=False)
+    inner.scale_embeddings = False
+    inner.embeddings[0].weight = _array(encoder.single.weight)
+    inner.embeddings[1].weight = _array(encoder.piece.weight)
+    inner.position_encodings.encodings = _array(encoder.position)
+    _norm(inner.layernorm_embedding, encoder.norm)
+    for ours, layer in zip(inner.layer, encoder.layers, strict=True):
+        _linear(ours.self_attention.linear[0], layer.qkv)
+        _linear(ours.self_attention.linear[1], layer.out)
+        _norm(ours.self_attention.layer_norm, layer.norm)
+        _linear(ours.ffn.linear_0, layer.up)
+        _linear(ours.ffn.linear_1, layer.down)
+        _norm(ours.ffn.layer_norm, layer.last)
+    spec.register_vocabulary([f"<{k}>" for k in range(model.sizes.singles)])
+    spec.config.unk_token = "<3>"
+    spec.config.layer_norm_epsilon = 1e-12
+    return spec
+
+
+def _array(value: Tensor) -> np.ndarray[Any, Any]:
+    return value.detach().contiguous().numpy()
+
+
+def _linear(spec: Any, module: Any) -> None:
+    spec.weight = _array(module.weight)
+    spec.bias = _array(module.bias)
+
+
+def _norm(spec: Any, module: Any) -> None:
+    spec.gamma = _array(module.weight)
+    spec.beta = _array(module.bias)
+
+
+def main() -> None:
+    """Run the command line."""
+    from .loop import load
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("folder", type=Path)
+    arguments = parser.parse_args()
+    model, characters, words = load(arguments.run)
+    if (arguments.run / "checkpoint.pt").exists():
+        state = torch.load(arguments.run / "checkpoint.pt", weights_only=False)
+        model.load_state_dict(state["model"])
+    export(arguments.folder, model, characters, words)
+
+
+if __name__ == "__main__":
+    main()
