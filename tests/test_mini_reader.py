@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from chinchilla.errors import InputError
 from chinchilla.mini.characters import SPECIAL, Characters
-from chinchilla.mini.reader import OVERLAP, WINDOW, Reader, Rules, cut
+from chinchilla.mini.reader import OVERLAP, WINDOW, Rules, cut
 from chinchilla.mini.words import Words
 from chinchilla.schema import EntityType, EventType, RelationType, Role, Schema
 
@@ -15,11 +16,15 @@ torch = pytest.importorskip("torch")
 
 from chinchilla.mini.train import losses  # noqa: E402
 from chinchilla.mini.train.base import quick_vectors  # noqa: E402
-from chinchilla.mini.train.batches import Batcher, Sampler, cut as cut_example  # noqa: E402
+from chinchilla.mini.train.batches import Batcher, Sampler  # noqa: E402
+from chinchilla.mini.train.batches import cut as cut_example  # noqa: E402
 from chinchilla.mini.train.draw import Drawer  # noqa: E402
 from chinchilla.mini.train.evaluate import reader_of, score  # noqa: E402
 from chinchilla.mini.train.export import export  # noqa: E402
 from chinchilla.mini.train.model import Model, Sizes, distance_of  # noqa: E402
+from chinchilla.mini.train.restore import restore  # noqa: E402
+from chinchilla.mini.train.tune import Tuning, tune  # noqa: E402
+from chinchilla.mini.train.tune import parts as parts_of  # noqa: E402
 from chinchilla.mini.train.vary import vary  # noqa: E402
 from chinchilla.mini.weights import load_reader  # noqa: E402
 
@@ -81,6 +86,8 @@ def model(chars: Characters) -> Model:
     for name, value in made.named_parameters():
         if name.startswith("encoder.") and "norm" not in name and "last" not in name:
             torch.nn.init.normal_(value, std=0.1)
+    torch.nn.init.normal_(made.labels.outer.weight, std=0.1)
+    torch.nn.init.zeros_(made.labels.outer.bias)
     return made.eval()
 
 
@@ -186,7 +193,9 @@ def test_exported_reader_agrees_with_torch(
     for a, b in zip(ours._vectors(texts), wanted._vectors(texts), strict=True):
         np.testing.assert_allclose(a, b, atol=2e-4)
     first = ours.read(texts, SCHEMA)
-    assert [e.to_dict().keys() for e in first] == [e.to_dict().keys() for e in wanted.read(texts, SCHEMA)]
+    assert [e.to_dict().keys() for e in first] == [
+        e.to_dict().keys() for e in wanted.read(texts, SCHEMA)
+    ]
 
 
 def test_what_is_read_fits_text_and_schema(parts: tuple[Characters, Words, Model]) -> None:
@@ -300,12 +309,17 @@ def test_forms_keep_mentions() -> None:
     for _ in range(200):
         changed = vary(example(), rng, example)
         for entity in changed["entities"]:
-            assert changed["text"][entity["start"] : entity["end"]].lower() == entity["text"].lower()
+            assert (
+                changed["text"][entity["start"] : entity["end"]].lower() == entity["text"].lower()
+            )
 
 
 def test_cut_drops_what_stands_beyond() -> None:
     value = example("甲" * 395 + "雀巢公司收购了乙公司，雀巢裁员。")
-    value["entities"] = [{"type": "公司", "text": "巢", "start": 396, "end": 397}, {"type": "公司", "text": "司收", "start": 398, "end": 401}]
+    value["entities"] = [
+        {"type": "公司", "text": "巢", "start": 396, "end": 397},
+        {"type": "公司", "text": "司收", "start": 398, "end": 401},
+    ]
     assert [e["start"] for e in cut_example(value)["entities"]] == [396]
 
 
@@ -315,7 +329,11 @@ def test_a_few_steps_learn_one_example(parts: tuple[Characters, Words, Model]) -
     batcher = Batcher(chars, label_words)
     drawer = Drawer(LABELS, {"t": list(LABELS)}, random.Random(1))
     optimiser = torch.optim.Adam(
-        [p for n, p in net.named_parameters() if not n.startswith(("encoder.single", "encoder.piece"))],
+        [
+            p
+            for n, p in net.named_parameters()
+            if not n.startswith(("encoder.single", "encoder.piece"))
+        ],
         lr=3e-3,
     )
     values = []
@@ -329,7 +347,10 @@ def test_a_few_steps_learn_one_example(parts: tuple[Characters, Words, Model]) -
 
 
 def test_sampler_goes_on_where_it_stopped() -> None:
-    sets = {"a": [{"text": str(k), "asked": []} for k in range(7)], "b": [{"text": "b", "asked": []}]}
+    sets = {
+        "a": [{"text": str(k), "asked": []} for k in range(7)],
+        "b": [{"text": "b", "asked": []}],
+    }
     one = Sampler(sets, {"a": 3, "b": 1}, 5, forms=False)
     stream = iter(one)
     first = [next(stream)["text"] for _ in range(30)]
@@ -344,7 +365,63 @@ def test_sampler_goes_on_where_it_stopped() -> None:
 
 def test_scores_count_strict_spans() -> None:
     gold = [{"entity": {("a", 0, 2)}, "triple": set(), "trigger": set(), "argument": set()}]
-    found = [{"entity": {("a", 0, 2), ("a", 0, 3)}, "triple": {1}, "trigger": set(), "argument": set()}]
+    found = [
+        {"entity": {("a", 0, 2), ("a", 0, 3)}, "triple": {1}, "trigger": set(), "argument": set()}
+    ]
     assert score(gold, found) == {"entity": {"p": 0.5, "r": 1.0, "f": 0.667}}
 
 
+def test_an_exported_folder_becomes_a_model_again(
+    parts: tuple[Characters, Words, Model], tmp_path: Path
+) -> None:
+    chars, label_words, net = parts
+    export(tmp_path, net, chars, label_words, Rules(least={"entity": 0.5}))
+    again, _, _, rules = restore(tmp_path)
+    assert rules.least == {"entity": 0.5}
+    for name, value in net.state_dict().items():
+        other = again.state_dict()[name]
+        assert other.shape == value.shape
+        assert (other - value).abs().max() <= value.abs().max() / 100 + 1e-4, name
+
+
+def test_restoring_no_reader_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no embedded reader"):
+        restore(tmp_path)
+    with pytest.raises(InputError, match="no embedded reader"):
+        load_reader(tmp_path)
+
+
+def test_tuning_writes_a_folder_that_reads(
+    parts: tuple[Characters, Words, Model], tmp_path: Path
+) -> None:
+    chars, label_words, net = parts
+    base, out = tmp_path / "base", tmp_path / "out"
+    export(base, net, chars, label_words)
+    documents = [example("甲" * k + "雀巢公司收购了乙公司，雀巢裁员。") for k in (0,) * 6]
+    said: list[str] = []
+    done = tune(
+        documents, SCHEMA, base, out, Tuning(rounds=3, head_rate=3e-3, rate=1e-3), said.append
+    )
+    assert done.after >= done.before
+    assert len(said) >= 2
+    assert {"reader.json", "model.bin"} <= {path.name for path in out.iterdir()}
+    assert len(load_reader(out, threads=1).read(["雀巢公司"], SCHEMA)) == 1
+
+
+def test_too_few_documents_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="at least 5"):
+        tune([example()], SCHEMA, tmp_path, tmp_path)
+
+
+def test_long_documents_are_tuned_in_windows() -> None:
+    text = "雀巢公司收购了乙公司，雀巢裁员。"
+    value = example(text)
+    value["text"] = text + "甲" * 600 + text
+    late = len(text) + 600
+    value["entities"].append({"type": "人名", "text": "雀巢", "start": late, "end": late + 2})
+    pieces = parts_of(value)
+    assert len(pieces) > 1
+    found = {
+        (p["text"][e["start"] : e["end"]], e["type"]) for p in pieces for e in p["entities"]
+    }
+    assert found == {("雀巢公司", "公司"), ("乙公司", "公司"), ("雀巢", "人名")}

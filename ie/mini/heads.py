@@ -45,11 +45,13 @@ class Heads:
         return x @ self.w[f"{name}.weight"].T + self.w[f"{name}.bias"]  # type: ignore[no-any-return]
 
     def labels(self, texts: Array, kinds: Array) -> LabelParts:
-        """texts [N, 2H], kinds [N]."""
+        """Texts [N, 2H], kinds [N]."""
         x = gelu(self._linear("labels.inner", texts) + self.w["labels.kind.weight"][kinds])
         s, m = self.span, self.detectors
         at = np.cumsum([s, s, s, m, 1, self.link_size])
-        a, b, c, gates, bias, link, link_bias = np.split(self._linear("labels.outer", x), at, axis=1)
+        a, b, c, gates, bias, link, link_bias = np.split(
+            self._linear("labels.outer", x), at, axis=1
+        )
         return LabelParts(a, b, c, gates, bias[:, 0], link, link_bias[:, 0])
 
     def spans(self, x: Array, labels: LabelParts, least: float) -> list[tuple[Array, Array, Array]]:
@@ -60,9 +62,7 @@ class Heads:
         t, w = len(x), min(self.width, len(x))
         parts = self._linear("spans.tokens", x) / np.sqrt(self.span)
         wanted = (labels.starts, labels.ends, labels.insides)
-        a, b, c = (
-            v @ p.T for v, p in zip(wanted, np.split(parts, 3, axis=1), strict=True)
-        )
+        a, b, c = (v @ p.T for v, p in zip(wanted, np.split(parts, 3, axis=1), strict=True))
         band, valid = self._band(x, w)
         flat = band[:, valid]
         gates = labels.gates
@@ -125,5 +125,3 @@ def gelu(x: Array) -> Array:
     )
     erf = np.sign(x) * (1 - poly * np.exp(-z * z))
     return (0.5 * x * (1 + erf)).astype(np.float32)  # type: ignore[no-any-return]
-
-

@@ -169,7 +169,9 @@ class Vectors:
 
 def _parts(reader: Reader, labels: list[Label]) -> LabelParts:
     if not labels:
-        return reader.heads.labels(np.zeros((0, 2 * reader.words.hidden), np.float32), np.zeros(0, int))
+        return reader.heads.labels(
+            np.zeros((0, 2 * reader.words.hidden), np.float32), np.zeros(0, int)
+        )
     table = np.stack([reader.vector(label) for label in labels]).astype(np.float32)
     return reader.heads.labels(table, np.array([label.kind for label in labels]))
 
@@ -250,7 +252,9 @@ class Decoder:
         found = []
         for relation, place in self.questions.relations:
             link = self.questions.plan.links[place]
-            for head, tail, score in self._pairs(link.label, self.spans[link.head], self.spans[link.tail]):
+            for head, tail, score in self._pairs(
+                link.label, self.spans[link.head], self.spans[link.tail]
+            ):
                 if score >= self.rules.threshold(5) and self._differ(head, tail):
                     ends = (
                         Entity(relation.subject, *self._mention(head), self._score(3, head.score)),
@@ -262,7 +266,9 @@ class Decoder:
     def _differ(self, head: Span, tail: Span) -> bool:
         return self.text[head.start : head.end] != self.text[tail.start : tail.end]
 
-    def _pairs(self, label: int, heads: list[Span], tails: list[Span]) -> list[tuple[Span, Span, float]]:
+    def _pairs(
+        self, label: int, heads: list[Span], tails: list[Span]
+    ) -> list[tuple[Span, Span, float]]:
         pairs = [
             (head, tail)
             for head in heads
@@ -331,7 +337,9 @@ class Decoder:
             Event(
                 event.name,
                 None,
-                tuple(Argument(role, *self._mention(s), self._score(2, s.score)) for role, s in group),
+                tuple(
+                    Argument(role, *self._mention(s), self._score(2, s.score)) for role, s in group
+                ),
                 self._score(2, max(s.score for _, s in group)),
             )
             for group in groups
@@ -396,8 +404,9 @@ def _anchor(event: Event) -> int:
 
 
 def _moved(extraction: Extraction, by: int) -> Extraction:
-    from chinchilla.data import map_mentions
     import msgspec
+
+    from chinchilla.data import map_mentions
 
     def move(item: Mention) -> Mention:
         return msgspec.structs.replace(item, start=(item.start or 0) + by, end=(item.end or 0) + by)

@@ -1,10 +1,10 @@
 """The model's folder: written by `train.export`, read without torch.
 
-    reader.json          sizes, decision rules
-    characters.json      pieces, single characters, simplified forms
-    heads.safetensors    the heads, fp16
-    words.safetensors    the frozen encoder of label texts, 4-bit
-    model.bin …          the text encoder, CTranslate2 int8
+reader.json          sizes, decision rules
+characters.json      pieces, single characters, simplified forms
+heads.safetensors    the heads, fp16
+words.safetensors    the frozen encoder of label texts, 4-bit
+model.bin …          the text encoder, CTranslate2 int8
 """
 
 import json
@@ -35,13 +35,50 @@ def load_reader(folder: Path | str, threads: int = 0, compute: str = "int8") -> 
         raise InputError(f"{folder}: no embedded reader here (expected {FILE})")
     value = json.loads((folder / FILE).read_text(encoding="utf-8"))
     characters = Characters.load(folder / "characters.json")
-    words = Words(characters, _floats(load_file(folder / "words.safetensors")), value["sizes"]["heads"])
-    heads = Heads(load_file(folder / "heads.safetensors"), value["sizes"]["detectors"])
-    return Reader(characters, words, heads, encoder(folder, threads, compute), Rules(**value["rules"]))
+    words = Words(
+        characters, half_to_float(load_file(folder / "words.safetensors")), value["sizes"]["heads"]
+    )
+    heads = Heads(stored_heads(folder), value["sizes"]["detectors"])
+    return Reader(
+        characters, words, heads, encoder(folder, threads, compute), Rules(**value["rules"])
+    )
 
 
-def _floats(tensors: dict[str, Array]) -> dict[str, Array]:
+def half_to_float(tensors: dict[str, Array]) -> dict[str, Array]:
+    """Return tensors with halves as float32; packed bytes stay."""
     return {k: v if v.dtype == np.uint8 else v.astype(np.float32) for k, v in tensors.items()}
+
+
+def _packed(heads: dict[str, Array]) -> dict[str, Array]:
+    """Large matrices as int8 with a scale a row, the rest as fp16."""
+    packed: dict[str, Array] = {}
+    for name, value in heads.items():
+        if value.ndim < 2 or value.size < 10_000:
+            packed[name] = value.astype(np.float16)
+            continue
+        scale = np.maximum(np.abs(value).max(1), 1e-8) / 127
+        packed[name] = np.rint(value / scale[:, None]).astype(np.int8)
+        packed[f"{name}/scale"] = scale.astype(np.float32)
+    return packed
+
+
+def stored_heads(folder: Path) -> dict[str, Array]:
+    """Return the heads of a folder in float32.
+
+    Raises:
+        InputError: the file is missing.
+    """
+    path = folder / "heads.safetensors"
+    if not path.is_file():
+        raise InputError(f"{folder}: no {path.name} beside {FILE}")
+    stored = load_file(path)
+    heads = {}
+    for name, value in stored.items():
+        if not name.endswith("/scale"):
+            scale = stored.get(f"{name}/scale")
+            value = value.astype(np.float32)
+            heads[name] = value if scale is None else value * scale[:, None]
+    return heads
 
 
 def encoder(folder: Path, threads: int = 0, compute: str = "int8") -> Encode:
@@ -76,9 +113,6 @@ def save_parts(
     characters.save(folder / "characters.json")
     half = {k: v if v.dtype == np.uint8 else v.astype(np.float16) for k, v in words.packed.items()}
     save_file({k: np.ascontiguousarray(v) for k, v in half.items()}, folder / "words.safetensors")
-    save_file(
-        {k: np.ascontiguousarray(v.astype(np.float16)) for k, v in heads.items()},
-        folder / "heads.safetensors",
-    )
+    save_file(_packed(heads), folder / "heads.safetensors")
     text = json.dumps({"sizes": sizes, "rules": vars(rules)}, ensure_ascii=False, indent=1)
     (folder / FILE).write_text(text + "\n", encoding="utf-8")

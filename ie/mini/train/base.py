@@ -72,7 +72,9 @@ def quick_vectors(words: Words, texts: list[str]) -> np.ndarray[Any, Any]:
             value = unpack(value).reshape(-1, 4 * h if name.endswith("down.w") else h)
         table[part] = value
     table = {name: table[name] for name in encoder.state_dict()}
-    encoder.load_state_dict({k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in table.items()})
+    encoder.load_state_dict(
+        {k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in table.items()}
+    )
     order = sorted(range(len(texts)), key=lambda k: len(texts[k]))
     found = np.zeros((len(texts), h), np.float32)
     for at in range(0, len(order), 128):

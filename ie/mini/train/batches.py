@@ -170,7 +170,9 @@ class Batcher:
                 pairs = {(x, y) for group in groups for x in group for y in group if x != y}
                 label = place(item.plan.link_labels[same])
                 links.append((b, label, roles, roles, pairs, True))
-        vectors = np.stack([self.vector(label) for label in index] or [np.zeros(2 * self.words.hidden)])
+        vectors = np.stack(
+            [self.vector(label) for label in index] or [np.zeros(2 * self.words.hidden)]
+        )
         return Batch(
             own,
             cover,

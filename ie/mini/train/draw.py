@@ -31,15 +31,20 @@ class Asked:
 class Drawer:
     """Draws plans for examples of the caches, from `labels` and `groups` as FORMAT describes.
 
-    `plain` draws everything that is asked, under its first wording: what evaluation wants.
+    With `plain` a label is always shown by name, description and examples, as at work.
     """
 
     def __init__(
-        self, labels: dict[str, Json], groups: dict[str, list[str]], rng: random.Random
+        self,
+        labels: dict[str, Json],
+        groups: dict[str, list[str]],
+        rng: random.Random,
+        plain: bool = False,
     ) -> None:
         self.labels = labels
         self.groups = groups
         self.random = rng
+        self.plain = plain
         self._roles: dict[str, list[str]] = {}
         for key, label in labels.items():
             if label["kind"] == "role":
@@ -48,6 +53,9 @@ class Drawer:
     def texts(self, key: str, examples: bool = True) -> Texts:
         """Draw the texts of a label: a wording, at times its description or examples as well."""
         label = self.labels[key]
+        if self.plain:
+            shown = (label["wordings"][0], *filter(None, [label["description"]]))
+            return (*shown, *label["examples"][:5]) if examples else shown
         chance = self.random.random()
         words = label["wordings"]
         shown = [words[0] if self.random.random() < 0.6 else self.random.choice(words)]
@@ -120,7 +128,9 @@ class Drawer:
         for key in self._some(keys, set(found), most):
             ends = self.labels[key]["ends"]
             place = asked.plan.relation(
-                self.texts(key, examples=False), self._end(ends["subject"]), self._end(ends["object"])
+                self.texts(key, examples=False),
+                self._end(ends["subject"]),
+                self._end(ends["object"]),
             )
             link = asked.plan.links[place]
             pairs = found.get(key, [])

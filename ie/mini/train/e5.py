@@ -68,9 +68,7 @@ class E5:
         at += 4 * count
         blob = bytes(self._data[at : at + size])
         ends = offsets.tolist()
-        self.pieces = [
-            blob[ends[k] : ends[k + 1]].decode("utf-8", "replace") for k in range(count)
-        ]
+        self.pieces = [blob[ends[k] : ends[k + 1]].decode("utf-8", "replace") for k in range(count)]
         at += size
         (length,) = self._unpack("<I", at + 4)
         return at + 8 + length

@@ -25,7 +25,9 @@ from .model import Model
 Facts = dict[str, set[Any]]
 
 
-def reader_of(model: Model, characters: Characters, words: Words, rules: Rules | None = None) -> Reader:
+def reader_of(
+    model: Model, characters: Characters, words: Words, rules: Rules | None = None
+) -> Reader:
     """Return a reader whose encoder is the torch model: what training is watched with."""
     state = model.state_dict()
     weights = {k: v.numpy() for k, v in state.items() if not k.startswith("encoder.")}
@@ -38,10 +40,14 @@ def reader_of(model: Model, characters: Characters, words: Words, rules: Rules |
             found: Array = model.encoder(*ids, mask[:, None, None]).numpy()
         return found
 
-    return Reader(characters, words, Heads(weights, model.sizes.detectors), encode, rules or Rules())
+    return Reader(
+        characters, words, Heads(weights, model.sizes.detectors), encode, rules or Rules()
+    )
 
 
-def schema_of(name: str, labels: dict[str, Json], keys: Iterable[str]) -> tuple[Schema, dict[str, str]]:
+def schema_of(
+    name: str, labels: dict[str, Json], keys: Iterable[str]
+) -> tuple[Schema, dict[str, str]]:
     """Return the schema of a set under its first wordings, and wording to type name."""
     entities: list[EntityType] = []
     relations: list[RelationType] = []
@@ -73,7 +79,9 @@ def gold_facts(example: Json) -> Facts:
         facts["triple"].add((r["type"], r["subject"]["text"], r["object"]["text"]))
     for event in example.get("events", ()):
         if event.get("trigger"):
-            facts["trigger"].add((event["type"], event["trigger"]["start"], event["trigger"]["end"]))
+            facts["trigger"].add(
+                (event["type"], event["trigger"]["start"], event["trigger"]["end"])
+            )
         for a in event.get("arguments", ()):
             facts["argument"].add((event["type"], a["role"], a["text"]))
     return facts

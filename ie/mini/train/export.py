@@ -1,6 +1,6 @@
 """Write a trained reader as a folder that runs without torch.
 
-    python -m chinchilla.mini.train.export RUN FOLDER
+python -m chinchilla.mini.train.export RUN FOLDER
 """
 
 import argparse
@@ -75,7 +75,7 @@ def specification(model: Model) -> Any:
 
 
 def _array(value: Tensor) -> np.ndarray[Any, Any]:
-    return value.detach().contiguous().numpy()
+    return value.detach().contiguous().numpy().copy()
 
 
 def _linear(spec: Any, module: Any) -> None:

@@ -38,8 +38,8 @@ class Plan:
     """How to train. Rates are the highest; they rise over `warm` and fall over the rest."""
 
     minutes: float = 95
-    warm: float = 4
-    characters: int = 2000
+    warm: float = 5
+    characters: int = 1200
     rate: float = 2e-4
     head_rate: float = 1e-3
     word_rate: float = 2e-4
@@ -191,7 +191,9 @@ def known(words: Words, run: Path, texts: list[str]) -> None:
         np.savez(path, texts=np.array(texts), vectors=words.raw(texts))
 
 
-def weights_of(sets: dict[str, list[Json]], shares: dict[str, float], power: float = 0.6) -> dict[str, float]:
+def weights_of(
+    sets: dict[str, list[Json]], shares: dict[str, float], power: float = 0.6
+) -> dict[str, float]:
     """Return how often to draw each set: its characters to a power, times its share."""
     return {
         name: sum(len(item["text"]) for item in items) ** power
@@ -208,7 +210,9 @@ def shares_of(labels: dict[str, Json], sets: Iterable[str]) -> dict[str, float]:
     return {name: table["sets"].get(name, table[language.get(name, "zh")]) for name in sets}
 
 
-def train(trainer: Trainer, batches: Iterator[Any], sampler: Sampler, run: Path, until: float) -> None:
+def train(
+    trainer: Trainer, batches: Iterator[Any], sampler: Sampler, run: Path, until: float
+) -> None:
     """Train until some minutes are done, with checkpoints and a line of log every minute."""
     saved = logged = trainer.minutes
     sums: dict[str, float] = {}

@@ -97,9 +97,14 @@ def link_loss(
         distance_of(head[:, 0], tail[:, 0]),
         vectors[label],
         torch.stack(
-            [span_scores(scores, text, pairs[:, 6], head), span_scores(scores, text, pairs[:, 7], tail)],
+            [
+                span_scores(scores, text, pairs[:, 6], head),
+                span_scores(scores, text, pairs[:, 7], tail),
+            ],
             1,
-        ).clamp(-8, 8).detach(),
+        )
+        .clamp(-8, 8)
+        .detach(),
     )
     target = pairs[:, 8].float()
     loss = functional.binary_cross_entropy_with_logits(logits, target, reduction="sum")

@@ -52,7 +52,7 @@ class Layer(nn.Module):
         self.last = nn.LayerNorm(h, eps=1e-12)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """x [B, T, H]; mask [B, 1, 1, T], True where a token is."""
+        """X [B, T, H]; mask [B, 1, 1, T], True where a token is."""
         b, t, h = x.shape
         q, k, v = self.qkv(x).view(b, t, 3, self.heads, h // self.heads).permute(2, 0, 3, 1, 4)
         y = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
@@ -99,7 +99,9 @@ class Encoder(nn.Module):
             x = layer(x, mask)
         return x
 
-    def take(self, base: E5, pieces: list[int], singles: list[int], layers: tuple[int, ...]) -> None:
+    def take(
+        self, base: E5, pieces: list[int], singles: list[int], layers: tuple[int, ...]
+    ) -> None:
         """Copy the kept rows and layers of the base model."""
         with torch.no_grad():
             self.single.weight.copy_(torch.from_numpy(base.rows(singles)) / 2)
@@ -124,7 +126,7 @@ class Labels(nn.Module):
         self.splits = [sizes.span] * 3 + [sizes.detectors, 1, sizes.link, 1]
 
     def forward(self, texts: Tensor, kinds: Tensor) -> tuple[Tensor, ...]:
-        """texts [N, 2H], kinds [N]; returns the parts of `splits`."""
+        """Texts [N, 2H], kinds [N]; returns the parts of `splits`."""
         x = functional.gelu(self.inner(texts) + self.kind(kinds))
         return self.outer(x).split(self.splits, dim=-1)  # type: ignore[no-any-return]
 
@@ -236,4 +238,7 @@ class Model(nn.Module):
                     nn.init.zeros_(part.bias)
                 if isinstance(part, nn.Embedding):
                     nn.init.normal_(part.weight, std=0.3)
-        nn.init.normal_(self.labels.outer.weight, std=0.5 * sizes.label**-0.5)
+        nn.init.normal_(self.labels.outer.weight, std=0.25 * sizes.label**-0.5)
+        with torch.no_grad():  # spans and links are rare: begin with few
+            self.labels.outer.bias[3 * sizes.span + sizes.detectors] = -6
+            self.labels.outer.bias[-1] = -2

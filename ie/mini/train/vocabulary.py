@@ -59,7 +59,9 @@ def _common(char: str) -> bool:
 
 
 def _used(base: E5, texts: Iterable[str], fold: Fold) -> Counter[str]:
-    pieces = [(piece or f"<empty {k}>", float(base.scores[k])) for k, piece in enumerate(base.pieces)]
+    pieces = [
+        (piece or f"<empty {k}>", float(base.scores[k])) for k, piece in enumerate(base.pieces)
+    ]
     pieces[:4] = [(name, 0.0) for name in SPECIAL]
     whole = Characters(pieces, list(SPECIAL), fold.simplified)
     counts: Counter[str] = Counter()
