@@ -421,7 +421,16 @@ def test_long_documents_are_tuned_in_windows() -> None:
     value["entities"].append({"type": "人名", "text": "雀巢", "start": late, "end": late + 2})
     pieces = parts_of(value)
     assert len(pieces) > 1
-    found = {
-        (p["text"][e["start"] : e["end"]], e["type"]) for p in pieces for e in p["entities"]
-    }
+    found = {(p["text"][e["start"] : e["end"]], e["type"]) for p in pieces for e in p["entities"]}
     assert found == {("雀巢公司", "公司"), ("乙公司", "公司"), ("雀巢", "人名")}
+
+
+def test_other_occurrences_of_located_strings_count_neither_way() -> None:
+    drawer = Drawer(LABELS, {"t": list(LABELS)}, random.Random(2), plain=True)
+    text = "雀巢公司收购了乙公司，雀巢裁员。雀巢公司在"
+    value = {**example(text), "located": True}
+    asked = drawer.draw(value)
+    strings = {(text[a:b], a) for _, (a, b) in asked.unknown}
+    assert ("雀巢公司", 16) in strings
+    assert not asked.unknown & asked.spans
+    assert not drawer.draw(example(text)).unknown

@@ -110,6 +110,7 @@ class Batch:
 
     `own`, `cover` [B, 1 + T]; `lengths` [B]; `texts` [N, 2H] and `kinds` [N] of the labels in use;
     `spans` [B, L] places in them, `shown` [B, L] bool; `gold` [G, 4] (text, label, start, end);
+    `unknown` likewise, spans that count neither way;
     `links`: (text, place of the link's label, head and tail places, gold pairs, same event?).
     """
 
@@ -121,6 +122,7 @@ class Batch:
     spans: Tensor
     shown: Tensor
     gold: Tensor
+    unknown: Tensor
     links: list[tuple[int, int, list[int], list[int], set[Any], bool]]
     characters: int
 
@@ -157,12 +159,15 @@ class Batcher:
         most = max(1, max(len(item.plan.spans) for item in asked))
         spans = np.zeros((len(asked), most), np.int64)
         shown = np.zeros((len(asked), most), bool)
-        gold, links = [], []
+        gold: list[tuple[int, int, int, int]] = []
+        unknown: list[tuple[int, int, int, int]] = []
+        links: list[tuple[int, int, list[int], list[int], set[Any], bool]] = []
         for b, item in enumerate(asked):
             places = [place(label) for label in item.plan.spans]
             spans[b, : len(places)] = places
             shown[b, : len(places)] = True
             gold += [(b, place, start, end) for place, (start, end) in sorted(item.spans)]
+            unknown += [(b, place, start, end) for place, (start, end) in sorted(item.unknown)]
             for link, pairs in zip(item.plan.links, item.links, strict=True):
                 label = place(item.plan.link_labels[link.label])
                 links.append((b, label, [link.head], [link.tail], pairs, False))
@@ -182,6 +187,7 @@ class Batcher:
             torch.from_numpy(spans),
             torch.from_numpy(shown),
             torch.tensor(gold, dtype=torch.long).reshape(-1, 4),
+            torch.tensor(unknown, dtype=torch.long).reshape(-1, 4),
             links,
             sum(len(item.text) for item in asked),
         )

@@ -18,7 +18,8 @@ class Asked:
 
     `spans` holds (place of the span label, span); `links` one entry a link of the plan: the set of
     its gold (head span, tail span); `same` one entry an event type: the place of its label, the
-    places of its roles, and the spans of each of its events.
+    places of its roles, and the spans of each of its events; `unknown` (place, span) is neither
+    right nor wrong.
     """
 
     text: str
@@ -26,6 +27,7 @@ class Asked:
     spans: set[tuple[int, Span]] = field(default_factory=set)
     links: list[set[tuple[Span, Span]]] = field(default_factory=list)
     same: list[tuple[int, list[int], list[set[Span]]]] = field(default_factory=list)
+    unknown: set[tuple[int, Span]] = field(default_factory=set)
 
 
 class Drawer:
@@ -79,6 +81,8 @@ class Drawer:
         self._entities(example, asked, by_kind["entity"], most)
         self._relations(example, asked, by_kind["relation"], most // 2 - 2)
         self._events(example, asked, by_kind["event"], most)
+        if example.get("located"):
+            asked.unknown = elsewhere(asked)
         return asked
 
     def _keys(self, example: Json) -> list[str]:
@@ -181,6 +185,18 @@ class Drawer:
             groups.append(group)
         if groups:
             asked.same.append((same, places, groups))
+
+
+def elsewhere(asked: Asked) -> set[tuple[int, Span]]:
+    """Return other occurrences of gold strings, where annotators gave strings, not places."""
+    found = set()
+    for place, (start, end) in asked.spans:
+        string = asked.text[start:end]
+        at = asked.text.find(string)
+        while at >= 0:
+            found.add((place, (at, at + len(string))))
+            at = asked.text.find(string, at + 1)
+    return found - asked.spans
 
 
 def _span(item: Json) -> Span:

@@ -47,14 +47,21 @@ def label_parts(model: Model, batch: Batch) -> tuple[Tensor, ...]:
 def span_loss(scores: Tensor, batch: Batch) -> Tensor:
     """Multilabel circle loss with threshold 0 of every text and label, scores [B, L, T, W]."""
     b, n, t, w = scores.shape
-    gold = batch.gold[batch.gold[:, 3] - batch.gold[:, 2] <= w]
-    group = gold[:, 0] * n + gold[:, 1]
-    place = (group * t + gold[:, 2]) * w + gold[:, 3] - gold[:, 2] - 1
+    group, place = _cells(batch.gold, scores)
     flat = scores.reshape(-1)
-    wrong = flat.index_fill(0, place, LOW).view(b * n, t * w)
+    apart = torch.cat([place, _cells(batch.unknown, scores)[1]])
+    wrong = flat.index_fill(0, apart, LOW).view(b * n, t * w)
     missed = torch.zeros(b * n).index_add(0, group, torch.exp(-flat[place].clamp_min(-30)))
     loss = functional.softplus(torch.logsumexp(wrong, 1)) + torch.log1p(missed)
     return (loss * batch.shown.reshape(-1)).sum() / _scale(group, b)
+
+
+def _cells(spans: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
+    """Return for spans [G, 4] short enough their row (text and label) and their flat place."""
+    _, n, t, w = scores.shape
+    spans = spans[spans[:, 3] - spans[:, 2] <= w]
+    group = spans[:, 0] * n + spans[:, 1]
+    return group, (group * t + spans[:, 2]) * w + spans[:, 3] - spans[:, 2] - 1
 
 
 def _scale(group: Tensor, texts: int) -> float:
@@ -127,7 +134,9 @@ def span_scores(scores: Tensor, text: Tensor, place: Tensor, span: Tensor) -> Te
 def candidates(scores: Tensor, batch: Batch, most: int = 6) -> Tensor:
     """Return pairs [P, 9]: text, label, head start, end, tail start, end, places, gold."""
     b, n, t, w = scores.shape
-    best, where = scores.view(b, n, t * w).topk(min(3, t * w), -1)
+    apart = _cells(batch.unknown, scores)[1]
+    known = scores.reshape(-1).index_fill(0, apart, LOW).view(b, n, t * w)
+    best, where = known.topk(min(3, t * w), -1)
     best_of, where_of = best.numpy(), where.numpy()
     rows: list[tuple[int, ...]] = []
     for text, label, heads, tails, gold, same in batch.links:

@@ -140,7 +140,7 @@ class Spans(nn.Module):
         self.tokens = nn.Linear(sizes.hidden, 3 * sizes.span)
         self.detect = nn.Linear(sizes.hidden, 2 * sizes.detectors * sizes.detector)
         self.widths = nn.Parameter(torch.zeros(sizes.detectors, sizes.width))
-        self.offsets = nn.Parameter(torch.tensor([-2.0, -2.0, -2.0]))
+        self.offsets = nn.Parameter(torch.tensor([-4.0, -4.0, -3.0]))
 
     def terms(self, x: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Start, end and inside scores: x [B, T, H], vectors [B, L, 3 span]; each [B, L, T]."""
