@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from chinchilla.data.schema import EntityType, EventType, RelationType, Role, Schema
 from chinchilla.errors import InputError
 from chinchilla.mini.characters import SPECIAL, Characters
 from chinchilla.mini.reader import OVERLAP, WINDOW, Rules, cut
 from chinchilla.mini.words import Words
-from chinchilla.schema import EntityType, EventType, RelationType, Role, Schema
 
 torch = pytest.importorskip("torch")
 

@@ -7,10 +7,12 @@ labels of the schema, and what fits together is kept.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 
 from chinchilla.data import Argument, Entity, Event, Extraction, Mention, Relation
-from chinchilla.schema import TASKS, EventType, RelationType, Schema, SchemaType
+from chinchilla.data.documents import map_mentions
+from chinchilla.data.schema import TASKS, EventType, RelationType, Schema, SchemaType
 
 from .characters import BOS, PAD, Characters
 from .heads import Heads, LabelParts
@@ -404,10 +406,6 @@ def _anchor(event: Event) -> int:
 
 
 def _moved(extraction: Extraction, by: int) -> Extraction:
-    import msgspec
-
-    from chinchilla.data import map_mentions
-
     def move(item: Mention) -> Mention:
         return msgspec.structs.replace(item, start=(item.start or 0) + by, end=(item.end or 0) + by)
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from chinchilla.errors import InputError
+from chinchilla.mini.words import unpack
 
 _BLOCK = 32
 _BLOCK_BYTES = 18
@@ -103,12 +104,12 @@ class E5:
         if kind == 0:
             flat = np.array(self._data[at : at + size].view("<f4"))
         else:
-            flat = unpack_q4(self.packed(name))
+            flat = unpack(self.packed(name))
         return flat.reshape(-1, columns) if columns else flat
 
     def rows(self, ids: list[int]) -> np.ndarray[Any, Any]:
         """Return the word embeddings of some pieces, [ids, hidden]."""
-        return unpack_q4(self.packed_rows(ids)).reshape(len(ids), -1)
+        return unpack(self.packed_rows(ids)).reshape(len(ids), -1)
 
     def packed_rows(self, ids: list[int]) -> np.ndarray[Any, Any]:
         """Return the word embeddings of some pieces as raw blocks, [ids * blocks, 18]."""
@@ -116,11 +117,3 @@ class E5:
         row = self.shape.hidden // _BLOCK * _BLOCK_BYTES
         table = self._data[at : at + size].reshape(-1, row)
         return np.array(table[np.asarray(ids)]).reshape(-1, _BLOCK_BYTES)
-
-
-def unpack_q4(blocks: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Turn blocks [n, 18] of bytes into float32 weights [n * 32]."""
-    scale = np.ascontiguousarray(blocks[:, :2]).view("<f2").astype(np.float32)
-    nibbles = blocks[:, 2:]
-    values = np.concatenate([nibbles & 15, nibbles >> 4], axis=1).astype(np.float32)
-    return ((values - 8) * scale).reshape(-1)

@@ -13,11 +13,11 @@ from typing import Any
 import torch
 
 from chinchilla.data import Extraction
+from chinchilla.data.schema import EntityType, EventType, RelationType, Role, Schema, read_schema
 from chinchilla.mini.characters import Characters
 from chinchilla.mini.heads import Heads
 from chinchilla.mini.reader import Reader, Rules
 from chinchilla.mini.words import Array, Words
-from chinchilla.schema import EntityType, EventType, RelationType, Role, Schema, read_schema
 
 from .draw import Json
 from .model import Model

@@ -4,6 +4,7 @@ python -m chinchilla.mini.train.export RUN FOLDER
 """
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
@@ -95,12 +96,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--rules", type=Path, help="what `calibrate` wrote")
     arguments = parser.parse_args()
     model, characters, words = load(arguments.run)
     if (arguments.run / "checkpoint.pt").exists():
         state = torch.load(arguments.run / "checkpoint.pt", weights_only=False)
         model.load_state_dict(state["model"])
-    export(arguments.folder, model, characters, words)
+    rules = Rules()
+    if arguments.rules:
+        value = json.loads(arguments.rules.read_text(encoding="utf-8"))
+        rules = Rules(value["least"], value["slope"], value["offset"])
+    export(arguments.folder, model, characters, words, rules)
 
 
 if __name__ == "__main__":

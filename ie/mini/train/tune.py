@@ -19,12 +19,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from chinchilla.data.schema import Schema, read_schema
 from chinchilla.errors import InputError
 from chinchilla.mini.characters import Characters
 from chinchilla.mini.reader import Rules
 from chinchilla.mini.reader import cut as windows
 from chinchilla.mini.words import Words
-from chinchilla.schema import Schema, read_schema
 
 from . import losses
 from .batches import Batcher
