@@ -186,9 +186,12 @@ def test_exported_reader_agrees_with_torch(
     parts: tuple[Characters, Words, Model], tmp_path: Path
 ) -> None:
     chars, label_words, net = parts
-    export(tmp_path, net, chars, label_words, quantization=None)
+    export(tmp_path, net, chars, label_words, quantization=None, known=["公司", "收购"])
     texts = ["雀巢公司在甲", "乙", "丙丁收购了公司，公司裁员。"]
     ours = load_reader(tmp_path, threads=1, compute="float32")
+    assert ours.words.knows("收购")
+    assert not ours.words.knows("裁员")
+    np.testing.assert_allclose(ours.words.raw(["公司"]), label_words.raw(["公司"]), atol=2e-3)
     wanted = reader_of(net, chars, label_words)
     for a, b in zip(ours._vectors(texts), wanted._vectors(texts), strict=True):
         np.testing.assert_allclose(a, b, atol=2e-4)

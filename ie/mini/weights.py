@@ -8,6 +8,7 @@ model.bin …          the text encoder, CTranslate2 int8
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +45,22 @@ def load_reader(folder: Path | str, threads: int = 0, compute: str = "int8") -> 
     )
 
 
+def stored_words(folder: Path, characters: Characters, heads: int) -> Words:
+    """Return the label encoder of a folder, with the vectors that are kept in the file."""
+    tensors = half_to_float(load_file(folder / "words.safetensors"))
+    texts, vectors = tensors.pop("known/texts", None), tensors.pop("known/vectors", None)
+    words = Words(characters, tensors, heads)
+    if texts is not None and vectors is not None:
+        length = np.linalg.norm(vectors.astype(np.float32), axis=1, keepdims=True)
+        words.learn(texts.tobytes().decode().split("\n"), vectors.astype(np.float32) / length)
+    return words
+
+
 def half_to_float(tensors: dict[str, Array]) -> dict[str, Array]:
     """Return tensors with halves as float32; packed bytes stay."""
-    return {k: v if v.dtype == np.uint8 else v.astype(np.float32) for k, v in tensors.items()}
+    return {
+        k: v if v.dtype in (np.uint8, np.int8) else v.astype(np.float32) for k, v in tensors.items()
+    }
 
 
 def _packed(heads: dict[str, Array]) -> dict[str, Array]:
@@ -107,11 +121,17 @@ def save_parts(
     heads: dict[str, Array],
     sizes: dict[str, Any],
     rules: Rules,
+    known: Sequence[str] = (),
 ) -> None:
-    """Write everything but the text encoder."""
+    """Write everything but the text encoder; the vectors of the texts `known` are kept with it."""
     folder.mkdir(parents=True, exist_ok=True)
     characters.save(folder / "characters.json")
     half = {k: v if v.dtype == np.uint8 else v.astype(np.float16) for k, v in words.packed.items()}
+    if known:
+        vectors = words.raw(known)
+        largest = np.abs(vectors).max(1, keepdims=True)
+        half["known/vectors"] = np.rint(vectors / largest * 127).astype(np.int8)
+        half["known/texts"] = np.frombuffer("\n".join(known).encode(), np.uint8)
     save_file({k: np.ascontiguousarray(v) for k, v in half.items()}, folder / "words.safetensors")
     save_file(_packed(heads), folder / "heads.safetensors")
     text = json.dumps({"sizes": sizes, "rules": vars(rules)}, ensure_ascii=False, indent=1)

@@ -45,6 +45,14 @@ def standardise(words: Words, names: Iterable[str]) -> None:
     words.packed["deviation"] = raw.std(0) + 1e-4
 
 
+def learn(words: Words, texts: Iterable[str]) -> bool:
+    """Give the label encoder the vectors of texts it lacks, by torch; return whether any was new."""
+    new = [text for text in texts if not words.knows(text)]
+    if new:
+        words.learn(new, quick_vectors(words, new))
+    return bool(new)
+
+
 def quick_vectors(words: Words, texts: list[str]) -> np.ndarray[Any, Any]:
     """Return what `words.raw` returns, by torch: for the many texts of training."""
     import torch

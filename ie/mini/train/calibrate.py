@@ -124,7 +124,8 @@ def _read(
 
 
 def _rules(facts: dict[str, list[tuple[list[Scored], int]]]) -> tuple[Rules, dict[str, float]]:
-    rules, errors = Rules(), {}
+    rules = Rules()
+    errors: dict[str, float] = {}
     for kind in ("entity", "trigger", "relation", "role", "argument"):
         if kind not in facts:
             continue

@@ -5,6 +5,7 @@ python -m chinchilla.mini.train.export RUN FOLDER
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from chinchilla.data.schema import builtin_schemas, read_schema
 from chinchilla.mini.characters import Characters
-from chinchilla.mini.reader import Rules
+from chinchilla.mini.reader import Rules, ask
 from chinchilla.mini.weights import save_parts
 from chinchilla.mini.words import Words
 
+from .base import learn
 from .model import Model
 
 
@@ -27,15 +30,31 @@ def export(
     words: Words,
     rules: Rules | None = None,
     quantization: str | None = "int8",
+    known: Sequence[str] = (),
 ) -> None:
-    """Write the folder; `quantization` is that of the text encoder (None: float32)."""
+    """Write the folder; `quantization` is that of the text encoder (None: float32).
+
+    The vectors of the label texts `known` are kept in it, which spares the first reading.
+    """
     state = model.state_dict()
     heads = {k: v.numpy() for k, v in state.items() if not k.startswith("encoder.")}
-    save_parts(folder, characters, words, heads, model.sizes.to_dict(), rules or Rules())
+    known = [text for text in known if "\n" not in text]
+    learn(words, known)
+    save_parts(folder, characters, words, heads, model.sizes.to_dict(), rules or Rules(), known)
     spec = specification(model)
     spec.validate()
     spec.optimize(quantization=quantization)
     spec.save(str(folder))
+
+
+def builtin_texts() -> list[str]:
+    """Return the label texts of all built-in schemas."""
+    found: set[str] = set()
+    for name in builtin_schemas():
+        plan = ask(read_schema(name)).plan
+        for label in (*plan.spans, *plan.link_labels):
+            found.update(label.texts, label.context)
+    return sorted(found)
 
 
 def specification(model: Model) -> Any:
@@ -106,7 +125,7 @@ def main() -> None:
     if arguments.rules:
         value = json.loads(arguments.rules.read_text(encoding="utf-8"))
         rules = Rules(value["least"], value["slope"], value["offset"])
-    export(arguments.folder, model, characters, words, rules)
+    export(arguments.folder, model, characters, words, rules, known=builtin_texts())
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from chinchilla.mini.characters import Characters
 from chinchilla.mini.words import Words
 
 from . import losses
-from .base import label_encoder, quick_vectors, standardise
+from .base import label_encoder, learn, standardise
 from .batches import Batcher, Sampler, drawn, pools, read_sets
 from .draw import EXAMPLES, Drawer, Json
 from .e5 import E5
@@ -90,13 +90,13 @@ class Trainer:
         self.dense.zero_grad(set_to_none=True)
         self.sparse.zero_grad(set_to_none=True)
         loss, parts = losses.forward(self.model, batch)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(
             [p for group in self.dense.param_groups for p in group["params"]], 2.0, foreach=True
         )
         if torch.isfinite(norm):
             self.dense.step()
-            self.sparse.step()
+            self.sparse.step()  # type: ignore[no-untyped-call]
         self.steps += 1
         self.seen += batch.characters
         self.minutes += (time.monotonic() - began) / 60
@@ -157,7 +157,7 @@ def prepare(
     model.encoder.take(packed, ids, singles, sizes.layers)
     run.mkdir(parents=True, exist_ok=True)
     characters.save(run / "characters.json")
-    np.savez(run / "words.npz", **words.packed)
+    np.savez(run / "words.npz", **words.packed)  # type: ignore[arg-type]
     (run / "sizes.json").write_text(json.dumps(sizes.to_dict()), encoding="utf-8")
     save(run / "fresh.pt", {"model": model.state_dict()})
 
@@ -185,9 +185,7 @@ def known(words: Words, run: Path, texts: list[str]) -> None:
     if path.exists():
         with np.load(path) as file:
             words.learn([str(text) for text in file["texts"]], file["vectors"])
-    new = [text for text in texts if not words.knows(text)]
-    if new:
-        words.learn(new, quick_vectors(words, new))
+    if learn(words, texts):
         np.savez(path, texts=np.array(texts), vectors=words.raw(texts))
 
 
@@ -210,8 +208,20 @@ def shares_of(labels: dict[str, Json], sets: Iterable[str]) -> dict[str, float]:
     return {name: table["sets"].get(name, table[language.get(name, "zh")]) for name in sets}
 
 
+def share_cores(threads: int) -> None:
+    """Use one thread while the machine is crowded: threads that wait for each other lose most."""
+    wanted = 1 if os.getloadavg()[0] > 2 * (os.cpu_count() or 1) + 1 else threads
+    if torch.get_num_threads() != wanted:
+        torch.set_num_threads(wanted)
+
+
 def train(
-    trainer: Trainer, batches: Iterator[Any], sampler: Sampler, run: Path, until: float
+    trainer: Trainer,
+    batches: Iterator[Any],
+    sampler: Sampler,
+    run: Path,
+    until: float,
+    threads: int,
 ) -> None:
     """Train until some minutes are done, with checkpoints and a line of log every minute."""
     saved = logged = trainer.minutes
@@ -219,13 +229,14 @@ def train(
     began, seen = time.monotonic(), trainer.seen
     count = 0
     while trainer.minutes < until:
+        share_cores(threads)
         for name, value in trainer.step(next(batches)).items():
             sums[name] = sums.get(name, 0.0) + value
         count += 1
         if trainer.minutes - logged >= 1 or trainer.minutes >= until:
             line = {name: round(value / count, 4) for name, value in sums.items()}
             speed = (trainer.seen - seen) / (time.monotonic() - began)
-            log(run, trainer, **line, speed=round(speed))
+            log(run, trainer, **line, speed=round(speed), threads=torch.get_num_threads())
             sums, count, logged = {}, 0, trainer.minutes
             began, seen = time.monotonic(), trainer.seen
         if trainer.minutes - saved >= trainer.plan.save_every or trainer.minutes >= until:
@@ -284,7 +295,7 @@ def main() -> None:
         Drawer(labels, groups, rng),
         Batcher(characters, words),
     )
-    train(trainer, batches, sampler, run, min(arguments.minutes, arguments.stop))
+    train(trainer, batches, sampler, run, min(arguments.minutes, arguments.stop), arguments.threads)
 
 
 if __name__ == "__main__":

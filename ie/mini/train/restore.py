@@ -14,12 +14,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.numpy import load_file
 
 from chinchilla.errors import InputError
 from chinchilla.mini.characters import Characters
 from chinchilla.mini.reader import Rules
-from chinchilla.mini.weights import FILE, half_to_float, stored_heads
+from chinchilla.mini.weights import FILE, stored_heads, stored_words
 from chinchilla.mini.words import Words
 
 from .model import Model, Sizes
@@ -38,7 +37,7 @@ def restore(folder: Path) -> tuple[Model, Characters, Words, Rules]:
     value = json.loads((folder / FILE).read_text(encoding="utf-8"))
     sizes = Sizes(**{**value["sizes"], "layers": tuple(value["sizes"]["layers"])})
     characters = Characters.load(folder / "characters.json")
-    words = Words(characters, half_to_float(load_file(folder / "words.safetensors")), sizes.heads)
+    words = stored_words(folder, characters, sizes.heads)
     model = Model(sizes)
     state = {k: torch.from_numpy(v) for k, v in stored_heads(folder).items()}
     missing = model.load_state_dict(state, strict=False).missing_keys

@@ -143,7 +143,7 @@ class _Run:
             asked = [self.drawer.draw(item) for item in batch]
             loss, _ = losses.forward(self.model, self.batcher.batch(asked))
             self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(self.model.parameters(), 2.0)
             self.optimiser.step()
             total, count = total + loss.item(), count + 1
