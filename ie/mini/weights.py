@@ -36,9 +36,7 @@ def load_reader(folder: Path | str, threads: int = 0, compute: str = "int8") -> 
         raise InputError(f"{folder}: no embedded reader here (expected {FILE})")
     value = json.loads((folder / FILE).read_text(encoding="utf-8"))
     characters = Characters.load(folder / "characters.json")
-    words = Words(
-        characters, half_to_float(load_file(folder / "words.safetensors")), value["sizes"]["heads"]
-    )
+    words = stored_words(folder, characters, value["sizes"]["heads"])
     heads = Heads(stored_heads(folder), value["sizes"]["detectors"])
     return Reader(
         characters, words, heads, encoder(folder, threads, compute), Rules(**value["rules"])
