@@ -40,9 +40,9 @@ class Plan:
     minutes: float = 95
     warm: float = 5
     characters: int = 1200
-    rate: float = 2e-4
-    head_rate: float = 1e-3
-    word_rate: float = 2e-4
+    rate: float = 2.5e-4
+    head_rate: float = 2e-3
+    word_rate: float = 4e-4
     decay: float = 0.01
     seed: int = 1
     save_every: float = 5
