@@ -12,7 +12,7 @@ import numpy as np
 
 from chinchilla.data import Argument, Entity, Event, Extraction, Mention, Relation
 from chinchilla.data.documents import map_mentions
-from chinchilla.data.schema import TASKS, EventType, RelationType, Schema, SchemaType
+from chinchilla.data.schema import TASKS, EventType, RelationType, Role, Schema, SchemaType
 
 from .characters import BOS, PAD, Characters
 from .heads import Heads, LabelParts
@@ -307,9 +307,7 @@ class Decoder:
             link = self.questions.plan.links[place]
             for trigger, span, score in self._pairs(link.label, triggers, self.spans[link.tail]):
                 if score >= self.rules.threshold(6):
-                    arguments[trigger].append(
-                        Argument(role.name, *self._mention(span), self._score(6, score))
-                    )
+                    arguments[trigger] += self._argument(role, span, self._score(6, score))
         return [
             Event(
                 event.name,
@@ -320,6 +318,14 @@ class Decoder:
             for trigger, found in arguments.items()
         ]
 
+    def _argument(self, role: Role, span: Span, score: float) -> list[Argument]:
+        """Return the argument; of an enum role the value that the span names, if any."""
+        text, start, end = self._mention(span)
+        if not role.values or text in role.values:
+            return [Argument(role.name, text, start, end, score)]
+        named = [value for value in role.values if value in text or text in value]
+        return [Argument(role.name, value, None, None, score) for value in named[:1]]
+
     def _grouped(self, event: EventType, places: list[int], same: int) -> list[Event]:
         least = self.rules.threshold(2)
         spans = [
@@ -328,28 +334,28 @@ class Decoder:
             for span in self.spans[place]
             if span.score >= least
         ]
-        groups: list[list[tuple[str, Span]]] = []
-        for role, span in sorted(((r.name, s) for r, s in spans), key=lambda item: -item[1].score):
+        groups: list[list[tuple[Role, Span]]] = []
+        for role, span in sorted(spans, key=lambda item: -item[1].score):
             joined = self._group_of(groups, span, same)
             if joined is None:
                 groups.append([(role, span)])
             else:
                 joined.append((role, span))
-        return [
-            Event(
-                event.name,
-                None,
-                tuple(
-                    Argument(role, *self._mention(s), self._score(2, s.score)) for role, s in group
-                ),
-                self._score(2, max(s.score for _, s in group)),
-            )
-            for group in groups
-        ]
+        found = []
+        for group in groups:
+            arguments = [
+                argument
+                for role, span in group
+                for argument in self._argument(role, span, self._score(2, span.score))
+            ]
+            best = self._score(2, max(span.score for _, span in group))
+            if arguments:
+                found.append(Event(event.name, None, tuple(arguments), best))
+        return found
 
     def _group_of(
-        self, groups: list[list[tuple[str, Span]]], span: Span, same: int
-    ) -> list[tuple[str, Span]] | None:
+        self, groups: list[list[tuple[Role, Span]]], span: Span, same: int
+    ) -> list[tuple[Role, Span]] | None:
         best, value = None, self.rules.threshold(7)
         for group in groups:
             others = [s for _, s in group if (s.start, s.end) != (span.start, span.end)]
@@ -407,6 +413,8 @@ def _anchor(event: Event) -> int:
 
 def _moved(extraction: Extraction, by: int) -> Extraction:
     def move(item: Mention) -> Mention:
-        return msgspec.structs.replace(item, start=(item.start or 0) + by, end=(item.end or 0) + by)
+        if item.start is None or item.end is None:
+            return item
+        return msgspec.structs.replace(item, start=item.start + by, end=item.end + by)
 
     return map_mentions(extraction, move) if by else extraction
