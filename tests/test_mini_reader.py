@@ -441,3 +441,20 @@ def test_other_occurrences_of_located_strings_count_neither_way() -> None:
     assert ("雀巢公司", 16) in strings
     assert not asked.unknown & asked.spans
     assert not drawer.draw(example(text)).unknown
+
+
+def test_of_partly_annotated_texts_only_what_overlaps_gold_is_wrong(
+    parts: tuple[Characters, Words, Model],
+) -> None:
+    chars, label_words, _ = parts
+    drawer = Drawer(LABELS, {"t": list(LABELS)}, random.Random(2), plain=True)
+    whole = example()
+    batch = Batcher(chars, label_words).batch(
+        [drawer.draw({**whole, "partial": True}), drawer.draw(whole)]
+    )
+    free = losses.unsure(batch, len(whole["text"]), 8)
+    assert free[0, 4, 0]
+    assert free[0, 5, 1]
+    assert not free[0, 3, 4]
+    assert not free[0, 4, 3]
+    assert not free[1].any()

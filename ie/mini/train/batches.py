@@ -110,7 +110,8 @@ class Batch:
 
     `own`, `cover` [B, 1 + T]; `lengths` [B]; `texts` [N, 2H] and `kinds` [N] of the labels in use;
     `spans` [B, L] places in them, `shown` [B, L] bool; `gold` [G, 4] (text, label, start, end);
-    `unknown` likewise, spans that count neither way;
+    `unknown` likewise, spans that count neither way; `partial` [B] bool, texts of which only
+    spans that overlap a gold one are known;
     `links`: (text, place of the link's label, head and tail places, gold pairs, same event?).
     """
 
@@ -123,6 +124,7 @@ class Batch:
     shown: Tensor
     gold: Tensor
     unknown: Tensor
+    partial: Tensor
     links: list[tuple[int, int, list[int], list[int], set[Any], bool]]
     characters: int
 
@@ -188,6 +190,7 @@ class Batcher:
             torch.from_numpy(shown),
             torch.tensor(gold, dtype=torch.long).reshape(-1, 4),
             torch.tensor(unknown, dtype=torch.long).reshape(-1, 4),
+            torch.tensor([item.partial for item in asked]),
             links,
             sum(len(item.text) for item in asked),
         )

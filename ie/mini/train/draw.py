@@ -19,7 +19,7 @@ class Asked:
     `spans` holds (place of the span label, span); `links` one entry a link of the plan: the set of
     its gold (head span, tail span); `same` one entry an event type: the place of its label, the
     places of its roles, and the spans of each of its events; `unknown` (place, span) is neither
-    right nor wrong.
+    right nor wrong; with `partial` only spans that overlap a gold one are known.
     """
 
     text: str
@@ -28,6 +28,7 @@ class Asked:
     links: list[set[tuple[Span, Span]]] = field(default_factory=list)
     same: list[tuple[int, list[int], list[set[Span]]]] = field(default_factory=list)
     unknown: set[tuple[int, Span]] = field(default_factory=set)
+    partial: bool = False
 
 
 class Drawer:
@@ -77,7 +78,7 @@ class Drawer:
             kind = self.labels[key]["kind"]
             if kind in by_kind:
                 by_kind[kind].append(key)
-        asked = Asked(example["text"], Plan())
+        asked = Asked(example["text"], Plan(), partial=bool(example.get("partial")))
         self._entities(example, asked, by_kind["entity"], most)
         self._relations(example, asked, by_kind["relation"], most // 2 - 2)
         self._events(example, asked, by_kind["event"], most)

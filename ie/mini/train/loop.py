@@ -3,13 +3,15 @@
     python -m chinchilla.mini.train.loop --base e5-small-q4.bin --data CACHES --run RUN --minutes 95
 
 The rate follows the minutes of training done, so a slow machine trains less, not longer. The run
-folder holds the vocabulary, the label encoder, `checkpoint.pt` and `log.jsonl`.
+folder holds the vocabulary, the label encoder, `checkpoint.pt` and `log.jsonl`. A training that is
+told to end (SIGTERM) writes its checkpoint first.
 """
 
 import argparse
 import json
 import os
 import random
+import signal
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -208,6 +210,13 @@ def shares_of(labels: dict[str, Json], sets: Iterable[str]) -> dict[str, float]:
     return {name: table["sets"].get(name, table[language.get(name, "zh")]) for name in sets}
 
 
+def stop_when_asked() -> list[int]:
+    """Return a list that is empty until the process is told to end."""
+    asked: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, frame: asked.append(number))
+    return asked
+
+
 def share_cores(threads: int) -> None:
     """Use one thread while the machine is crowded: threads that wait for each other lose most."""
     wanted = 1 if os.getloadavg()[0] > 2 * (os.cpu_count() or 1) + 1 else threads
@@ -228,6 +237,7 @@ def train(
     sums: dict[str, float] = {}
     began, seen = time.monotonic(), trainer.seen
     count = 0
+    asked = stop_when_asked()
     while trainer.minutes < until:
         share_cores(threads)
         for name, value in trainer.step(next(batches)).items():
@@ -239,9 +249,12 @@ def train(
             log(run, trainer, **line, speed=round(speed), threads=torch.get_num_threads())
             sums, count, logged = {}, 0, trainer.minutes
             began, seen = time.monotonic(), trainer.seen
-        if trainer.minutes - saved >= trainer.plan.save_every or trainer.minutes >= until:
+        due = trainer.minutes - saved >= trainer.plan.save_every
+        if due or asked or trainer.minutes >= until:
             save(run / "checkpoint.pt", {**trainer.state(), "sampler": sampler.state()})
             saved = trainer.minutes
+        if asked:
+            return
 
 
 def log(run: Path, trainer: Trainer, **values: Any) -> None:

@@ -51,9 +51,25 @@ def span_loss(scores: Tensor, batch: Batch) -> Tensor:
     flat = scores.reshape(-1)
     apart = torch.cat([place, _cells(batch.unknown, scores)[1]])
     wrong = flat.index_fill(0, apart, LOW).view(b * n, t * w)
+    if batch.partial.any():
+        wrong = wrong.view(b, n, t, w).masked_fill(unsure(batch, t, w)[:, None], LOW)
+        wrong = wrong.view(b * n, t * w)
     missed = torch.zeros(b * n).index_add(0, group, torch.exp(-flat[place].clamp_min(-30)))
     loss = functional.softplus(torch.logsumexp(wrong, 1)) + torch.log1p(missed)
     return (loss * batch.shown.reshape(-1)).sum() / _scale(group, b)
+
+
+def unsure(batch: Batch, t: int, w: int) -> Tensor:
+    """Return the spans [B, T, W] of partly annotated texts that overlap no gold span."""
+    edge = torch.zeros(len(batch.lengths), t + 1)
+    gold = batch.gold
+    one = torch.ones(len(gold))
+    edge.index_put_((gold[:, 0], gold[:, 2]), one, accumulate=True)
+    edge.index_put_((gold[:, 0], gold[:, 3]), -one, accumulate=True)
+    total = functional.pad((edge.cumsum(1)[:, :t] > 0.5).float().cumsum(1), (1, 0))
+    ends = (torch.arange(t)[:, None] + torch.arange(w)).clamp_max(t - 1)
+    free = total[:, ends + 1] - total[:, :t, None] < 0.5
+    return free & batch.partial[:, None, None]
 
 
 def _cells(spans: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
@@ -81,6 +97,7 @@ def token_loss(model: Model, terms: tuple[Tensor, Tensor, Tensor], batch: Batch)
     edge.index_add_(0, row + gold[:, 3], -torch.ones(len(row)))
     target[2] = (edge.cumsum(0)[:-1] > 0.5).float()
     known = (torch.arange(t) < batch.lengths[:, None])[:, None] & batch.shown[..., None]
+    known = known & ~batch.partial[:, None, None]
     logits = torch.stack(terms) + model.spans.offsets[:, None, None, None]
     loss = functional.binary_cross_entropy_with_logits(
         logits, target.view(3, b, n, t), reduction="none"
