@@ -1,6 +1,5 @@
 """Batches of examples of like length, drawn from the caches by weight."""
 
-import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor
@@ -210,8 +210,8 @@ def read_sets(folder: Path, part: str = "train") -> dict[str, list[Json]]:
     """Return the examples of all caches of a folder: set to examples with a text."""
     sets = {}
     for path in sorted(folder.glob(f"*.{part}.jsonl")):
-        with path.open(encoding="utf-8") as lines:
-            items = [json.loads(line) for line in lines]
+        with path.open("rb") as lines:
+            items = [msgspec.json.decode(line) for line in lines]
         items = [item for item in items if item["text"].strip() and item["asked"]]
         if items:
             sets[path.name.split(".")[0]] = items

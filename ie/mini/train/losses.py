@@ -26,7 +26,7 @@ def forward(model: Model, batch: Batch) -> tuple[Tensor, dict[str, float]]:
     token = token_loss(model, terms, batch)
     pair = link_loss(model, x, scores, link, link_bias, batch)
     parts = {"span": span.item(), "token": token.item(), "link": pair.item()}
-    return span + 0.3 * token + 0.5 * pair, parts
+    return span + 0.1 * token + pair, parts
 
 
 def read(model: Model, batch: Batch) -> Tensor:
