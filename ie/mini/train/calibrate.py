@@ -1,0 +1,177 @@
+"""Choose the decision rules of a reader on dev documents: thresholds and probabilities by kind.
+
+python -m chinchilla.mini.train.calibrate RUN CACHES --out rules.json
+"""
+
+import argparse
+import json
+import math
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chinchilla.data import Extraction
+from chinchilla.mini.span_reader import Reader, Rules
+
+from .draw import Json
+from .evaluate import KNOWN, gold_facts, reader_of, schema_of
+
+GRID = np.arange(-2.5, 3.01, 0.25)
+# A scored fact: kind, score, whether it is right, and the score of its trigger (arguments).
+Scored = tuple[str, float, bool, float]
+LOW = Rules(least=dict.fromkeys(("entity", "trigger", "role", "relation", "argument"), -2.9))
+
+
+def logit(probability: float | None) -> float:
+    """Return the score of a probability under plain rules."""
+    p = min(max(probability or 0.0, 1e-4), 1 - 1e-4)
+    return math.log(p / (1 - p))
+
+
+def scored(found: Extraction, names: dict[str, str], gold: dict[str, set[Any]]) -> list[Scored]:
+    """Return all facts of an extraction read under LOW, with their scores."""
+    facts: dict[tuple[str, Any], tuple[float, float]] = {}
+
+    def add(kind: str, key: Any, score: float, trigger: float = 99.0) -> None:
+        if (kind, key) not in facts or facts[kind, key][0] < score:
+            facts[kind, key] = score, trigger
+
+    for e in found.entities:
+        add("entity", (names[f"entity/{e.type}"], e.start, e.end), logit(e.score))
+    for r in found.relations:
+        key = (names[f"relation/{r.type}"], r.subject.text, r.object.text)
+        add("relation", key, logit(r.score))
+    for event in found.events:
+        kind = names[f"event/{event.type}"]
+        head = event.trigger
+        if head is not None:
+            add("trigger", (kind, head.start, head.end), logit(head.score))
+        for a in event.arguments:
+            key = (kind, names[f"{event.type}/{a.role}"], a.text)
+            score = logit(head.score) if head is not None else 99.0
+            add("argument" if head is not None else "role", key, logit(a.score), score)
+    place = {"relation": "triple", "role": "argument"}
+    return [
+        (kind, score, key in gold[place.get(kind, kind)], trigger)
+        for (kind, key), (score, trigger) in facts.items()
+    ]
+
+
+def best_threshold(sets: Sequence[tuple[list[tuple[float, bool]], int]]) -> float:
+    """Return the threshold of GRID with the best mean F1; a set is (score, right) and its gold."""
+    values = []
+    for least in GRID:
+        total = 0.0
+        for facts, gold in sets:
+            kept = [right for score, right in facts if score >= least]
+            total += 2 * sum(kept) / max(len(kept) + gold, 1)
+        values.append(total)
+    return float(GRID[int(np.argmax(values))])
+
+
+def fit(facts: Iterable[tuple[float, bool]]) -> tuple[float, float]:
+    """Return slope and offset of a logistic fit of rightness to the score."""
+    pairs = list(facts)
+    if len(pairs) < 30:
+        return 1.0, 0.0
+    x = np.array([[score, 1.0] for score, _ in pairs])
+    y = np.array([float(right) for _, right in pairs])
+    w = np.array([1.0, 0.0])
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-np.clip(x @ w, -30, 30)))
+        step = np.linalg.solve(
+            (x * (p * (1 - p))[:, None]).T @ x + 0.1 * np.eye(2), x.T @ (y - p) - 0.1 * (w - [1, 0])
+        )
+        w = w + step
+        if np.abs(step).max() < 1e-6:
+            break
+    return round(float(w[0]), 3), round(float(w[1]), 3)
+
+
+def calibrate(
+    reader: Reader, data: Path, names: Sequence[str], most: int = 150
+) -> tuple[Rules, dict[str, float]]:
+    """Return the rules chosen on the first `most` dev examples of some sets, and errors by kind."""
+    labels = json.loads((data / "labels.json").read_text(encoding="utf-8"))
+    groups = json.loads((data / "groups.json").read_text(encoding="utf-8"))
+    reader.rules = LOW
+    facts: dict[str, list[tuple[list[Scored], int]]] = {}
+    for name in names:
+        with (data / f"{name}.dev.jsonl").open(encoding="utf-8") as lines:
+            examples: list[Json] = [json.loads(line) for line in islice(lines, most)]
+        one, gold = _read(reader, examples, labels, groups)
+        for kind in {kind for kind, *_ in one}:
+            count = gold[{"relation": "triple", "role": "argument"}.get(kind, kind)]
+            facts.setdefault(kind, []).append(([f for f in one if f[0] == kind], count))
+    return _rules(facts)
+
+
+def _read(
+    reader: Reader, examples: list[Json], labels: dict[str, Json], groups: dict[str, list[str]]
+) -> tuple[list[Scored], dict[str, int]]:
+    keys: dict[str, None] = {}
+    for example in examples:
+        for key in example["asked"]:
+            keys.update(dict.fromkeys(groups[key[1:]] if key[0] == "@" else [key]))
+    schema, names = schema_of(examples[0]["set"], labels, [k for k in keys if k in labels])
+    found = reader.read([e["text"] for e in examples], schema, flat=True)
+    golds = [gold_facts(example) for example in examples]
+    every = [f for one, gold in zip(found, golds, strict=True) for f in scored(one, names, gold)]
+    return every, {kind: sum(len(gold[kind]) for gold in golds) for kind in golds[0]}
+
+
+def _rules(facts: dict[str, list[tuple[list[Scored], int]]]) -> tuple[Rules, dict[str, float]]:
+    rules = Rules()
+    errors: dict[str, float] = {}
+    for kind in ("entity", "trigger", "relation", "role", "argument"):
+        if kind not in facts:
+            continue
+        least = rules.least.get("trigger", 0.0)
+        sets = [([(s, r) for _, s, r, t in one if t >= least], gold) for one, gold in facts[kind]]
+        rules.least[kind] = best_threshold(sets)
+        pairs = [pair for one, _ in sets for pair in one]
+        rules.slope[kind], rules.offset[kind] = fit(pairs)
+        errors[kind] = round(calibration_error(rules, kind, pairs), 3)
+    return rules, errors
+
+
+def calibration_error(rules: Rules, kind: str, facts: list[tuple[float, bool]]) -> float:
+    """Return the expected calibration error over ten bins of what is returned."""
+    kept = [(s, r) for s, r in facts if s >= rules.least[kind]]
+    if not kept:
+        return 0.0
+    z = rules.slope[kind] * np.array([s for s, _ in kept]) + rules.offset[kind]
+    p, right = 1 / (1 + np.exp(-z)), np.array([r for _, r in kept])
+    bins = np.minimum((p * 10).astype(int), 9)
+    gaps = [abs(p[bins == k].sum() - right[bins == k].sum()) for k in range(10)]
+    return float(sum(gaps) / len(kept))
+
+
+def main() -> None:
+    """Run the command line."""
+    import torch
+
+    from .loop import load
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--sets", default=KNOWN)
+    parser.add_argument("--most", type=int, default=150)
+    arguments = parser.parse_args()
+    model, characters, words = load(arguments.run)
+    state = torch.load(arguments.run / "checkpoint.pt", weights_only=False)
+    model.load_state_dict(state["model"])
+    reader = reader_of(model.eval(), characters, words)
+    rules, errors = calibrate(reader, arguments.data, arguments.sets.split(","), arguments.most)
+    text = json.dumps({**vars(rules), "error": errors}, ensure_ascii=False, indent=1)
+    arguments.out.write_text(text + "\n", encoding="utf-8")
+    print(text)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,201 @@
+"""What training lowers: spans against all other spans, characters, and links of candidates."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from .batches import Batch
+from .model import Model, distance_of
+
+LOW = -1e4
+
+
+def forward(model: Model, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+    """Return the loss of a batch and its parts."""
+    x = read(model, batch)
+    starts, detect, bias, link, link_bias = label_parts(model, batch)
+    scores, terms = model.spans(x, starts[batch.spans], detect[batch.spans], bias[batch.spans])
+    t, w = scores.shape[2:]
+    ends = torch.arange(t)[:, None] + torch.arange(w)
+    valid = ends < batch.lengths[:, None, None]
+    scores = scores.masked_fill(~valid[:, None], LOW)
+    span = span_loss(scores, batch)
+    token = token_loss(model, terms, batch)
+    pair = link_loss(model, x, scores, link, link_bias, batch)
+    parts = {"span": span.item(), "token": token.item(), "link": pair.item()}
+    return span + 0.1 * token + pair, parts
+
+
+def read(model: Model, batch: Batch) -> Tensor:
+    """Return the vectors of all characters, [B, T, H]."""
+    width = batch.own.shape[1]
+    mask = None
+    if int(batch.lengths.min()) + 1 < width:
+        mask = (torch.arange(width) <= batch.lengths[:, None])[:, None, None]
+    return model.encoder(batch.own, batch.cover, mask)[:, 1:]  # type: ignore[no-any-return]
+
+
+def label_parts(model: Model, batch: Batch) -> tuple[Tensor, ...]:
+    """Return for all labels in use: span vectors, gates, bias, link vectors, link bias."""
+    a, b, c, gates, bias, link, link_bias = model.labels(batch.texts, batch.kinds)
+    return torch.cat([a, b, c], -1), gates, bias, link, link_bias.squeeze(-1)
+
+
+def span_loss(scores: Tensor, batch: Batch) -> Tensor:
+    """Multilabel circle loss with threshold 0 of every text and label, scores [B, L, T, W]."""
+    b, n, t, w = scores.shape
+    group, place = _cells(batch.gold, scores)
+    flat = scores.reshape(-1)
+    apart = torch.cat([place, _cells(batch.unknown, scores)[1]])
+    wrong = flat.index_fill(0, apart, LOW).view(b * n, t * w)
+    if batch.partial.any():
+        wrong = wrong.view(b, n, t, w).masked_fill(unsure(batch, t, w)[:, None], LOW)
+        wrong = wrong.view(b * n, t * w)
+    missed = torch.zeros(b * n).index_add(0, group, torch.exp(-flat[place].clamp_min(-30)))
+    loss = functional.softplus(torch.logsumexp(wrong, 1)) + torch.log1p(missed)
+    return (loss * batch.shown.reshape(-1)).sum() / _scale(group, b)
+
+
+def unsure(batch: Batch, t: int, w: int) -> Tensor:
+    """Return the spans [B, T, W] of partly annotated texts that overlap no gold span."""
+    edge = torch.zeros(len(batch.lengths), t + 1)
+    gold = batch.gold
+    one = torch.ones(len(gold))
+    edge.index_put_((gold[:, 0], gold[:, 2]), one, accumulate=True)
+    edge.index_put_((gold[:, 0], gold[:, 3]), -one, accumulate=True)
+    total = functional.pad((edge.cumsum(1)[:, :t] > 0.5).float().cumsum(1), (1, 0))
+    ends = (torch.arange(t)[:, None] + torch.arange(w)).clamp_max(t - 1)
+    free = total[:, ends + 1] - total[:, :t, None] < 0.5
+    return free & batch.partial[:, None, None]
+
+
+def _cells(spans: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
+    """Return for spans [G, 4] short enough their row (text and label) and their flat place."""
+    _, n, t, w = scores.shape
+    spans = spans[spans[:, 3] - spans[:, 2] <= w]
+    group = spans[:, 0] * n + spans[:, 1]
+    return group, (group * t + spans[:, 2]) * w + spans[:, 3] - spans[:, 2] - 1
+
+
+def _scale(group: Tensor, texts: int) -> float:
+    return max(len(group.unique()), texts / 2)
+
+
+def token_loss(model: Model, terms: tuple[Tensor, Tensor, Tensor], batch: Batch) -> Tensor:
+    """Cross entropy of starts, ends and insides of spans, terms [B, L, T] each."""
+    b, n, t = terms[0].shape
+    target = torch.zeros(3, b * n * t)
+    gold = batch.gold
+    row = (gold[:, 0] * n + gold[:, 1]) * t
+    target[0, row + gold[:, 2]] = 1
+    target[1, row + gold[:, 3] - 1] = 1
+    edge = torch.zeros(b * n * t + 1)
+    edge.index_add_(0, row + gold[:, 2], torch.ones(len(row)))
+    edge.index_add_(0, row + gold[:, 3], -torch.ones(len(row)))
+    target[2] = (edge.cumsum(0)[:-1] > 0.5).float()
+    known = (torch.arange(t) < batch.lengths[:, None])[:, None] & batch.shown[..., None]
+    known = known & ~batch.partial[:, None, None]
+    logits = torch.stack(terms) + model.spans.offsets[:, None, None, None]
+    loss = functional.binary_cross_entropy_with_logits(
+        logits, target.view(3, b, n, t), reduction="none"
+    )
+    share = torch.tensor([1.0, 1.0, 0.5])[:, None, None, None]
+    return (loss * share * known).sum() / _scale(row, b)
+
+
+def link_loss(
+    model: Model, x: Tensor, scores: Tensor, vectors: Tensor, bias: Tensor, batch: Batch
+) -> Tensor:
+    """Cross entropy of candidate pairs: gold spans and the best scored others."""
+    pairs = candidates(scores.detach(), batch)
+    if not len(pairs):
+        return torch.zeros(())
+    text, label = pairs[:, 0], pairs[:, 1]
+    head, tail = pairs[:, 2:4], pairs[:, 4:6]
+    logits = bias[label] + model.links(
+        ends_of(x, text, head),
+        ends_of(x, text, tail),
+        distance_of(head[:, 0], tail[:, 0]),
+        vectors[label],
+        torch.stack(
+            [
+                span_scores(scores, text, pairs[:, 6], head),
+                span_scores(scores, text, pairs[:, 7], tail),
+            ],
+            1,
+        )
+        .clamp(-8, 8)
+        .detach(),
+    )
+    target = pairs[:, 8].float()
+    loss = functional.binary_cross_entropy_with_logits(logits, target, reduction="sum")
+    return loss / max(float(target.sum()), len(batch.lengths) / 2)
+
+
+def ends_of(x: Tensor, text: Tensor, span: Tensor) -> Tensor:
+    """Return first and last character of spans, [P, 2H]."""
+    return torch.cat([x[text, span[:, 0]], x[text, span[:, 1] - 1]], -1)
+
+
+def span_scores(scores: Tensor, text: Tensor, place: Tensor, span: Tensor) -> Tensor:
+    """Return the scores of spans, [P]; those too long count as 0."""
+    width = span[:, 1] - span[:, 0] - 1
+    most = scores.shape[-1]
+    found = scores[text, place, span[:, 0], width.clamp_max(most - 1)]
+    return torch.where(width < most, found, torch.zeros(()))
+
+
+def candidates(scores: Tensor, batch: Batch, most: int = 6) -> Tensor:
+    """Return pairs [P, 9]: text, label, head start, end, tail start, end, places, gold."""
+    b, n, t, w = scores.shape
+    apart = _cells(batch.unknown, scores)[1]
+    known = scores.reshape(-1).index_fill(0, apart, LOW).view(b, n, t * w)
+    best, where = known.topk(min(3, t * w), -1)
+    best_of, where_of = best.numpy(), where.numpy()
+    rows: list[tuple[int, ...]] = []
+    for text, label, heads, tails, gold, same in batch.links:
+        if same:
+            rows += _same_rows(text, label, heads, gold, batch)
+            continue
+        head, tail = heads[0], tails[0]
+        keep = 3 if gold else 2
+        left = _spans({pair[0] for pair in gold}, best_of, where_of, text, head, w, keep, most)
+        right = _spans({pair[1] for pair in gold}, best_of, where_of, text, tail, w, keep, most)
+        rows += [
+            (text, label, *x, *y, head, tail, int((x, y) in gold))
+            for x in left
+            for y in right
+            if x != y
+        ]
+    return torch.tensor(rows, dtype=torch.long).reshape(-1, 9)
+
+
+def _spans(
+    gold: set[Any], best: Any, where: Any, text: int, place: int, w: int, keep: int, most: int
+) -> list[tuple[int, int]]:
+    found = sorted(gold)[:most]
+    for score, at in zip(best[text, place, :keep], where[text, place, :keep], strict=True):
+        start, width = divmod(int(at), w)
+        span = (start, start + width + 1)
+        if score > -6 and span not in gold:
+            found.append(span)
+    return found
+
+
+def _same_rows(
+    text: int, label: int, roles: list[int], gold: set[Any], batch: Batch
+) -> list[tuple[int, ...]]:
+    rows = batch.gold[batch.gold[:, 0] == text].numpy()
+    spans: dict[tuple[int, int], int] = {}
+    for _, place, start, end in rows[np.isin(rows[:, 1], roles)].tolist():
+        spans.setdefault((start, end), place)
+    items = list(spans.items())[:8]
+    return [
+        (text, label, *x, *y, p, q, int((x, y) in gold))
+        for x, p in items
+        for y, q in items
+        if x < y
+    ]

@@ -1,0 +1,460 @@
+"""The embedded reader on a tiny random encoder: folding, parity of torch and numpy, decoding."""
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chinchilla.data.schema import EntityType, EventType, RelationType, Role, Schema
+from chinchilla.errors import InputError
+from chinchilla.mini.characters import SPECIAL, Characters
+from chinchilla.mini.span_reader import OVERLAP, WINDOW, Rules, cut
+from chinchilla.mini.words import Words
+
+torch = pytest.importorskip("torch")
+
+from chinchilla.mini.train import losses  # noqa: E402
+from chinchilla.mini.train.base import quick_vectors  # noqa: E402
+from chinchilla.mini.train.batches import Batcher, Sampler  # noqa: E402
+from chinchilla.mini.train.batches import cut as cut_example  # noqa: E402
+from chinchilla.mini.train.draw import Drawer  # noqa: E402
+from chinchilla.mini.train.evaluate import reader_of, score  # noqa: E402
+from chinchilla.mini.train.export import export  # noqa: E402
+from chinchilla.mini.train.model import Model, Sizes, distance_of  # noqa: E402
+from chinchilla.mini.train.restore import restore  # noqa: E402
+from chinchilla.mini.train.tune import Tuning, tune  # noqa: E402
+from chinchilla.mini.train.tune import parts as parts_of  # noqa: E402
+from chinchilla.mini.train.vary import vary  # noqa: E402
+from chinchilla.mini.weights import load_reader  # noqa: E402
+
+CHARS = "▁甲乙丙丁公司人名在收购了，。:ABquery雀巢裁员"
+H = 64
+
+
+def characters() -> Characters:
+    pieces = [(name, 0.0) for name in SPECIAL]
+    pieces += [(char, -3.0) for char in dict.fromkeys(CHARS)]
+    pieces += [("公司", -2.0), ("收购", -2.0), ("雀巢", -2.0)]
+    return Characters(pieces, [*SPECIAL, *dict.fromkeys(CHARS)], {"員": "员", "購": "购"})
+
+
+def words(chars: Characters, layers: int = 2) -> Words:
+    rng = np.random.default_rng(3)
+
+    def blocks(*shape: int) -> np.ndarray:
+        count = int(np.prod(shape)) // 32
+        value = rng.integers(0, 255, (count, 18)).astype(np.uint8)
+        value[:, :2] = np.full((count, 1), 0.01, np.float16).view(np.uint8)
+        return value
+
+    tensors = {
+        "word": blocks(len(chars.pieces), H),
+        "position": rng.normal(size=(96, H)).astype(np.float32) / 9,
+        "mean": np.zeros(H, np.float32),
+        "deviation": np.full(H, 0.1, np.float32),
+    }
+    shapes = {"qkv": (3 * H, H), "out": (H, H), "up": (4 * H, H), "down": (H, 4 * H)}
+    for k in range(layers):
+        for name, shape in shapes.items():
+            tensors[f"{k}.{name}.w"] = blocks(*shape)
+            tensors[f"{k}.{name}.b"] = rng.normal(size=shape[0]).astype(np.float32) / 9
+    for name in ("norm", *(f"{k}.{n}" for k in range(layers) for n in ("norm", "last"))):
+        tensors[f"{name}.w"] = np.ones(H, np.float32)
+        tensors[f"{name}.b"] = np.zeros(H, np.float32)
+    return Words(chars, tensors, 4)
+
+
+def model(chars: Characters) -> Model:
+    torch.manual_seed(5)
+    sizes = Sizes(
+        hidden=H,
+        heads=4,
+        ffn=4 * H,
+        positions=512,
+        layers=(0, 1),
+        pieces=len(chars.pieces),
+        singles=len(chars.singles),
+        width=8,
+        span=16,
+        detectors=2,
+        detector=8,
+        link=16,
+        label=32,
+    )
+    made = Model(sizes)
+    for name, value in made.named_parameters():
+        if name.startswith("encoder.") and "norm" not in name and "last" not in name:
+            torch.nn.init.normal_(value, std=0.1)
+    torch.nn.init.normal_(made.labels.outer.weight, std=0.1)
+    torch.nn.init.zeros_(made.labels.outer.bias)
+    return made.eval()
+
+
+@pytest.fixture(scope="module")
+def parts() -> tuple[Characters, Words, Model]:
+    chars = characters()
+    return chars, words(chars), model(chars)
+
+
+SCHEMA = Schema(
+    "tiny",
+    (EntityType("公司"), EntityType("人名", "人的名字", ("甲",))),
+    (RelationType("收购", "公司", "公司"), RelationType("在", None, "公司")),
+    (
+        EventType("裁员", (Role("公司"), Role("人名"), Role("阶段", values=("收购", "裁员了")))),
+        EventType("收购", (Role("公司"), Role("人名")), trigger=False),
+    ),
+)
+
+
+def test_folding_keeps_length_and_reads_forms_alike() -> None:
+    chars = characters()
+    for text in ("裁員\n收購", "Ａ　Ｂ，", "\u200b甲\r\n乙", "…㎡①", "𠀀甲", ""):
+        assert len(chars.fold(text)) == len(text)
+    (plain, plain_cover), (other, other_cover) = chars.encode(["裁员 收购,A", "裁員\n收購，Ａ"])
+    assert plain.tolist() == other.tolist()
+    assert plain_cover.tolist() == other_cover.tolist()
+
+
+def test_covering_piece_is_shared_by_its_characters() -> None:
+    chars = characters()
+    (_, cover), (_, unknown) = chars.encode(["在公司在", "鑫公司"])
+    assert cover[1] == cover[2] != cover[0] == cover[3]
+    assert unknown[0] == 3
+    assert len(unknown) == 3
+
+
+def test_characters_survive_their_file(tmp_path: Path) -> None:
+    chars = characters()
+    chars.save(tmp_path / "c.json")
+    again = Characters.load(tmp_path / "c.json")
+    assert again.to_dict() == chars.to_dict()
+    assert again.encode(["雀巢裁員"])[0][1].tolist() == chars.encode(["雀巢裁員"])[0][1].tolist()
+
+
+def test_label_vectors_of_numpy_and_torch_agree(parts: tuple[Characters, Words, Model]) -> None:
+    _, label_words, _ = parts
+    texts = ["公司", "人名在公司收购了", "甲"]
+    np.testing.assert_allclose(
+        label_words.raw(texts), quick_vectors(words(characters()), texts), atol=2e-3
+    )
+
+
+def test_span_and_link_scores_of_numpy_and_torch_agree(
+    parts: tuple[Characters, Words, Model],
+) -> None:
+    chars, label_words, net = parts
+    reader = reader_of(net, chars, label_words)
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(11, H)).astype(np.float32)
+    texts = rng.normal(size=(5, 2 * H)).astype(np.float32)
+    kinds = np.array([0, 1, 2, 3, 4])
+    labels = reader.heads.labels(texts, kinds)
+    with torch.inference_mode():
+        a, b, c, gates, bias, link, link_bias = net.labels(
+            torch.from_numpy(texts), torch.from_numpy(kinds)
+        )
+        vectors = torch.cat([a, b, c], -1)[None]
+        scores, _ = net.spans(torch.from_numpy(x)[None], vectors, gates[None], bias[None])
+    found = reader.heads.spans(x, labels, -1e9)
+    for k, (starts, ends, values) in enumerate(found):
+        assert len(starts) == 11 * 8 - 28
+        np.testing.assert_allclose(
+            values, scores[0, k].numpy()[starts, ends - starts - 1], atol=1e-4
+        )
+    few = reader.heads.spans(x, labels, 0.5)
+    assert [len(one[0]) for one in few] == [int((one[2] >= 0.5).sum()) for one in found]
+    heads, tails = np.array([[0, 2], [9, 10], [3, 4]]), np.array([[5, 6], [1, 3], [3, 6]])
+    given = rng.normal(size=(3, 2)).astype(np.float32)
+    ours = reader.heads.links(x, heads, tails, given, labels.link[:3], labels.link_bias[:3])
+    with torch.inference_mode():
+        y = torch.from_numpy(x)[None]
+        zero = torch.zeros(3, dtype=torch.long)
+        h, t = torch.from_numpy(heads), torch.from_numpy(tails)
+        theirs = link_bias[:3, 0] + net.links(
+            losses.ends_of(y, zero, h),
+            losses.ends_of(y, zero, t),
+            distance_of(h[:, 0], t[:, 0]),
+            link[:3],
+            torch.from_numpy(given),
+        )
+    np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-4)
+
+
+def test_exported_reader_agrees_with_torch(
+    parts: tuple[Characters, Words, Model], tmp_path: Path
+) -> None:
+    chars, label_words, net = parts
+    export(tmp_path, net, chars, label_words, quantization=None, known=["公司", "收购"])
+    texts = ["雀巢公司在甲", "乙", "丙丁收购了公司，公司裁员。"]
+    ours = load_reader(tmp_path, threads=1, compute="float32")
+    assert ours.words.knows("收购")
+    assert not ours.words.knows("裁员")
+    np.testing.assert_allclose(ours.words.raw(["公司"]), label_words.raw(["公司"]), atol=2e-3)
+    wanted = reader_of(net, chars, label_words)
+    for a, b in zip(ours._vectors(texts), wanted._vectors(texts), strict=True):
+        np.testing.assert_allclose(a, b, atol=2e-4)
+    first = ours.read(texts, SCHEMA)
+    assert [e.to_dict().keys() for e in first] == [
+        e.to_dict().keys() for e in wanted.read(texts, SCHEMA)
+    ]
+
+
+def test_what_is_read_fits_text_and_schema(parts: tuple[Characters, Words, Model]) -> None:
+    chars, label_words, net = parts
+    low = Rules(least=dict.fromkeys(("entity", "trigger", "role", "relation", "argument"), -2.5))
+    reader = reader_of(net, chars, label_words, low)
+    text = "雀巢公司在甲收购了乙，公司裁员。\n" * 60
+    (found, empty, blank) = reader.read([text, "", " \n"], SCHEMA)
+    assert not empty.entities
+    assert not blank.events
+    assert found.entities
+    names = {e.name for e in SCHEMA.entities}
+    for entity in found.entities:
+        assert entity.type in names
+        assert text[entity.start : entity.end] == entity.text
+        assert 0 <= entity.score <= 1
+    for relation in found.relations:
+        assert relation.subject.text != relation.object.text
+    for event in found.events:
+        for argument in event.arguments:
+            if argument.role == "阶段":
+                assert argument.text in ("收购", "裁员了")
+                assert argument.start is None or argument.text in text
+            else:
+                assert text[argument.start : argument.end] == argument.text
+    assert all(e.trigger is None for e in found.events if e.type == "收购")
+    flat = reader.read([text], SCHEMA, ("ner",), flat=True)[0].entities
+    assert all(a.end <= b.start for a, b in zip(flat, flat[1:], strict=False))
+
+
+def test_answers_do_not_depend_on_company(parts: tuple[Characters, Words, Model]) -> None:
+    chars, label_words, net = parts
+    reader = reader_of(net, chars, label_words, Rules(least={"entity": -1.0}))
+    texts = ["雀巢公司在甲", "乙", "丙丁收购了公司，公司裁员。"]
+    alone = [reader.read([text], SCHEMA)[0] for text in texts]
+    assert [
+        [(e.type, e.start, e.end) for e in one.entities] for one in reader.read(texts, SCHEMA)
+    ] == [[(e.type, e.start, e.end) for e in one.entities] for one in alone]
+    turned = Schema("t", SCHEMA.entities[::-1], SCHEMA.relations, SCHEMA.events)
+    more = reader.read(texts, turned, ("ner",))
+    assert [{(e.type, e.start) for e in one.entities} for one in more] == [
+        {(e.type, e.start) for e in one.entities} for one in alone
+    ]
+
+
+@pytest.mark.parametrize("length", [1, WINDOW, WINDOW + 1, 2 * WINDOW, 5000])
+def test_windows_cover_the_text(length: int) -> None:
+    text = "甲" * length
+    windows = cut(text)
+    assert windows[0][0] == 0
+    assert windows[-1][0] + len(windows[-1][1]) == length
+    for (a, part), (b, _) in zip(windows, windows[1:], strict=False):
+        assert a + len(part) - b == OVERLAP
+
+
+LABELS = {
+    "t/entity/公司": {"kind": "entity", "set": "t", "name": "公司", "wordings": ["公司"]},
+    "t/entity/人": {"kind": "entity", "set": "t", "name": "人", "wordings": ["人名", "人"]},
+    "t/relation/收购": {
+        "kind": "relation",
+        "set": "t",
+        "name": "收购",
+        "wordings": ["收购"],
+        "ends": {"subject": ["公司"], "object": []},
+    },
+    "t/event/裁员": {"kind": "event", "set": "t", "name": "裁员", "wordings": ["裁员"]},
+    "t/role/裁员/公司": {
+        "kind": "role",
+        "set": "t",
+        "name": "公司",
+        "event": "t/event/裁员",
+        "wordings": ["公司"],
+    },
+}
+for _label in LABELS.values():
+    _label |= {"description": "", "examples": ["甲", "乙", "丙"], "broader": []}
+
+
+def example(text: str = "雀巢公司收购了乙公司，雀巢裁员。") -> dict:
+    def mention(start: int, end: int, **more: str) -> dict:
+        return {"text": text[start:end], "start": start, "end": end, **more}
+
+    return {
+        "text": text,
+        "set": "t",
+        "asked": ["@t"],
+        "entities": [mention(0, 4, type="公司"), mention(7, 10, type="公司")],
+        "relations": [{"type": "收购", "subject": mention(0, 4), "object": mention(7, 10)}],
+        "events": [
+            {
+                "type": "裁员",
+                "trigger": mention(13, 15),
+                "arguments": [mention(11, 13, role="公司")],
+            }
+        ],
+    }
+
+
+def test_drawn_gold_stands_under_its_labels() -> None:
+    drawer = Drawer(LABELS, {"t": list(LABELS)}, random.Random(2))
+    for _ in range(50):
+        asked = drawer.draw(example())
+        assert len(asked.links) == len(asked.plan.links)
+        for place, (start, end) in asked.spans:
+            assert 0 <= place < len(asked.plan.spans)
+            assert 0 <= start < end <= len(asked.text)
+        for link, pairs in zip(asked.plan.links, asked.links, strict=True):
+            for head, tail in pairs:
+                assert (link.head, head) in asked.spans
+                assert (link.tail, tail) in asked.spans
+
+
+def test_forms_keep_mentions() -> None:
+    rng = random.Random(4)
+    for _ in range(200):
+        changed = vary(example(), rng, example)
+        for entity in changed["entities"]:
+            assert (
+                changed["text"][entity["start"] : entity["end"]].lower() == entity["text"].lower()
+            )
+
+
+def test_cut_drops_what_stands_beyond() -> None:
+    value = example("甲" * 395 + "雀巢公司收购了乙公司，雀巢裁员。")
+    value["entities"] = [
+        {"type": "公司", "text": "巢", "start": 396, "end": 397},
+        {"type": "公司", "text": "司收", "start": 398, "end": 401},
+    ]
+    assert [e["start"] for e in cut_example(value)["entities"]] == [396]
+
+
+def test_a_few_steps_learn_one_example(parts: tuple[Characters, Words, Model]) -> None:
+    chars, label_words, _ = parts
+    net = model(chars).train()
+    batcher = Batcher(chars, label_words)
+    drawer = Drawer(LABELS, {"t": list(LABELS)}, random.Random(1))
+    optimiser = torch.optim.Adam(
+        [
+            p
+            for n, p in net.named_parameters()
+            if not n.startswith(("encoder.single", "encoder.piece"))
+        ],
+        lr=3e-3,
+    )
+    values = []
+    for _ in range(40):
+        loss, _ = losses.forward(net, batcher.batch([drawer.draw(example()) for _ in range(4)]))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        values.append(loss.item())
+    assert np.mean(values[-5:]) < 0.3 * np.mean(values[:3])
+
+
+def test_sampler_goes_on_where_it_stopped() -> None:
+    sets = {
+        "a": [{"text": str(k), "asked": []} for k in range(7)],
+        "b": [{"text": "b", "asked": []}],
+    }
+    one = Sampler(sets, {"a": 3, "b": 1}, 5, forms=False)
+    stream = iter(one)
+    first = [next(stream)["text"] for _ in range(30)]
+    assert set(first) == {*map(str, range(7)), "b"}
+    state = one.state()
+    wanted = [next(stream)["text"] for _ in range(20)]
+    again = Sampler(sets, {"a": 3, "b": 1}, 5, forms=False)
+    again.restore({"at": dict(state["at"]), "random": state["random"]})
+    assert len(wanted) == 20
+    assert next(iter(again))["text"] in {*map(str, range(7)), "b"}
+
+
+def test_scores_count_strict_spans() -> None:
+    gold = [{"entity": {("a", 0, 2)}, "triple": set(), "trigger": set(), "argument": set()}]
+    found = [
+        {"entity": {("a", 0, 2), ("a", 0, 3)}, "triple": {1}, "trigger": set(), "argument": set()}
+    ]
+    assert score(gold, found) == {"entity": {"p": 0.5, "r": 1.0, "f": 0.667}}
+
+
+def test_an_exported_folder_becomes_a_model_again(
+    parts: tuple[Characters, Words, Model], tmp_path: Path
+) -> None:
+    chars, label_words, net = parts
+    export(tmp_path, net, chars, label_words, Rules(least={"entity": 0.5}))
+    again, _, _, rules = restore(tmp_path)
+    assert rules.least == {"entity": 0.5}
+    for name, value in net.state_dict().items():
+        other = again.state_dict()[name]
+        assert other.shape == value.shape
+        assert (other - value).abs().max() <= value.abs().max() / 100 + 1e-4, name
+
+
+def test_restoring_no_reader_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no embedded reader"):
+        restore(tmp_path)
+    with pytest.raises(InputError, match="no embedded reader"):
+        load_reader(tmp_path)
+
+
+def test_tuning_writes_a_folder_that_reads(
+    parts: tuple[Characters, Words, Model], tmp_path: Path
+) -> None:
+    chars, label_words, net = parts
+    base, out = tmp_path / "base", tmp_path / "out"
+    export(base, net, chars, label_words)
+    documents = [example("甲" * k + "雀巢公司收购了乙公司，雀巢裁员。") for k in (0,) * 6]
+    said: list[str] = []
+    done = tune(
+        documents, SCHEMA, base, out, Tuning(rounds=3, head_rate=3e-3, rate=1e-3), said.append
+    )
+    assert done.after >= done.before
+    assert len(said) >= 2
+    assert {"reader.json", "model.bin"} <= {path.name for path in out.iterdir()}
+    assert len(load_reader(out, threads=1).read(["雀巢公司"], SCHEMA)) == 1
+
+
+def test_too_few_documents_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="at least 5"):
+        tune([example()], SCHEMA, tmp_path, tmp_path)
+
+
+def test_long_documents_are_tuned_in_windows() -> None:
+    text = "雀巢公司收购了乙公司，雀巢裁员。"
+    value = example(text)
+    value["text"] = text + "甲" * 600 + text
+    late = len(text) + 600
+    value["entities"].append({"type": "人名", "text": "雀巢", "start": late, "end": late + 2})
+    pieces = parts_of(value)
+    assert len(pieces) > 1
+    found = {(p["text"][e["start"] : e["end"]], e["type"]) for p in pieces for e in p["entities"]}
+    assert found == {("雀巢公司", "公司"), ("乙公司", "公司"), ("雀巢", "人名")}
+
+
+def test_other_occurrences_of_located_strings_count_neither_way() -> None:
+    drawer = Drawer(LABELS, {"t": list(LABELS)}, random.Random(2), plain=True)
+    text = "雀巢公司收购了乙公司，雀巢裁员。雀巢公司在"
+    value = {**example(text), "located": True}
+    asked = drawer.draw(value)
+    strings = {(text[a:b], a) for _, (a, b) in asked.unknown}
+    assert ("雀巢公司", 16) in strings
+    assert not asked.unknown & asked.spans
+    assert not drawer.draw(example(text)).unknown
+
+
+def test_of_partly_annotated_texts_only_what_overlaps_gold_is_wrong(
+    parts: tuple[Characters, Words, Model],
+) -> None:
+    chars, label_words, _ = parts
+    drawer = Drawer(LABELS, {"t": list(LABELS)}, random.Random(2), plain=True)
+    whole = example()
+    batch = Batcher(chars, label_words).batch(
+        [drawer.draw({**whole, "partial": True}), drawer.draw(whole)]
+    )
+    free = losses.unsure(batch, len(whole["text"]), 8)
+    assert free[0, 4, 0]
+    assert free[0, 5, 1]
+    assert not free[0, 3, 4]
+    assert not free[0, 4, 3]
+    assert not free[1].any()
