@@ -143,6 +143,26 @@ def test_setup_lists_every_package():
     assert listed == found
 
 
+def test_setup_ships_every_file_of_the_packages():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg", encoding="utf-8")
+    folders = dict(
+        line.split(" = ") for line in config["options"]["package_dir"].strip().splitlines()
+    )
+    shipped = {
+        path
+        for package, patterns in config["options.package_data"].items()
+        for pattern in patterns.split()
+        for path in (ROOT / folders[package]).glob(pattern)
+    }
+    tracked = subprocess.run(
+        ["git", "ls-files", *FOLDERS.values()], capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout.splitlines()
+    assert [
+        name for name in tracked if not name.endswith(".py") and ROOT / name not in shipped
+    ] == ["configs/real_text.jsonl"]
+
+
 @pytest.mark.parametrize("statement", ["import chinchilla", "import chinchilla.cli.main"])
 def test_importing_loads_nothing_heavy(statement):
     heavy = ("torch", "transformers", "ray", "ctranslate2", "jieba", "numpy", "datasets", "rich")
