@@ -7,6 +7,9 @@ from click.testing import CliRunner
 from chinchilla.cli.evaluate import command as evaluate
 from chinchilla.cli.extract import command as extract
 from chinchilla.cli.model_options import model_options, opening
+from chinchilla.engines.http_options import HttpOptions
+from chinchilla.engines.open import open_engine
+from chinchilla.errors import ConfigError
 
 
 def opened(*arguments):
@@ -53,3 +56,36 @@ def test_every_command_with_a_model_has_them(command):
     names = {option for param in command.params for option in param.opts}
     assert names >= {"--model", "--max-tokens", "--parallel", "--timeout", "--thinking"}
     assert names >= {"--extra-body", "--quantisation", "--trust-remote-code"}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"http": HttpOptions(parallel=3)},
+        {"http": HttpOptions(extra_body={"top_k": 1})},
+        {"http": HttpOptions(thinking="on")},
+        {"trust_remote_code": True},
+        {"quantisation": "int8"},
+    ],
+)
+def test_options_without_effect_are_refused(given):
+    with pytest.raises(ConfigError, match="^mini: .*leave"):
+        open_engine("mini", **given)
+
+
+def test_a_run_keeps_no_secret():
+    from types import SimpleNamespace
+
+    from chinchilla import ExtractOptions, read_schema
+    from chinchilla.cli.extract import _run
+
+    extractor = SimpleNamespace(
+        options=ExtractOptions(), schema=read_schema("msra"), tasks=("ner",)
+    )
+    address = "http://me:SECRET@host/v1?api-key=SECRET#m"
+    one, other = (
+        _run(address, extractor, {"http": HttpOptions(extra_body={"auth": secret})})
+        for secret in ("SECRET", "SECRET2")
+    )
+    assert "SECRET" not in str(one)
+    assert one != other

@@ -106,6 +106,7 @@ def _options(given: dict[str, Any]) -> "Options":
 
 def _sides(given: dict[str, Any]) -> Any:
     """Yield gold documents, predicted documents and the name of these, for each prediction."""
+    from ..engines.endpoint import shown_address
     from ..evaluate.predict import predict_documents
     from ..files.jsonl import read_documents
 
@@ -120,7 +121,7 @@ def _sides(given: dict[str, Any]) -> Any:
             max_tokens=given["max_tokens"],
             **opening(given),
         )
-        yield gold, predicted, given["model"]
+        yield gold, predicted, shown_address(given["model"])
     for path in given["predicted"]:
         yield gold, read_documents(path), str(path)
 

@@ -190,13 +190,14 @@ def _run(model: str | None, extractor: Any, how: dict[str, Any]) -> dict[str, An
     from dataclasses import asdict
 
     from .. import __version__
+    from ..engines.endpoint import shown_address
 
     options = asdict(extractor.options)
     if extractor.options.lexicon:
         options["lexicon"] = blake2b(repr(extractor.options.lexicon).encode()).hexdigest()
     asked = {
         "version": __version__,
-        "model": model or "mini",
+        "model": shown_address(model or "mini"),
         "weights": _weights(model),
         "schema": extractor.schema.to_dict(),
         "tasks": extractor.tasks,
@@ -205,7 +206,12 @@ def _run(model: str | None, extractor: Any, how: dict[str, Any]) -> dict[str, An
     }
     if "http" in how:
         # How fast an endpoint is asked decides nothing.
-        asked["http"] = {"thinking": how["http"].thinking, **how["http"].extra_body}
+        body = json.dumps(dict(how["http"].extra_body), sort_keys=True)
+        asked["http"] = {
+            "thinking": how["http"].thinking,
+            # It may hold a secret: another one is seen by its hash.
+            "extra_body": blake2b(body.encode(), digest_size=16).hexdigest(),
+        }
     plain: dict[str, Any] = json.loads(json.dumps(asked, default=str))
     return plain
 

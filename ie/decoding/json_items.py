@@ -6,7 +6,7 @@ from typing import Any
 from ..data.documents import Issue
 from ..data.issues import excerpt
 from ..data.schema import Schema
-from .field_names import CONTAINERS, SOFTWARE_NULLS, plain_name
+from .field_names import CONTAINERS, plain_name
 from .formats import OBJECT_SLOT, OCCURRENCE, Item, read_mark
 from .json_fields import (
     Fields,
@@ -404,7 +404,7 @@ class ItemBuilder:
     def nothing(self, label: Text, text: Text) -> None:
         """Remember that the value of a type or role is a word for nothing."""
         self.says_nothing = True
-        if text.value.strip().lower() not in SOFTWARE_NULLS:
+        if text.value.strip():
             self.nothings.append((label.value.strip(), text.value.strip()))
 
     def tell_nothings(self) -> None:

@@ -1,6 +1,7 @@
 """Open a model by what the user calls it: nothing, a folder, a hub id, or an endpoint's address."""
 
 import re
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def open_engine(
 
     Raises:
         ModelError: there is no such model, or it cannot be loaded.
-        ConfigError: it is to be quantised, and is no transformers model.
+        ConfigError: an option is for models of another kind, such as quantisation for `mini`.
     """
     name = str(model or MINI)
     is_transformers = not (
@@ -48,6 +49,8 @@ def open_engine(
             f"{name}: quantisation is {quantisation}, but it is no transformers model; "
             "leave it at none (a converted model is quantised by chinchilla export --ct2)"
         )
+    if not name.startswith(("http://", "https://")):
+        _check_told(name, http, is_transformers=is_transformers, trusts=trust_remote_code)
     if name == MINI:
         folder = Path(str(resources.files("chinchilla").joinpath("mini")))
         if not (folder / "model.bin").is_file():
@@ -71,9 +74,29 @@ def open_engine(
 
     style = read_style(folder)
     backend = TransformersBackend(
-        name, quantisation=quantisation, trust_remote_code=trust_remote_code
+        name,
+        quantisation=quantisation,
+        trust_remote_code=trust_remote_code,
+        thinking=http.thinking if http else "off",
     )
     return Writer(name, backend, style, find_calibration(folder))
+
+
+def _check_told(
+    name: str, http: HttpOptions | None, *, is_transformers: bool, trusts: bool
+) -> None:
+    """Refuse what would have no effect on a model that is no endpoint."""
+    told = http or HttpOptions()
+    if replace(told, thinking="off") != HttpOptions():
+        raise ConfigError(
+            f"{name}: parallel, timeout and extra_body are for endpoints, such as "
+            "http://host/v1#name; leave them out"
+        )
+    if not is_transformers and (trusts or told.thinking != "off"):
+        raise ConfigError(
+            f"{name}: trust_remote_code and thinking are for transformers models and endpoints; "
+            "leave them out"
+        )
 
 
 def open_writer(model: str | Path | None = None) -> Writer:
