@@ -162,7 +162,8 @@ def _check_depth(text: str) -> None:
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > MAX_DEPTH:
-            raise yaml.MarkedYAMLError(None, None, _TOO_DEEP, event.start_mark)
+            mark: Any = event.start_mark
+            raise yaml.MarkedYAMLError(problem=_TOO_DEEP, problem_mark=mark)
 
 
 def _check_nodes(root: yaml.Node | None) -> None:

@@ -51,7 +51,7 @@ def decode_tags(
     tags: Sequence[str], scheme: str = "bio"
 ) -> tuple[list[tuple[str, int, int]], list[tuple[int, str, str]]]:
     """Return `(type, start, end)` token spans, end-exclusive, and faults `(index, outcome, reason)`."""
-    from chinchilla.converters.columns import decode_tags as decode
+    from chinchilla.converters.tags import decode_tags as decode
 
     return decode(tags, scheme)
 

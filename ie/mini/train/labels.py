@@ -163,7 +163,7 @@ def _tables(file: str) -> tuple[dict[str, str], dict[str, str]]:
     content = resources.files(__package__).joinpath(file).read_text(encoding="utf-8")
     exact: dict[str, str] = {}
     folded: dict[str, str] = {}
-    for names, said in parse_yaml(content, file).items():
+    for names, said in parse_yaml(content, file).value.items():
         for name in str(names).split(" | "):
             if name in exact:
                 raise ConfigError(f"{file}: {name!r} is given twice; keep one")
