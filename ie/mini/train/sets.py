@@ -114,7 +114,7 @@ def read_catalogue(content: str | None = None) -> Catalogue:
         path = resources.files(__package__).joinpath("sets.yaml")
         content = path.read_text(encoding="utf-8")
     try:
-        catalogue = msgspec.convert(parse_yaml(content, "sets.yaml"), Catalogue)
+        catalogue = msgspec.convert(parse_yaml(content, "sets.yaml").value, Catalogue)
     except msgspec.ValidationError as error:
         raise ConfigError(f"sets.yaml: {error}") from None
     both = catalogue.sets.keys() & catalogue.held_out.keys()
