@@ -93,19 +93,22 @@ def fit(facts: Iterable[tuple[float, bool]]) -> tuple[float, float]:
 
 def calibrate(
     reader: Reader, data: Path, names: Sequence[str], most: int = 150
-) -> tuple[Rules, dict[str, float]]:
-    """Return the rules chosen on the first `most` dev examples of some sets, and errors by kind."""
+) -> tuple[Rules, dict[str, float], dict[str, dict[str, float]]]:
+    """Choose rules on the first `most` dev examples of some sets.
+
+    Returns the rules, the calibration error by kind, and F1 by set and kind under the rules.
+    """
     labels = json.loads((data / "labels.json").read_text(encoding="utf-8"))
     groups = json.loads((data / "groups.json").read_text(encoding="utf-8"))
     reader.rules = LOW
-    facts: dict[str, list[tuple[list[Scored], int]]] = {}
+    facts: dict[str, dict[str, tuple[list[Scored], int]]] = {}
     for name in names:
         with (data / f"{name}.dev.jsonl").open(encoding="utf-8") as lines:
             examples: list[Json] = [json.loads(line) for line in islice(lines, most)]
         one, gold = _read(reader, examples, labels, groups)
         for kind in {kind for kind, *_ in one}:
             count = gold[{"relation": "triple", "role": "argument"}.get(kind, kind)]
-            facts.setdefault(kind, []).append(([f for f in one if f[0] == kind], count))
+            facts.setdefault(kind, {})[name] = [f for f in one if f[0] == kind], count
     return _rules(facts)
 
 
@@ -123,19 +126,28 @@ def _read(
     return every, {kind: sum(len(gold[kind]) for gold in golds) for kind in golds[0]}
 
 
-def _rules(facts: dict[str, list[tuple[list[Scored], int]]]) -> tuple[Rules, dict[str, float]]:
+def _rules(
+    facts: dict[str, dict[str, tuple[list[Scored], int]]],
+) -> tuple[Rules, dict[str, float], dict[str, dict[str, float]]]:
     rules = Rules()
     errors: dict[str, float] = {}
+    table: dict[str, dict[str, float]] = {}
     for kind in ("entity", "trigger", "relation", "role", "argument"):
         if kind not in facts:
             continue
         least = rules.least.get("trigger", 0.0)
-        sets = [([(s, r) for _, s, r, t in one if t >= least], gold) for one, gold in facts[kind]]
-        rules.least[kind] = best_threshold(sets)
-        pairs = [pair for one, _ in sets for pair in one]
+        sets = {
+            name: ([(s, r) for _, s, r, t in one if t >= least], gold)
+            for name, (one, gold) in facts[kind].items()
+        }
+        rules.least[kind] = best_threshold([one for one in sets.values() if one[1]])
+        pairs = [pair for one, _ in sets.values() for pair in one]
         rules.slope[kind], rules.offset[kind] = fit(pairs)
         errors[kind] = round(calibration_error(rules, kind, pairs), 3)
-    return rules, errors
+        for name, (one, gold) in sets.items():
+            kept = [right for score, right in one if score >= rules.least[kind]]
+            table.setdefault(name, {})[kind] = round(2 * sum(kept) / max(len(kept) + gold, 1), 3)
+    return rules, errors, table
 
 
 def calibration_error(rules: Rules, kind: str, facts: list[tuple[float, bool]]) -> float:
@@ -167,8 +179,11 @@ def main() -> None:
     state = torch.load(arguments.run / "checkpoint.pt", weights_only=False)
     model.load_state_dict(state["model"])
     reader = reader_of(model.eval(), characters, words)
-    rules, errors = calibrate(reader, arguments.data, arguments.sets.split(","), arguments.most)
-    text = json.dumps({**vars(rules), "error": errors}, ensure_ascii=False, indent=1)
+    rules, errors, table = calibrate(
+        reader, arguments.data, arguments.sets.split(","), arguments.most
+    )
+    value = {**vars(rules), "error": errors, "f1": table, "characters": state["seen"]}
+    text = json.dumps(value, ensure_ascii=False, indent=1)
     arguments.out.write_text(text + "\n", encoding="utf-8")
     print(text)  # noqa: T201
 

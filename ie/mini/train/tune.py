@@ -107,6 +107,8 @@ class _Run:
         labels = labels_of(schema)
         self.drawer = Drawer(labels, {"own": list(labels)}, self.random, plain=True)
         self.optimiser = _optimiser(model, plan)
+        self.mean = copy.deepcopy(model.state_dict())
+        self.steps = 0
 
     def tune(self, train: list[Json], dev: list[Json], out: Path, say: Say) -> Tuned:
         began = time.monotonic()
@@ -117,12 +119,15 @@ class _Run:
         for done in range(1, self.plan.rounds + 1):
             spent = (time.monotonic() - began) / 60
             loss = self.round(pieces, max(0.1, 1 - spent / self.plan.minutes))
+            raw = copy.deepcopy(self.model.state_dict())
+            self.model.load_state_dict(self.mean)
             value = self.score(dev, self.rules)[0]
             spent = (time.monotonic() - began) / 60
             say(f"round {done}: loss {loss:.2f}, F1 {value:.3f}, {spent:.1f} min")
             waited = 0 if value > best else waited + 1
             if value > best:
                 best, kept = value, copy.deepcopy(self.model.state_dict())
+            self.model.load_state_dict(raw)
             if waited >= self.plan.patience or spent * (done + 1) / done > self.plan.minutes:
                 break
         self.model.load_state_dict(kept)
@@ -146,8 +151,17 @@ class _Run:
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(self.model.parameters(), 2.0)
             self.optimiser.step()
+            self.average()
             total, count = total + loss.item(), count + 1
         return total / max(count, 1)
+
+    def average(self) -> None:
+        """Move the mean weights, which are what is scored and kept: single steps are noisy."""
+        self.steps += 1
+        share = max(1 / self.steps, 0.08)
+        for name, value in self.model.state_dict().items():
+            if value.is_floating_point():
+                self.mean[name].lerp_(value, share)
 
     def score(
         self, documents: list[Json], rules: Rules
