@@ -24,7 +24,7 @@ Encode = Callable[[Array, Array, Array], Array]
 
 WINDOW = 380
 OVERLAP = 60
-_CANDIDATE = -3.0
+_CANDIDATE = -4.0
 _MOST = 12
 
 

@@ -14,15 +14,18 @@ from typing import Any
 import numpy as np
 
 from chinchilla.data import Extraction
+from chinchilla.data.schema import Schema
 from chinchilla.mini.reader import Reader, Rules
 
 from .draw import Json
 from .evaluate import KNOWN, gold_facts, reader_of, schema_of
 
-GRID = np.arange(-2.5, 3.01, 0.25)
+GRID = np.arange(-3.5, 3.01, 0.25)
 # A scored fact: kind, score, whether it is right, and the score of its trigger (arguments).
 Scored = tuple[str, float, bool, float]
-LOW = Rules(least=dict.fromkeys(("entity", "trigger", "role", "relation", "argument"), -2.9))
+# Scored facts and the number of gold facts, by kind and set.
+Facts = dict[str, dict[str, tuple[list[Scored], int]]]
+LOW = Rules(least=dict.fromkeys(("entity", "trigger", "role", "relation", "argument"), -3.9))
 
 
 def logit(probability: float | None) -> float:
@@ -92,7 +95,7 @@ def fit(facts: Iterable[tuple[float, bool]]) -> tuple[float, float]:
 
 
 def calibrate(
-    reader: Reader, data: Path, names: Sequence[str], most: int = 150
+    reader: Reader, data: Path, sets: Sequence[str], most: int = 150
 ) -> tuple[Rules, dict[str, float], dict[str, dict[str, float]]]:
     """Choose rules on the first `most` dev examples of some sets.
 
@@ -100,35 +103,42 @@ def calibrate(
     """
     labels = json.loads((data / "labels.json").read_text(encoding="utf-8"))
     groups = json.loads((data / "groups.json").read_text(encoding="utf-8"))
-    reader.rules = LOW
-    facts: dict[str, dict[str, tuple[list[Scored], int]]] = {}
-    for name in names:
+    facts: Facts = {}
+    for name in sets:
         with (data / f"{name}.dev.jsonl").open(encoding="utf-8") as lines:
             examples: list[Json] = [json.loads(line) for line in islice(lines, most)]
-        one, gold = _read(reader, examples, labels, groups)
-        for kind in {kind for kind, *_ in one}:
-            count = gold[{"relation": "triple", "role": "argument"}.get(kind, kind)]
-            facts.setdefault(kind, {})[name] = [f for f in one if f[0] == kind], count
-    return _rules(facts)
+        keys: dict[str, None] = {}
+        for example in examples:
+            for key in example["asked"]:
+                keys.update(dict.fromkeys(groups[key[1:]] if key[0] == "@" else [key]))
+        schema, names = schema_of(name, labels, [key for key in keys if key in labels])
+        add_facts(facts, name, reader, examples, schema, names, flat=True)
+    return choose(facts)
 
 
-def _read(
-    reader: Reader, examples: list[Json], labels: dict[str, Json], groups: dict[str, list[str]]
-) -> tuple[list[Scored], dict[str, int]]:
-    keys: dict[str, None] = {}
-    for example in examples:
-        for key in example["asked"]:
-            keys.update(dict.fromkeys(groups[key[1:]] if key[0] == "@" else [key]))
-    schema, names = schema_of(examples[0]["set"], labels, [k for k in keys if k in labels])
-    found = reader.read([e["text"] for e in examples], schema, flat=True)
+def add_facts(
+    facts: Facts,
+    name: str,
+    reader: Reader,
+    examples: Sequence[Json],
+    schema: Schema,
+    names: dict[str, str],
+    *,
+    flat: bool,
+) -> None:
+    """Read examples under LOW and add their scored facts as those of set `name`."""
+    low = Reader(reader.characters, reader.words, reader.heads, reader.encode, LOW)
+    found = low.read([e["text"] for e in examples], schema, flat=flat)
     golds = [gold_facts(example) for example in examples]
     every = [f for one, gold in zip(found, golds, strict=True) for f in scored(one, names, gold)]
-    return every, {kind: sum(len(gold[kind]) for gold in golds) for kind in golds[0]}
+    for kind in {kind for kind, *_ in every}:
+        place = {"relation": "triple", "role": "argument"}.get(kind, kind)
+        count = sum(len(gold[place]) for gold in golds)
+        facts.setdefault(kind, {})[name] = [f for f in every if f[0] == kind], count
 
 
-def _rules(
-    facts: dict[str, dict[str, tuple[list[Scored], int]]],
-) -> tuple[Rules, dict[str, float], dict[str, dict[str, float]]]:
+def choose(facts: Facts) -> tuple[Rules, dict[str, float], dict[str, dict[str, float]]]:
+    """Return rules, calibration error by kind, and F1 by set and kind, from scored facts."""
     rules = Rules()
     errors: dict[str, float] = {}
     table: dict[str, dict[str, float]] = {}

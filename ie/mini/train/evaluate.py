@@ -181,12 +181,18 @@ def evaluate_schema(
 ) -> dict[str, dict[str, float]]:
     """Score a reader on documents under a schema whose names are those of the documents."""
     found = reader.read([d["text"] for d in documents], schema, flat=flat)
+    names = names_of(schema)
+    return score([gold_facts(d) for d in documents], [found_facts(one, names) for one in found])
+
+
+def names_of(schema: Schema) -> dict[str, str]:
+    """Return the table of names for documents that use the names of the schema."""
     names = {f"entity/{e.name}": e.name for e in schema.entities}
     names |= {f"relation/{r.name}": r.name for r in schema.relations}
     for event in schema.events:
         names[f"event/{event.name}"] = event.name
         names |= {f"{event.name}/{role.name}": role.name for role in event.roles}
-    return score([gold_facts(d) for d in documents], [found_facts(one, names) for one in found])
+    return names
 
 
 KNOWN = "msra,resume,cluener,weibo,boson,duie,finre,sanwen,duee,fewfc,fewfc_base,duee_fin,dgre"
