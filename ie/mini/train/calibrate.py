@@ -165,7 +165,7 @@ def calibration_error(rules: Rules, kind: str, facts: list[tuple[float, bool]]) 
     kept = [(s, r) for s, r in facts if s >= rules.least[kind]]
     if not kept:
         return 0.0
-    z = rules.slope[kind] * np.array([s for s, _ in kept]) + rules.offset[kind]
+    z = np.clip(rules.slope[kind] * np.array([s for s, _ in kept]) + rules.offset[kind], -30, 30)
     p, right = 1 / (1 + np.exp(-z)), np.array([r for _, r in kept])
     bins = np.minimum((p * 10).astype(int), 9)
     gaps = [abs(p[bins == k].sum() - right[bins == k].sum()) for k in range(10)]
