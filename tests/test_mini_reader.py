@@ -158,13 +158,13 @@ def test_span_and_link_scores_of_numpy_and_torch_agree(
         )
         vectors = torch.cat([a, b, c], -1)[None]
         scores, _ = net.spans(torch.from_numpy(x)[None], vectors, gates[None], bias[None])
-    found = reader.heads.spans(x, labels, -1e9)
+    found = reader.heads.spans(x, labels, np.full(5, -1e9))
     for k, (starts, ends, values) in enumerate(found):
         assert len(starts) == 11 * 8 - 28
         np.testing.assert_allclose(
             values, scores[0, k].numpy()[starts, ends - starts - 1], atol=1e-4
         )
-    few = reader.heads.spans(x, labels, 0.5)
+    few = reader.heads.spans(x, labels, np.full(5, 0.5))
     assert [len(one[0]) for one in few] == [int((one[2] >= 0.5).sum()) for one in found]
     heads, tails = np.array([[0, 2], [9, 10], [3, 4]]), np.array([[5, 6], [1, 3], [3, 6]])
     given = rng.normal(size=(3, 2)).astype(np.float32)
