@@ -59,8 +59,9 @@ def schema_of(
         if label["kind"] == "entity":
             entities.append(EntityType(word, text))
         elif label["kind"] == "relation":
-            ends = [(w or [None])[0] for w in (label["ends"]["subject"], label["ends"]["object"])]
-            relations.append(RelationType(word, *ends, description=text, label=key))
+            subject, object_ = (label["ends"][side][:1] for side in ("subject", "object"))
+            ends = (*subject, None)[0], (*object_, None)[0]
+            relations.append(RelationType(word, ends[0], ends[1], description=text, label=key))
         elif label["kind"] == "event":
             roles = [r for r in labels.values() if r["kind"] == "role" and r["event"] == key]
             names.update({f"{word}/{r['wordings'][0]}": r["name"] for r in roles})
@@ -154,7 +155,7 @@ def watch(
     names: Sequence[str],
     unseen: Sequence[tuple[Path, Path]] = (),
     most: int = 150,
-) -> dict[str, dict[str, float]]:
+) -> dict[str, dict[str, dict[str, float]]]:
     """Return F1 by set on the first `most` dev examples, and of documents with a schema of their own."""
     labels = json.loads((data / "labels.json").read_text(encoding="utf-8"))
     groups = json.loads((data / "groups.json").read_text(encoding="utf-8"))
