@@ -54,10 +54,10 @@ class Heads:
         )
         return LabelParts(a, b, c, gates, bias[:, 0], link, link_bias[:, 0])
 
-    def spans(self, x: Array, labels: LabelParts, least: float) -> list[tuple[Array, Array, Array]]:
+    def spans(self, x: Array, labels: LabelParts, least: Array) -> list[tuple[Array, Array, Array]]:
         """Return for each label starts, ends (exclusive) and scores of spans scored `least` or more.
 
-        x [T, H]. Labels whose scores cannot reach `least` are skipped by a bound.
+        x [T, H], least [L]. Labels whose scores cannot reach `least` are skipped by a bound.
         """
         t, w = len(x), min(self.width, len(x))
         parts = self._linear("spans.tokens", x) / np.sqrt(self.span)
@@ -72,13 +72,19 @@ class Heads:
         found = [(empty, empty, np.zeros(0, np.float32))] * len(gates)
         start, width = np.nonzero(valid)
         end = start + width
+        width = width.astype(np.float32)
         total = np.zeros((len(gates), t + 1), np.float32)
         np.cumsum(c, axis=1, out=total[:, 1:])
-        for k in np.nonzero(bound >= least)[0]:
-            inside = (total[k, end + 1] - total[k, start]) / (width + 1)
-            scores = a[k, start] + b[k, end] + inside + gates[k] @ flat + labels.bias[k]
-            (kept,) = np.nonzero(scores >= least)
-            found[k] = (start[kept], end[kept] + 1, scores[kept])
+        possible = np.nonzero(bound >= least)[0]
+        for at in range(0, len(possible), 64):
+            some = possible[at : at + 64]
+            scores = gates[some] @ flat + labels.bias[some, None]
+            scores += (total[some[:, None], end + 1] - total[some[:, None], start]) / (width + 1)
+            scores += a[some][:, start]
+            scores += b[some][:, end]
+            for k, row, good in zip(some, scores, scores >= least[some, None], strict=True):
+                (kept,) = np.nonzero(good)
+                found[k] = (start[kept], end[kept] + 1, row[kept])
         return found
 
     def _band(self, x: Array, w: int) -> tuple[Array, Array]:

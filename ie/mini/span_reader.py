@@ -16,7 +16,7 @@ from chinchilla.data.schema import TASKS, EventType, RelationType, Role, Schema,
 
 from .characters import BOS, PAD, Characters
 from .heads import Heads, LabelParts
-from .labels import KINDS, Label, Plan, Texts
+from .labels import ENTITY, KINDS, TRIGGER, Label, Plan, Texts
 from .words import Array, Words
 
 # own ids, covering ids [B, 1 + T] and lengths [B] (with `<s>`) to vectors [B, 1 + T, H]
@@ -24,7 +24,7 @@ Encode = Callable[[Array, Array, Array], Array]
 
 WINDOW = 380
 OVERLAP = 60
-_CANDIDATE = -3.0
+_CANDIDATE = -4.0
 _MOST = 12
 
 
@@ -167,6 +167,10 @@ class Vectors:
             reader.words.vectors(texts)
         self.spans = _parts(reader, plan.spans)
         self.links = _parts(reader, plan.link_labels)
+        alone = (ENTITY, TRIGGER)  # spans that need no link are candidates from their threshold on
+        self.least = np.array(
+            [reader.rules.threshold(s.kind) if s.kind in alone else _CANDIDATE for s in plan.spans]
+        )
 
 
 def _parts(reader: Reader, labels: list[Label]) -> LabelParts:
@@ -218,7 +222,7 @@ class Decoder:
         self.x = x
         self.flat = flat
         plan = questions.plan
-        found = reader.heads.spans(x, vectors.spans, _CANDIDATE) if plan.spans else []
+        found = reader.heads.spans(x, vectors.spans, vectors.least) if plan.spans else []
         self.spans = [_best(k, *one) for k, one in enumerate(found)]
 
     def extraction(self) -> Extraction:

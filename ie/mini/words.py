@@ -46,7 +46,7 @@ class Words:
         """Return one vector a text, [N, H], standardised over the texts of training."""
         self._learn(sorted({text for text in texts if text not in self._known}, key=len))
         raw = np.stack([self._known[text] for text in texts])
-        return (raw - self.packed["mean"]) / self.packed["deviation"]  # type: ignore[no-any-return]
+        return (raw - self.packed["mean"]) / self.packed["deviation"]
 
     def raw(self, texts: Sequence[str]) -> Array:
         """Return the vectors as the base model gives them, of length 1."""
@@ -113,7 +113,7 @@ def normed(x: Array, weight: Array, bias: Array) -> Array:
     """Layer norm over the last axis."""
     x = x - x.mean(-1, keepdims=True)
     x /= np.sqrt((x * x).mean(-1, keepdims=True) + 1e-12)
-    return x * weight + bias  # type: ignore[no-any-return]
+    return x * weight + bias
 
 
 def gelu(x: Array) -> Array:

@@ -86,8 +86,8 @@ def quick_vectors(words: Words, texts: list[str]) -> np.ndarray[Any, Any]:
     order = sorted(range(len(texts)), key=lambda k: len(texts[k]))
     found = np.zeros((len(texts), h), np.float32)
     for at in range(0, len(order), 128):
-        part = order[at : at + 128]
-        ids = [words.characters.words(PREFIX + texts[k])[:96] for k in part]
+        some = order[at : at + 128]
+        ids = [words.characters.words(PREFIX + texts[k])[:96] for k in some]
         lengths = torch.tensor([len(one) for one in ids])
         cover = torch.full((len(ids), int(lengths.max())), PAD)
         for row, one in zip(cover, ids, strict=True):
@@ -96,5 +96,5 @@ def quick_vectors(words: Words, texts: list[str]) -> np.ndarray[Any, Any]:
         with torch.inference_mode():
             x = encoder(torch.zeros_like(cover), cover, mask[:, None, None])
             mean = (x * mask[..., None]).sum(1) / lengths[:, None]
-            found[part] = torch.nn.functional.normalize(mean, dim=-1).numpy()
+            found[some] = torch.nn.functional.normalize(mean, dim=-1).numpy()
     return found

@@ -14,15 +14,18 @@ from typing import Any
 import numpy as np
 
 from chinchilla.data import Extraction
+from chinchilla.data.schema import Schema
 from chinchilla.mini.span_reader import Reader, Rules
 
 from .draw import Json
 from .evaluate import KNOWN, gold_facts, reader_of, schema_of
 
-GRID = np.arange(-2.5, 3.01, 0.25)
+GRID = np.arange(-3.5, 3.01, 0.25)
 # A scored fact: kind, score, whether it is right, and the score of its trigger (arguments).
 Scored = tuple[str, float, bool, float]
-LOW = Rules(least=dict.fromkeys(("entity", "trigger", "role", "relation", "argument"), -2.9))
+# Scored facts and the number of gold facts, by kind and set.
+Facts = dict[str, dict[str, tuple[list[Scored], int]]]
+LOW = Rules(least=dict.fromkeys(("entity", "trigger", "role", "relation", "argument"), -3.9))
 
 
 def logit(probability: float | None) -> float:
@@ -92,50 +95,69 @@ def fit(facts: Iterable[tuple[float, bool]]) -> tuple[float, float]:
 
 
 def calibrate(
-    reader: Reader, data: Path, names: Sequence[str], most: int = 150
-) -> tuple[Rules, dict[str, float]]:
-    """Return the rules chosen on the first `most` dev examples of some sets, and errors by kind."""
+    reader: Reader, data: Path, sets: Sequence[str], most: int = 150
+) -> tuple[Rules, dict[str, float], dict[str, dict[str, float]]]:
+    """Choose rules on the first `most` dev examples of some sets.
+
+    Returns the rules, the calibration error by kind, and F1 by set and kind under the rules.
+    """
     labels = json.loads((data / "labels.json").read_text(encoding="utf-8"))
     groups = json.loads((data / "groups.json").read_text(encoding="utf-8"))
-    reader.rules = LOW
-    facts: dict[str, list[tuple[list[Scored], int]]] = {}
-    for name in names:
+    facts: Facts = {}
+    for name in sets:
         with (data / f"{name}.dev.jsonl").open(encoding="utf-8") as lines:
             examples: list[Json] = [json.loads(line) for line in islice(lines, most)]
-        one, gold = _read(reader, examples, labels, groups)
-        for kind in {kind for kind, *_ in one}:
-            count = gold[{"relation": "triple", "role": "argument"}.get(kind, kind)]
-            facts.setdefault(kind, []).append(([f for f in one if f[0] == kind], count))
-    return _rules(facts)
+        keys: dict[str, None] = {}
+        for example in examples:
+            for key in example["asked"]:
+                keys.update(dict.fromkeys(groups[key[1:]] if key[0] == "@" else [key]))
+        schema, names = schema_of(name, labels, [key for key in keys if key in labels])
+        add_facts(facts, name, reader, examples, schema, names, flat=True)
+    return choose(facts)
 
 
-def _read(
-    reader: Reader, examples: list[Json], labels: dict[str, Json], groups: dict[str, list[str]]
-) -> tuple[list[Scored], dict[str, int]]:
-    keys: dict[str, None] = {}
-    for example in examples:
-        for key in example["asked"]:
-            keys.update(dict.fromkeys(groups[key[1:]] if key[0] == "@" else [key]))
-    schema, names = schema_of(examples[0]["set"], labels, [k for k in keys if k in labels])
-    found = reader.read([e["text"] for e in examples], schema, flat=True)
+def add_facts(
+    facts: Facts,
+    name: str,
+    reader: Reader,
+    examples: Sequence[Json],
+    schema: Schema,
+    names: dict[str, str],
+    *,
+    flat: bool,
+) -> None:
+    """Read examples under LOW and add their scored facts as those of set `name`."""
+    low = Reader(reader.characters, reader.words, reader.heads, reader.encode, LOW)
+    found = low.read([e["text"] for e in examples], schema, flat=flat)
     golds = [gold_facts(example) for example in examples]
     every = [f for one, gold in zip(found, golds, strict=True) for f in scored(one, names, gold)]
-    return every, {kind: sum(len(gold[kind]) for gold in golds) for kind in golds[0]}
+    for kind in {kind for kind, *_ in every}:
+        place = {"relation": "triple", "role": "argument"}.get(kind, kind)
+        count = sum(len(gold[place]) for gold in golds)
+        facts.setdefault(kind, {})[name] = [f for f in every if f[0] == kind], count
 
 
-def _rules(facts: dict[str, list[tuple[list[Scored], int]]]) -> tuple[Rules, dict[str, float]]:
+def choose(facts: Facts) -> tuple[Rules, dict[str, float], dict[str, dict[str, float]]]:
+    """Return rules, calibration error by kind, and F1 by set and kind, from scored facts."""
     rules = Rules()
     errors: dict[str, float] = {}
+    table: dict[str, dict[str, float]] = {}
     for kind in ("entity", "trigger", "relation", "role", "argument"):
         if kind not in facts:
             continue
         least = rules.least.get("trigger", 0.0)
-        sets = [([(s, r) for _, s, r, t in one if t >= least], gold) for one, gold in facts[kind]]
-        rules.least[kind] = best_threshold(sets)
-        pairs = [pair for one, _ in sets for pair in one]
+        sets = {
+            name: ([(s, r) for _, s, r, t in one if t >= least], gold)
+            for name, (one, gold) in facts[kind].items()
+        }
+        rules.least[kind] = best_threshold([one for one in sets.values() if one[1]])
+        pairs = [pair for one, _ in sets.values() for pair in one]
         rules.slope[kind], rules.offset[kind] = fit(pairs)
         errors[kind] = round(calibration_error(rules, kind, pairs), 3)
-    return rules, errors
+        for name, (one, gold) in sets.items():
+            kept = [right for score, right in one if score >= rules.least[kind]]
+            table.setdefault(name, {})[kind] = round(2 * sum(kept) / max(len(kept) + gold, 1), 3)
+    return rules, errors, table
 
 
 def calibration_error(rules: Rules, kind: str, facts: list[tuple[float, bool]]) -> float:
@@ -143,7 +165,7 @@ def calibration_error(rules: Rules, kind: str, facts: list[tuple[float, bool]]) 
     kept = [(s, r) for s, r in facts if s >= rules.least[kind]]
     if not kept:
         return 0.0
-    z = rules.slope[kind] * np.array([s for s, _ in kept]) + rules.offset[kind]
+    z = np.clip(rules.slope[kind] * np.array([s for s, _ in kept]) + rules.offset[kind], -30, 30)
     p, right = 1 / (1 + np.exp(-z)), np.array([r for _, r in kept])
     bins = np.minimum((p * 10).astype(int), 9)
     gaps = [abs(p[bins == k].sum() - right[bins == k].sum()) for k in range(10)]
@@ -167,8 +189,11 @@ def main() -> None:
     state = torch.load(arguments.run / "checkpoint.pt", weights_only=False)
     model.load_state_dict(state["model"])
     reader = reader_of(model.eval(), characters, words)
-    rules, errors = calibrate(reader, arguments.data, arguments.sets.split(","), arguments.most)
-    text = json.dumps({**vars(rules), "error": errors}, ensure_ascii=False, indent=1)
+    rules, errors, table = calibrate(
+        reader, arguments.data, arguments.sets.split(","), arguments.most
+    )
+    value = {**vars(rules), "error": errors, "f1": table, "characters": state["seen"]}
+    text = json.dumps(value, ensure_ascii=False, indent=1)
     arguments.out.write_text(text + "\n", encoding="utf-8")
     print(text)  # noqa: T201
 

@@ -57,8 +57,8 @@ class Drawer:
         """Draw the texts of a label: a wording, at times its description or examples as well."""
         label = self.labels[key]
         if self.plain:
-            shown = (label["wordings"][0], *filter(None, [label["description"]]))
-            return (*shown, *label["examples"][:5]) if examples else shown
+            named = (label["wordings"][0], *filter(None, [label["description"]]))
+            return (*named, *label["examples"][:5]) if examples else named
         chance = self.random.random()
         words = label["wordings"]
         shown = [words[0] if self.random.random() < 0.6 else self.random.choice(words)]

@@ -72,7 +72,7 @@ class E5:
         self.pieces = [blob[ends[k] : ends[k + 1]].decode("utf-8", "replace") for k in range(count)]
         at += size
         (length,) = self._unpack("<I", at + 4)
-        return at + 8 + length
+        return int(at + 8 + length)
 
     def _read_index(self, at: int) -> dict[str, tuple[int, int, int, int]]:
         (count,) = self._unpack("<i", at)

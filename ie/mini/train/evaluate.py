@@ -59,8 +59,9 @@ def schema_of(
         if label["kind"] == "entity":
             entities.append(EntityType(word, text))
         elif label["kind"] == "relation":
-            ends = [(w or [None])[0] for w in (label["ends"]["subject"], label["ends"]["object"])]
-            relations.append(RelationType(word, *ends, description=text, label=key))
+            subject, object_ = (label["ends"][side][:1] for side in ("subject", "object"))
+            ends = (*subject, None)[0], (*object_, None)[0]
+            relations.append(RelationType(word, ends[0], ends[1], description=text, label=key))
         elif label["kind"] == "event":
             roles = [r for r in labels.values() if r["kind"] == "role" and r["event"] == key]
             names.update({f"{word}/{r['wordings'][0]}": r["name"] for r in roles})
@@ -154,7 +155,7 @@ def watch(
     names: Sequence[str],
     unseen: Sequence[tuple[Path, Path]] = (),
     most: int = 150,
-) -> dict[str, dict[str, float]]:
+) -> dict[str, dict[str, dict[str, float]]]:
     """Return F1 by set on the first `most` dev examples, and of documents with a schema of their own."""
     labels = json.loads((data / "labels.json").read_text(encoding="utf-8"))
     groups = json.loads((data / "groups.json").read_text(encoding="utf-8"))
@@ -181,12 +182,18 @@ def evaluate_schema(
 ) -> dict[str, dict[str, float]]:
     """Score a reader on documents under a schema whose names are those of the documents."""
     found = reader.read([d["text"] for d in documents], schema, flat=flat)
+    names = names_of(schema)
+    return score([gold_facts(d) for d in documents], [found_facts(one, names) for one in found])
+
+
+def names_of(schema: Schema) -> dict[str, str]:
+    """Return the table of names for documents that use the names of the schema."""
     names = {f"entity/{e.name}": e.name for e in schema.entities}
     names |= {f"relation/{r.name}": r.name for r in schema.relations}
     for event in schema.events:
         names[f"event/{event.name}"] = event.name
         names |= {f"{event.name}/{role.name}": role.name for role in event.roles}
-    return score([gold_facts(d) for d in documents], [found_facts(one, names) for one in found])
+    return names
 
 
 KNOWN = "msra,resume,cluener,weibo,boson,duie,finre,sanwen,duee,fewfc,fewfc_base,duee_fin,dgre"

@@ -95,7 +95,8 @@ def specification(model: Model) -> Any:
 
 
 def _array(value: Tensor) -> np.ndarray[Any, Any]:
-    return value.detach().contiguous().numpy().copy()
+    array: np.ndarray[Any, Any] = value.detach().contiguous().numpy().copy()
+    return array
 
 
 def _linear(spec: Any, module: Any) -> None:

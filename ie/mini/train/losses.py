@@ -81,7 +81,7 @@ def _cells(spans: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _scale(group: Tensor, texts: int) -> float:
-    return max(len(group.unique()), texts / 2)
+    return max(len(torch.unique(group)), texts / 2)
 
 
 def token_loss(model: Model, terms: tuple[Tensor, Tensor, Tensor], batch: Batch) -> Tensor:

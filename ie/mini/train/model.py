@@ -97,7 +97,7 @@ class Encoder(nn.Module):
         x = self.norm(x)
         for layer in self.layers:
             x = layer(x, mask)
-        return x
+        return x  # type: ignore[no-any-return]
 
     def take(
         self, base: E5, pieces: list[int], singles: list[int], layers: tuple[int, ...]
@@ -111,7 +111,7 @@ class Encoder(nn.Module):
             self.norm.weight.copy_(torch.from_numpy(base.tensor("emb.ln.w")))
             self.norm.bias.copy_(torch.from_numpy(base.tensor("emb.ln.b")))
         for layer, k in zip(self.layers, layers, strict=True):
-            layer.take(base, k)
+            layer.take(base, k)  # type: ignore[operator]
 
 
 class Labels(nn.Module):
@@ -146,7 +146,7 @@ class Spans(nn.Module):
         """Start, end and inside scores: x [B, T, H], vectors [B, L, 3 span]; each [B, L, T]."""
         parts = self.tokens(x).split(self.sizes.span, dim=-1)
         scale = 1 / math.sqrt(self.sizes.span)
-        wanted = vectors.split(self.sizes.span, dim=-1)
+        wanted = vectors.split(self.sizes.span, dim=-1)  # type: ignore[no-untyped-call]
         a, b, c = (v @ p.transpose(1, 2) * scale for v, p in zip(wanted, parts, strict=True))
         return a, b, c
 

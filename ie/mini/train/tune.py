@@ -28,8 +28,9 @@ from chinchilla.mini.words import Words
 
 from . import losses
 from .batches import Batcher
+from .calibrate import Facts, add_facts, choose
 from .draw import Drawer, Json
-from .evaluate import evaluate_schema, reader_of
+from .evaluate import evaluate_schema, names_of, reader_of
 from .export import export
 from .model import Model
 from .restore import restore
@@ -61,7 +62,7 @@ class Tuned:
     after: float
     rounds: int
     minutes: float
-    table: dict[str, dict[str, float]]
+    table: dict[str, float]
 
 
 def tune(
@@ -107,30 +108,35 @@ class _Run:
         labels = labels_of(schema)
         self.drawer = Drawer(labels, {"own": list(labels)}, self.random, plain=True)
         self.optimiser = _optimiser(model, plan)
+        self.mean = copy.deepcopy(model.state_dict())
+        self.steps = 0
 
     def tune(self, train: list[Json], dev: list[Json], out: Path, say: Say) -> Tuned:
         began = time.monotonic()
         pieces = [part for document in train for part in parts(document)]
-        before = best = self.score(dev, self.rules)[0]
+        before = self.before(dev)
+        best, rules, table = -1.0, self.rules, {}
         say(f"{len(train)} documents, {len(dev)} kept aside: F1 {before:.3f} before")
-        kept, waited, done = copy.deepcopy(self.model.state_dict()), 0, 0
+        kept, waited, done = self.mean, 0, 0
         for done in range(1, self.plan.rounds + 1):
             spent = (time.monotonic() - began) / 60
             loss = self.round(pieces, max(0.1, 1 - spent / self.plan.minutes))
-            value = self.score(dev, self.rules)[0]
+            raw = copy.deepcopy(self.model.state_dict())
+            self.model.load_state_dict(self.mean)
+            value, chosen, found = self.score(dev)
             spent = (time.monotonic() - began) / 60
             say(f"round {done}: loss {loss:.2f}, F1 {value:.3f}, {spent:.1f} min")
             waited = 0 if value > best else waited + 1
             if value > best:
-                best, kept = value, copy.deepcopy(self.model.state_dict())
+                best, rules, table = value, chosen, found
+                kept = copy.deepcopy(self.mean)
+            self.model.load_state_dict(raw)
             if waited >= self.plan.patience or spent * (done + 1) / done > self.plan.minutes:
                 break
         self.model.load_state_dict(kept)
-        rules = self.thresholds(dev)
-        after, table = self.score(dev, rules)
         export(out, self.model, self.characters, self.words, rules)
         minutes = (time.monotonic() - began) / 60
-        return Tuned(before, after, done, round(minutes, 2), table)
+        return Tuned(before, best, done, round(minutes, 2), table)
 
     def round(self, pieces: list[Json], share: float) -> float:
         """Train once on all pieces; return the mean loss."""
@@ -146,30 +152,38 @@ class _Run:
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(self.model.parameters(), 2.0)
             self.optimiser.step()
+            self.average()
             total, count = total + loss.item(), count + 1
         return total / max(count, 1)
 
-    def score(
-        self, documents: list[Json], rules: Rules
-    ) -> tuple[float, dict[str, dict[str, float]]]:
-        """Return the mean F1 over the kinds of facts, and the table."""
-        reader = reader_of(self.model.eval(), self.characters, self.words, rules)
-        table = evaluate_schema(reader, documents, self.schema, flat=self.flat)
-        return sum(values["f"] for values in table.values()) / max(len(table), 1), table
+    def average(self) -> None:
+        """Move the mean weights, which are what is scored and kept: single steps are noisy."""
+        self.steps += 1
+        share = max(1 / self.steps, 0.08)
+        for name, value in self.model.state_dict().items():
+            if value.is_floating_point():
+                self.mean[name].lerp_(value, share)
 
-    def thresholds(self, documents: list[Json]) -> Rules:
-        """Choose the thresholds of the kinds that the schema asks, one after another."""
-        best = Rules(dict(self.rules.least), dict(self.rules.slope), dict(self.rules.offset))
-        value = self.score(documents, best)[0]
-        kinds = [("entity", bool(self.schema.entities)), ("relation", bool(self.schema.relations))]
-        kinds += [(name, bool(self.schema.events)) for name in ("trigger", "argument", "role")]
-        for name in (name for name, wanted in kinds if wanted):
-            for least in (-1.5, -1.0, -0.5, 0.5, 1.0):
-                rules = Rules({**best.least, name: least}, best.slope, best.offset)
-                found = self.score(documents, rules)[0]
-                if found > value + 0.002:
-                    best, value = rules, found
-        return best
+    def before(self, documents: list[Json]) -> float:
+        """Return the mean F1 over the kinds of facts under the rules of the base."""
+        reader = reader_of(self.model.eval(), self.characters, self.words, self.rules)
+        table = evaluate_schema(reader, documents, self.schema, flat=self.flat)
+        return sum(values["f"] for values in table.values()) / max(len(table), 1)
+
+    def score(self, documents: list[Json]) -> tuple[float, Rules, dict[str, float]]:
+        """Return the mean F1 under the best thresholds, the rules with them, and F1 by kind."""
+        reader = reader_of(self.model.eval(), self.characters, self.words)
+        facts: Facts = {}
+        names = names_of(self.schema)
+        add_facts(facts, "own", reader, documents, self.schema, names, flat=self.flat)
+        chosen, _, tables = choose(facts)
+        table = tables.get("own", {})
+        rules = Rules(
+            {**self.rules.least, **chosen.least},
+            {**self.rules.slope, **chosen.slope},
+            {**self.rules.offset, **chosen.offset},
+        )
+        return sum(table.values()) / max(len(table), 1), rules, table
 
 
 def _optimiser(model: Model, plan: Tuning) -> torch.optim.Optimizer:
