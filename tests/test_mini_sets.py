@@ -307,7 +307,7 @@ def test_rare_labels_without_words_are_not_asked(tmp_path):
     _, found, groups, examples = _caches(tmp_path)
     assert set(found) == {"one/entity/thing", "one/entity/look"}
     assert set(groups["one"]) == set(found)
-    assert "entities" not in examples[1]
+    assert not examples[1].get("entities")
     assert found["one/entity/thing"]["wordings"] == ["东西"]
     assert set(found["one/entity/thing"]["examples"]) == {"杯子", "雨伞"}
 
