@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import re
 import shlex
 import subprocess
@@ -9,6 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from chinchilla import read_schema
+from chinchilla.converters import read_options
+from chinchilla.files.jsonl import parse_document
+from chinchilla.merge.lexicon import read_lexicon
+from chinchilla.train.reading import read_config
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "README.zh.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -70,6 +77,35 @@ def test_console_blocks_print_what_they_show(code, note, folder):
 def test_other_commands_exist(code, note):
     for line in code.replace("\\\n", " ").splitlines():
         _known_options(line)
+
+
+@pytest.mark.parametrize(("code", "note"), [*_blocks("json", "yaml", "lexicon")])
+def test_shown_files_are_read_by_their_reader(code, note, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("train.jsonl", "dev.jsonl"):
+        Path(name).touch()
+    path = tmp_path / "shown.yaml"
+    path.write_text(code, encoding="utf-8")
+    if "mapping" in note:
+        assert read_options("spans", path)
+    elif code.startswith("name: "):
+        assert read_schema(path).entities
+    elif code.startswith("output: "):
+        read_config(path)
+    elif code.startswith("{"):
+        shown = json.loads(code)
+        if "instruction" in shown:
+            assert json.loads(shown["output"])["entities"]
+        else:
+            parse_document(json.dumps(shown).encode(), "shown", 1)
+    else:
+        assert read_lexicon(path).entries
+
+
+def test_no_kind_of_block_is_left_unread():
+    shown = {match[1] for path in PAGES for match in _BLOCK.finditer(path.read_text("utf-8"))}
+    # Without a kind: the installation. As `text`: a diagram, and help that `write_docs` compares.
+    assert shown <= {"", "text", "python", "console", "bash", "sh", "json", "yaml", "lexicon"}
 
 
 def _known_options(line):
