@@ -40,15 +40,6 @@ def kinds(document: Document) -> dict[str, str]:
     return found
 
 
-def pools(documents: Iterable[Document]) -> dict[str, list[str]]:
-    """Return the distinct strings of each kind in these documents, sorted."""
-    found: dict[str, set[str]] = {}
-    for document in documents:
-        for text, kind in kinds(document).items():
-            found.setdefault(kind, set()).add(text)
-    return {kind: sorted(texts) for kind, texts in sorted(found.items())}
-
-
 def substitute(
     document: Document, own: Pools, alike: Pools, share: float, rng: random.Random
 ) -> Document | None:
