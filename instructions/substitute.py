@@ -6,7 +6,7 @@ annotates, so that rare names and new contexts meet ("mention replacement", Dai 
 """
 
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from chinchilla import read_schema
+from chinchilla import Extractor, read_schema
 from chinchilla.converters import read_options
 from chinchilla.files.jsonl import parse_document
 from chinchilla.merge.lexicon import read_lexicon
@@ -154,6 +154,21 @@ def test_the_readme_takes_ten_minutes():
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
     assert len((ROOT / "README.zh.md").read_text(encoding="utf-8").splitlines()) <= 150
     assert len((ROOT / "ie/mini/README.md").read_text(encoding="utf-8").splitlines()) <= 60
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh.md"])
+def test_the_readme_marks_schemas_that_mini_does_not_know(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    rows = text.split("| `--schema` |")[1].split("```")[0]
+    named = re.findall(r"`([a-z0-9-]+)`(\*?)", rows)
+    assert len(named) > 10
+    for schema, mark in named:
+        if schema == "mini":
+            continue
+        extractor = Extractor(schema=schema)
+        unknown = sum(map(len, extractor.untrained().values()))
+        asked = sum(len(extractor.schema.types(task)) for task in extractor.tasks)
+        assert (unknown == asked) is bool(mark), schema
 
 
 def test_every_page_is_in_the_navigation():

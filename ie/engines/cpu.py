@@ -56,5 +56,7 @@ def processor_flags() -> frozenset[str] | None:
         lines = _CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:  # no Linux
         return None
-    told = (line.split() for line in lines if line.startswith(("flags", "Features")))
+    told = (
+        line.partition(":")[2].split() for line in lines if line.startswith(("flags", "Features"))
+    )
     return frozenset(next(told, ()))
