@@ -21,7 +21,7 @@ class ExtractOptions:
         calibration: turns scores into probabilities of being right, before `min_score`; implies
             `scores`. None is the one that comes with the model, if any, for scores asked for.
         near_miss: read an undeclared type or role as the declared one that it resembles.
-        lexicon: entities to add, force or forbid; see `lexicon.read_lexicon`.
+        lexicon: entities to add, force or forbid; see `merge.lexicon.read_lexicon`.
         max_tokens: the most tokens of an answer; None lets its text decide.
         constrain: let the model write only answers that parse, with labels of the schema and
             mentions of the text.

@@ -6,7 +6,7 @@ annotates, so that rare names and new contexts meet ("mention replacement", Dai 
 """
 
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -38,15 +38,6 @@ def kinds(document: Document) -> dict[str, str]:
         for argument in event.arguments:
             found.setdefault(argument.text, argument.role)
     return found
-
-
-def pools(documents: Iterable[Document]) -> dict[str, list[str]]:
-    """Return the distinct strings of each kind in these documents, sorted."""
-    found: dict[str, set[str]] = {}
-    for document in documents:
-        for text, kind in kinds(document).items():
-            found.setdefault(kind, set()).add(text)
-    return {kind: sorted(texts) for kind, texts in sorted(found.items())}
 
 
 def substitute(

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import re
 import shlex
 import subprocess
@@ -9,6 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from chinchilla import Extractor, read_schema
+from chinchilla.converters import read_options
+from chinchilla.files.jsonl import parse_document
+from chinchilla.merge.lexicon import read_lexicon
+from chinchilla.train.reading import read_config
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "README.zh.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -72,6 +79,35 @@ def test_other_commands_exist(code, note):
         _known_options(line)
 
 
+@pytest.mark.parametrize(("code", "note"), [*_blocks("json", "yaml", "lexicon")])
+def test_shown_files_are_read_by_their_reader(code, note, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("train.jsonl", "dev.jsonl"):
+        Path(name).touch()
+    path = tmp_path / "shown.yaml"
+    path.write_text(code, encoding="utf-8")
+    if "mapping" in note:
+        assert read_options("spans", path)
+    elif code.startswith("name: "):
+        assert read_schema(path).entities
+    elif code.startswith("output: "):
+        read_config(path)
+    elif code.startswith("{"):
+        shown = json.loads(code)
+        if "instruction" in shown:
+            assert json.loads(shown["output"])["entities"]
+        else:
+            parse_document(json.dumps(shown).encode(), "shown", 1)
+    else:
+        assert read_lexicon(path).entries
+
+
+def test_no_kind_of_block_is_left_unread():
+    shown = {match[1] for path in PAGES for match in _BLOCK.finditer(path.read_text("utf-8"))}
+    # Without a kind: the installation. As `text`: a diagram, and help that `write_docs` compares.
+    assert shown <= {"", "text", "python", "console", "bash", "sh", "json", "yaml", "lexicon"}
+
+
 def _known_options(line):
     """Check that each `chinchilla` command of a line exists and has the options named."""
     from chinchilla.cli.main import cli
@@ -118,6 +154,21 @@ def test_the_readme_takes_ten_minutes():
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
     assert len((ROOT / "README.zh.md").read_text(encoding="utf-8").splitlines()) <= 150
     assert len((ROOT / "ie/mini/README.md").read_text(encoding="utf-8").splitlines()) <= 60
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh.md"])
+def test_the_readme_marks_schemas_that_mini_does_not_know(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    rows = text.split("| `--schema` |")[1].split("```")[0]
+    named = re.findall(r"`([a-z0-9-]+)`(\*?)", rows)
+    assert len(named) > 10
+    for schema, mark in named:
+        if schema == "mini":
+            continue
+        extractor = Extractor(schema=schema)
+        unknown = sum(map(len, extractor.untrained().values()))
+        asked = sum(len(extractor.schema.types(task)) for task in extractor.tasks)
+        assert (unknown == asked) is bool(mark), schema
 
 
 def test_every_page_is_in_the_navigation():

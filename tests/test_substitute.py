@@ -15,7 +15,7 @@ from chinchilla.data.documents import (
     check_offsets,
     iter_mentions,
 )
-from chinchilla.instructions.substitute import kinds, pools, substitute
+from chinchilla.instructions.substitute import kinds, substitute
 
 NEW = {"人物": ["欧阳晓月"], "影视作品": ["海"], "机构": ["南山电力公司"], "地名": ["泉州"]}
 
@@ -79,7 +79,6 @@ def test_kinds_are_types_roles_or_predicates_and_never_triggers():
     )
     document = Document("d", text, relations=(relation,), events=(event,))
     assert kinds(document) == {"王明": "人物", "180cm": "身高/object", "昨天": "时间"}
-    assert pools([document]) == {"人物": ["王明"], "身高/object": ["180cm"], "时间": ["昨天"]}
 
 
 @given(

@@ -16,7 +16,6 @@ from chinchilla.engines.loading import BaseModel, greedy, load_base, load_model 
 from chinchilla.engines.tokens import prompt_ids  # noqa: E402
 from chinchilla.errors import ChinchillaError, ConfigError, ModelError  # noqa: E402
 from chinchilla.train.config import (  # noqa: E402
-    MERGEABLE_METHODS,
     METHODS,
     AdapterOptions,
     DataOptions,
@@ -77,6 +76,9 @@ def weights_of(folder):
     }
 
 
+MERGEABLE = ("lora", "qlora", "int8", "dora", "rslora", "adalora", "ia3")
+
+
 def check_method(place, output, family, method):
     """Train, save, reload to equal outputs, and merge where that is defined."""
     from chinchilla.train.export import export_model
@@ -88,7 +90,7 @@ def check_method(place, output, family, method):
     loaded = load_model(str(result.folder))
     ids = prompt_ids(loaded.tokenizer, tiny_prompt(), seq2seq=loaded.seq2seq)
     assert len(greedy(loaded.model, loaded.tokenizer, [ids, ids[:5]], 4)) == 2
-    if method in MERGEABLE_METHODS:
+    if method in MERGEABLE:
         report = export_model(output / "run", output / "whole")
         # Rounding of merged weights; 8-bit products round their inputs too.
         assert report.logits <= {"qlora": 0.02, "int8": 0.1}.get(method, 1e-4) * report.scale

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chinchilla.data.yaml_file import read_yaml
+from chinchilla.data.yaml_file import read_content
 from chinchilla.errors import ConfigError
 
 
@@ -17,7 +17,7 @@ def test_a_wrong_line_is_named(tmp_path, content, message):
     path = tmp_path / "c.yaml"
     path.write_text(content, encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
-        read_yaml(path, "configs")
+        read_content(path, "configs")
     assert str(caught.value).startswith(f"{path}{message}")
 
 
@@ -26,14 +26,14 @@ def test_what_is_no_repetition_is_read(tmp_path):
     path.write_text(
         '\ufeff1: a\n"1": &x {b: 1}\nc: {<<: *x, b: 2}\nd: [*x, *x]\n', encoding="utf-8"
     )
-    assert read_yaml(path, "configs") == {
+    assert read_content(path, "configs").value == {
         1: "a",
         "1": {"b": 1},
         "c": {"b": 2},
         "d": [{"b": 1}, {"b": 1}],
     }
     path.write_text("", encoding="utf-8")
-    assert read_yaml(path, "configs") is None
+    assert read_content(path, "configs").value is None
 
 
 BOMB = "a0: &a0 [x, x]\n" + "".join(f"a{i}: &a{i} [{f'*a{i - 1}, ' * 9}]\n" for i in range(1, 12))
@@ -60,5 +60,5 @@ def test_what_would_cost_without_bound_is_refused(tmp_path, name, content, messa
     path = tmp_path / name
     path.write_text(content, encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
-        read_yaml(path)
+        read_content(path)
     assert str(caught.value).startswith(f"{path}{message}")

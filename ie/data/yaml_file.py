@@ -126,11 +126,6 @@ def read_content(
     return parse(text, str(path), kind)
 
 
-def read_yaml(path: str | Path, examples: str = "") -> Any:
-    """Return the value alone of what `read_content` reads."""
-    return read_content(path, examples).value
-
-
 def parse_yaml(text: str, where: str, kind: type[ChinchillaError] = ConfigError) -> Content:
     """Return what a text says, which stands in the file `where`.
 

@@ -63,7 +63,7 @@ def item_scores(
 ) -> list[ItemScores]:
     """Return the scores of parsed items from the tokens of their completion.
 
-    See `backend.Completion` for the two arrays; without tokens all scores are None.
+    See `engines.protocol.Completion` for the two arrays; without tokens all scores are None.
     """
     if not token_ends or not log_probs:
         return [NO_SCORES] * len(items)

@@ -36,7 +36,7 @@ class TransformersBackend:
         trust_remote_code: bool = False,
         thinking: str = "off",
     ) -> None:
-        """Load the model, and its base if `model` is an adapter; see `models.load_model`.
+        """Load the model, and its base if `model` is an adapter; see `engines.loading.load_model`.
 
         `thinking` is `on` to let a template that knows of it begin with thoughts; else none are asked.
 

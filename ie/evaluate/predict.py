@@ -18,7 +18,7 @@ def predict_documents(
 ) -> Iterator[Document]:
     """Yield a predicted document for each gold one, lazily and in order.
 
-    `opening` is what `engines.open_engine` takes beside the model's name. With `scores` they carry those of the model itself, without its calibration: to fit one.
+    `opening` is what `engines.open.open_engine` takes beside the model's name. With `scores` they carry those of the model itself, without its calibration: to fit one.
 
     Raises:
         ModelError: the model cannot be loaded.

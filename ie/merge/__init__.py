@@ -1,1 +1,1 @@
-"""Bring several extractions of one text together: windows, votes, a lexicon."""
+"""Bring several extractions of one text together: windows, parts of a schema, a lexicon."""

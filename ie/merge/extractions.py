@@ -1,6 +1,6 @@
 """Bring extractions of one text together: of its windows, and of parts of a schema.
 
-All offsets must already count from the start of the whole text (see `data.shift`).
+All offsets must already count from the start of the whole text (see `data.documents.shift`).
 """
 
 import re
@@ -24,7 +24,7 @@ def merge(parts: Sequence[Extraction], spans: Spans | None = None) -> Extraction
     """Return one extraction with everything in the parts, each thing once.
 
     Equal entities and relations are one, with the higher score. An event joins one of another
-    part that has the same type and compatible arguments, see `merge_events`; two events of one
+    part that has the same type and compatible arguments, see `events.is_same_event`; two events of one
     part are never joined. Order is that of the text. Issues are kept, their paths renumbered.
     With `spans`, the windows of the parts, an entity that ends at a window's edge yields to a
     longer one of its type from a neighbour, and events may have been told by other triggers in

@@ -40,7 +40,6 @@ OUTSIDE = "O"
 _OWN = ("bias.0", "bias.1", "out", "out_bias", "start", "end", "after")
 
 _WIDTH = 128
-_GATES = 3 * _WIDTH
 # The limit on threads is the process's: two taggers must not set and reset it across each other.
 _LOCK = Lock()
 # Padded characters tagged together, and texts: beyond these the tables leave the cache.
@@ -88,7 +87,7 @@ class Weights(NamedTuple):
     (pairs, 2), rows of the embeddings, uint16 in ascending order; `pairs.codes` (pairs, parts), uint8,
     which of the `pairs.centroids` (parts, 256 or fewer, d / parts) each part of a pair's vector is; and
     `pairs.input` (2, d, 6 w), what a pair adds to the first layer's input at its first and at its
-    second character. See `train.pairs`.
+    second character.
 
     `apart` holds, by the name of a body, arrays that stand in place of those for its heads. What
     all heads have there may be missing here.

@@ -9,7 +9,7 @@ With `steps: 2` events are asked twice: `render_prompt("ee", …)` asks for trig
 `render_arguments` for the arguments of one trigger found; both answers have the usual form.
 With `rationale: true` the answer begins with `<think>…</think>`, which `parse` skips.
 With `occurrences: true` the answer numbers the occurrence of a mention whose string stands in the
-text several times, where the order of the answer does not tell (see `encoder`).
+text several times, where the order of the answer does not tell (see `decoding.encode`).
 """
 
 from dataclasses import asdict, dataclass, field, fields

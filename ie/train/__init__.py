@@ -1,1 +1,1 @@
-"""Training: adapters on general models, and small models from scratch."""
+"""Fine-tuning of language models, whole or by adapters, and their export."""

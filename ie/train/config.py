@@ -24,7 +24,6 @@ METHODS = (
 )
 PROMPT_METHODS = ("prefix", "p-tuning", "prompt")
 BOTTLENECK_METHODS = ("sequential", "parallel")
-MERGEABLE_METHODS = ("lora", "qlora", "int8", "dora", "rslora", "adalora", "ia3")
 LOW_RANK_METHODS = ("lora", "qlora", "int8", "dora", "rslora", "adalora")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 QUANTISATIONS = ("none", "nf4", "int8")

@@ -40,8 +40,10 @@ def answer_grammar(
     """
     escapes = JSON_ESCAPES if form == "json" else COMPACT_ESCAPES
     parts = _parts(text, escapes, can_write)
-    write = _json if form == "json" else _compact
-    rules = write(schema, task, bool(parts), can_write(" "))
+    if form == "json":
+        rules = _json(schema, task, bool(parts), can_write(" "))
+    else:
+        rules = _compact(schema, task, bool(parts))
     if parts:
         chunks = (json.dumps({"substring_chunks": part}, ensure_ascii=False) for part in parts)
         names = [f"PART{i}: %regex {chunk}" for i, chunk in enumerate(chunks)]
@@ -129,7 +131,7 @@ class _Json:
         return f"{self.comma if before is None else before}{_quoted(key)}{self.colon}"
 
 
-def _compact(schema: Schema, task: str, has_mentions: bool, may_space: bool) -> list[str]:
+def _compact(schema: Schema, task: str, has_mentions: bool) -> list[str]:
     items = []
     for kind in schema.types(task):
         label = _literal(label_text(kind.label))
