@@ -43,11 +43,11 @@ class Extractor:
         """Load the model and read the schema.
 
         Args:
-            model: see `engines.open_engine`; None is the embedded model.
+            model: see `engines.open.open_engine`; None is the embedded model.
             schema: an object, a built-in name, a path or a mapping; None is `news`.
             tasks: some of `ner`, `re`, `ee`, in a list or by commas; None is all that the schema declares.
             options: see `ExtractOptions`; None is its defaults.
-            opening: further arguments of `engines.open_engine`, such as `quantisation="int8"`.
+            opening: further arguments of `engines.open.open_engine`, such as `quantisation="int8"`.
 
         A copy by pickle, as for another process, loads the model again; one made of a loaded engine is
         copied with it, if the engine can be.

@@ -65,7 +65,7 @@ _LARGER = "name a larger model with --model, such as --model Qwen/Qwen2.5-7B-Ins
               help="Continue from OUTPUT.partial a run that did not finish.")  # fmt: skip
 @click.option("--keep-going", is_flag=True,
               help="Leave out rows and files that cannot be read; exit with 1 if there were any.")  # fmt: skip
-@click.option("--quiet", is_flag=True, help="Print errors only.")
+@click.option("--quiet", is_flag=True, help="Print errors, and notes on how files were read, only.")
 @click.option("--verbose", is_flag=True, help="Print timings too.")
 def command(
     inputs: tuple[str, ...],
