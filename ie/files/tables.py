@@ -4,12 +4,15 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from unicodedata import category, east_asian_width
 
 from .visible import visible_line
 
 Row = tuple[str, ...]
 # Columns of a last cell that is folded, however narrow the terminal is.
 _NARROWEST = 20
+# Categories of characters that stand upon others, or are not seen.
+_NO_WIDTH = ("Mn", "Me", "Cf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +76,11 @@ def align_rows(
 
 
 def columns(text: str) -> int:
-    """Return how many columns of a terminal a line takes."""
-    from wcwidth import wcswidth
-
-    return max(0, wcswidth(text))
+    """Return how many columns of a terminal a line takes: two for what is wide in East Asia."""
+    return sum(
+        0 if category(letter) in _NO_WIDTH else 1 + (east_asian_width(letter) in "WF")
+        for letter in text
+    )
 
 
 def _folded(cell: str, width: int) -> list[str]:
