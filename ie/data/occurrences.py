@@ -69,7 +69,9 @@ class Occurrences:
 
         So 10 is not found in 110, in 10.5 or in 10%, where it also stands by itself.
         """
-        found = self.find(mention)
+        found = self._found.get(mention)
+        if found is None:
+            found = self._found[mention] = self._look_up(mention)
         if len(found.starts) < 2:
             return found
         known = self._whole.get(mention)

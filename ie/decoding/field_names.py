@@ -109,7 +109,7 @@ _NULL_WORD = re.compile(
 _NULL_EDGES = " \t\r\n。.,，!！\"'“”‘’`()（）<>[]【】「」{}"
 _LONGEST_NULL_WORD = 16
 # Most mentions begin with none of these, and each is asked.
-_NULL_STARTS = frozenset("-—–空缺不暂并未没无文原句nNuUeE" + _NULL_EDGES)
+NULL_STARTS = frozenset("-—–空缺不暂并未没无文原句nNuUeE" + _NULL_EDGES)
 _EMPTY_ANSWER = re.compile(
     r"(?:这段|该|此|给定的?|上述|以上)?(?:文本|文字|文章|句子|原文|文|句)?(?:中|里)?"
     r"(?:并?没有|并?未能?|无|不存在|不包含)"
@@ -129,7 +129,7 @@ def plain_name(name: str) -> str:
 
 def is_null(said: str) -> bool:
     """Say whether a value is a word for nothing."""
-    if said[:1] not in _NULL_STARTS or len(said) > _LONGEST_NULL_WORD:
+    if said[:1] not in NULL_STARTS or len(said) > _LONGEST_NULL_WORD:
         return not said
     word = said.strip(_NULL_EDGES).lower()
     if not word:

@@ -22,6 +22,7 @@ from .field_names import (
     COMMENTS,
     CONTAINERS,
     FIELDS,
+    NULL_STARTS,
     WRAPPERS,
     is_empty_answer,
     is_null,
@@ -89,7 +90,7 @@ def _undamaged_entities(source: str) -> list[Item] | None:
             return None
         at = match.end()
         label, text, mark = match.groups()
-        if not mark and is_null(text):
+        if not mark and (text[:1] in NULL_STARTS or not text) and is_null(text):
             return None
         marks = (int(mark),) if mark else ()
         items.append(Item("ner", label, text, (), (match.span(1), match.span(2)), marks))

@@ -58,7 +58,7 @@ def entity_places(items: Sequence[Item], occurrences: Occurrences, schema: Schem
     Types share occurrences only if there are too few for all.
     """
     # A mark counts all occurrences, so where a string has one its other listings do too.
-    marked = {item.head for item in items if item.mark(0)}
+    marked = {item.head for item in items if item.marks and item.mark(0)}
     founds = [
         (occurrences.find if item.head in marked else occurrences.whole)(item.head or "")
         for item in items

@@ -63,6 +63,9 @@ _ANY = re.compile(
     r"<parameter|</|最终|^\s*analysis|assistant\s?(?:final|commentary)|final |my response",
     re.I,
 )
+# One of these, in lower case, stands in whatever `_ANY` finds; they are looked for first, at a
+# twentieth of the cost.
+_SIGNS = ("<", "◁", "|>", "｜>", "think]", "最终", "analysis", "assistant", "final ", "my response")
 _SAYS = re.compile(r"[^\W_]")
 
 
@@ -72,7 +75,7 @@ def answer_of(completion: str) -> str | None:
     An answer that is nothing but well-formed JSON is left as it is: what looks like a tag there
     stands in a mention.
     """
-    if _ANY.search(completion) is None or _is_plain_json(completion):
+    if not _has_wrapper(completion) or _is_plain_json(completion):
         return completion
     source = _of_channels(completion)
     source = None if source is None else _without_thought(source)
@@ -82,6 +85,14 @@ def answer_of(completion: str) -> str | None:
     source = _of_tags(source)
     source = _SPECIAL_TOKEN.sub(lambda match: " " * len(match.group()), source)
     return _of_call_arguments(source)
+
+
+def _has_wrapper(completion: str) -> bool:
+    lower = completion.lower()
+    for sign in _SIGNS:
+        if sign in lower:
+            return _ANY.search(completion) is not None
+    return False
 
 
 def _is_plain_json(completion: str) -> bool:
