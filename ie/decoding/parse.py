@@ -9,7 +9,7 @@ from ..data.issues import excerpt
 from ..data.schema import Schema
 from .formats import CLOSE, FORMATS, OPEN, Item
 from .parse_compact import read_compact
-from .parse_json import read_json
+from .parse_json import read_json, undamaged_entities
 from .wrappers import answer_of
 
 _OTHER_MARKS = str.maketrans("【】〚〛", "⟦⟧⟦⟧")
@@ -39,6 +39,8 @@ def parse(completion: str, format: str, tasks: Sequence[str], schema: Schema) ->
         raise ValueError(f"unknown format {format!r}; formats are {', '.join(FORMATS)}")
     if not tasks:
         raise ValueError("no tasks; name at least one of ner, re, ee")
+    if format == "json" and (entities := undamaged_entities(completion)) is not None:
+        return Answer(tuple(entities))
     source = answer_of(completion)
     if source is None:
         detail = f"breaks off while reasoning: {excerpt(completion.strip())!r}"

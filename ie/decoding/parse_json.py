@@ -53,7 +53,7 @@ _CALL_KEYS = frozenset(("arguments", "parameters", "input", "args", "kwargs"))
 
 def read_json(source: str, tasks: Sequence[str], schema: Schema) -> tuple[list[Item], list[Issue]]:
     """Return the items of a completion that holds JSON, and what could not be read as one."""
-    entities = _undamaged_entities(source)
+    entities = undamaged_entities(source)
     if entities is not None:
         return entities, []
     scanned = scan(source)
@@ -78,7 +78,7 @@ def read_json(source: str, tasks: Sequence[str], schema: Schema) -> tuple[list[I
     return items, issues
 
 
-def _undamaged_entities(source: str) -> list[Item] | None:
+def undamaged_entities(source: str) -> list[Item] | None:
     """Read the most frequent answer, entities in our own layout, at once; None if it is another."""
     head = _ENTITIES_HEAD.match(source)
     if head is None:
