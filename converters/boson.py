@@ -12,8 +12,8 @@ from pathlib import Path
 
 from chinchilla.converters.catalogue import document_meta
 from chinchilla.converters.columns import schema_types
+from chinchilla.converters.record_files import Trial, read_text_lines
 from chinchilla.converters.report import Place, Report
-from chinchilla.converters.source import Trial, read_text_lines
 from chinchilla.data.documents import Document, Entity
 
 

@@ -19,8 +19,8 @@ import msgspec
 
 from chinchilla.converters.catalogue import document_meta
 from chinchilla.converters.linked import Linked
+from chinchilla.converters.record_files import read_text, read_text_lines
 from chinchilla.converters.report import Place, Report
-from chinchilla.converters.source import read_text, read_text_lines
 from chinchilla.data.documents import Argument, Document, Event, Mention
 from chinchilla.errors import InputError
 from chinchilla.files.names import tell_apart

@@ -14,8 +14,8 @@ from chinchilla.converters.catalogue import document_id, document_meta
 from chinchilla.converters.columns import schema_types
 from chinchilla.converters.locate import nearest, spans_of
 from chinchilla.converters.located import in_text_order
+from chinchilla.converters.record_files import read_objects
 from chinchilla.converters.report import Place, Report
-from chinchilla.converters.source import read_objects
 from chinchilla.data.documents import Document, Entity
 
 

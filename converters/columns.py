@@ -19,9 +19,9 @@ from itertools import chain, islice
 from pathlib import Path
 
 from chinchilla.converters.catalogue import document_meta
-from chinchilla.converters.fields import as_names
+from chinchilla.converters.field_paths import as_names
+from chinchilla.converters.record_files import Trial, read_blocks
 from chinchilla.converters.report import Report
-from chinchilla.converters.source import Trial, read_blocks
 from chinchilla.converters.tags import (
     SCHEMES,
     TagSpan,

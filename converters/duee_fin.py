@@ -17,8 +17,8 @@ import msgspec
 
 from chinchilla.converters.catalogue import document_id, document_meta
 from chinchilla.converters.locate import Span, nearest, spans_of, trimmed
+from chinchilla.converters.record_files import read_objects
 from chinchilla.converters.report import Place, Report
-from chinchilla.converters.source import read_objects
 from chinchilla.data.documents import Argument, Document, Event, Issue, Mention
 from chinchilla.data.schema import Schema, read_schema
 from chinchilla.data.text import with_title

@@ -17,8 +17,8 @@ import msgspec
 
 from chinchilla.converters.catalogue import document_meta
 from chinchilla.converters.locate import Span, closest_pair, nearest, spans_of
+from chinchilla.converters.record_files import read_objects
 from chinchilla.converters.report import Place, Report
-from chinchilla.converters.source import read_objects
 from chinchilla.data.documents import Document, Entity, Issue, Relation
 from chinchilla.data.schema import Schema, builtin_schemas, read_schema
 

@@ -16,8 +16,8 @@ import msgspec
 
 from chinchilla.converters.catalogue import document_id, document_meta
 from chinchilla.converters.located import Locator
+from chinchilla.converters.record_files import read_objects
 from chinchilla.converters.report import Report
-from chinchilla.converters.source import read_objects
 from chinchilla.data.documents import Argument, Document, Event
 
 TYPE = "事件"

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from chinchilla.converters.catalogue import document_id, document_meta
-from chinchilla.converters.fields import as_names, merged
+from chinchilla.converters.field_paths import as_names, merged
 from chinchilla.converters.located import Locator
+from chinchilla.converters.record_files import read_objects
 from chinchilla.converters.report import Report
-from chinchilla.converters.source import read_objects
 from chinchilla.data.documents import Argument, Document, Event, Mention
 
 FIELDS: dict[str, Any] = {

@@ -19,8 +19,8 @@ from typing import Any
 from chinchilla.converters.catalogue import document_id, document_meta
 from chinchilla.converters.linked import Linked
 from chinchilla.converters.offsets import UTF16, Given, choose_reading, count_holding
+from chinchilla.converters.record_files import read_objects
 from chinchilla.converters.report import Report
-from chinchilla.converters.source import read_objects
 from chinchilla.data.documents import Document
 
 _ANNOTATIONS = ("annotations", "completions")

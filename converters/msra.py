@@ -19,8 +19,8 @@ from chinchilla.converters.columns import (
     read_columns,
     schema_types,
 )
+from chinchilla.converters.record_files import Trial, first_line, read_objects, read_text_lines
 from chinchilla.converters.report import Report
-from chinchilla.converters.source import Trial, first_line, read_objects, read_text_lines
 from chinchilla.converters.tags import decode_tags
 from chinchilla.data.documents import Document
 

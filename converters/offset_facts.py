@@ -21,8 +21,8 @@ import msgspec
 from chinchilla.converters.catalogue import document_id, document_meta
 from chinchilla.converters.locate import closest_pair, spans_of
 from chinchilla.converters.located import Locator
+from chinchilla.converters.record_files import Trial, first_line, read_objects, read_text_lines
 from chinchilla.converters.report import Place, Report
-from chinchilla.converters.source import Trial, first_line, read_objects, read_text_lines
 from chinchilla.data.documents import Document, Relation
 from chinchilla.files.csv_rows import Row, find_delimiter, read_rows
 

@@ -16,10 +16,10 @@ from typing import Any
 
 from chinchilla.converters.canonical import canonicalised
 from chinchilla.converters.catalogue import document_meta
-from chinchilla.converters.fields import as_names
+from chinchilla.converters.field_paths import as_names
 from chinchilla.converters.locate import closest_pair, spans_of
+from chinchilla.converters.record_files import Trial, read_text_lines
 from chinchilla.converters.report import Place, Report
-from chinchilla.converters.source import Trial, read_text_lines
 from chinchilla.data.documents import Document, Entity, Issue, Relation
 from chinchilla.data.schema import builtin_schemas, read_schema
 from chinchilla.errors import ConfigError

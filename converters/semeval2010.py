@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from chinchilla.converters.catalogue import document_meta
+from chinchilla.converters.record_files import Trial, read_blocks
 from chinchilla.converters.report import Report
-from chinchilla.converters.source import Trial, read_blocks
 from chinchilla.data.documents import Document, Entity, Relation
 
 _MARK = re.compile(r"</?e([12])>")

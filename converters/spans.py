@@ -18,10 +18,10 @@ from typing import Any
 
 from chinchilla.converters.catalogue import document_id, document_meta
 from chinchilla.converters.columns import builtin_types
-from chinchilla.converters.fields import merged, pick
+from chinchilla.converters.field_paths import merged, pick
 from chinchilla.converters.linked import Linked
+from chinchilla.converters.record_files import read_objects
 from chinchilla.converters.report import Report
-from chinchilla.converters.source import read_objects
 from chinchilla.data.documents import Document
 
 FIELDS = {

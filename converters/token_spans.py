@@ -12,8 +12,8 @@ import msgspec
 from chinchilla.converters.catalogue import document_meta
 from chinchilla.converters.columns import builtin_types, join_tokens
 from chinchilla.converters.located import in_text_order
+from chinchilla.converters.record_files import read_objects
 from chinchilla.converters.report import Report
-from chinchilla.converters.source import read_objects
 from chinchilla.data.documents import Document, Entity, Relation
 from chinchilla.data.schema import builtin_schemas, read_schema
 

@@ -13,9 +13,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any, overload
 
+from .data.document_queue import DocumentQueue
 from .data.documents import Document, Extraction, shift
 from .data.schema import Schema, chosen_tasks, read_schema
-from .data.source import Source
 from .data.text import windows
 from .decoding.confidence import calibrate
 from .engines.answered import answer_parts
@@ -130,25 +130,25 @@ class Extractor:
         """
         if on_error not in ("raise", "keep"):
             raise ConfigError(f"on_error is {on_error!r}; expected 'raise' or 'keep'")
-        source = Source(documents, keeps=on_error == "keep")
-        return self._stream(source)
+        queue = DocumentQueue(documents, keeps=on_error == "keep")
+        return self._stream(queue)
 
-    def _stream(self, source: Source) -> Iterator[Document]:
-        while not source.is_over:
+    def _stream(self, queue: DocumentQueue) -> Iterator[Document]:
+        while not queue.is_over:
             # Windows are cut and asked, answers merged, and what the options leave is kept.
             answered = answer_parts(
-                source.take(),
+                queue.take(),
                 self._questions,
                 lambda asked: self.engine.answer(asked, self.options),
                 self.engine.name,
             )
             try:
                 for document, parts in answered:
-                    yield source.done(self._kept(document, self._merged(parts)))
+                    yield queue.done(self._kept(document, self._merged(parts)))
             except ModelError as error:
-                yield from source.failed(error)
-        if source.failure:
-            raise source.failure
+                yield from queue.failed(error)
+        if queue.failure:
+            raise queue.failure
 
     def _questions(self, document: Document) -> list[Question]:
         """Return what is asked of a document: each window, of the tasks that share its size."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from chinchilla.data.documents import Document
 from chinchilla.data.schema import Schema
+from chinchilla.instructions.build_options import BuildOptions
 from chinchilla.instructions.negatives import (
     Table,
     confusable,
@@ -13,7 +14,6 @@ from chinchilla.instructions.negatives import (
     similarity_table,
     with_negatives,
 )
-from chinchilla.instructions.options import BuildOptions
 
 # More sets of labels than this are not kept: with random subsets nearly each one is new.
 _KEPT = 4096

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from chinchilla.data.schema import Schema
+from chinchilla.instructions.build_options import BuildOptions
 from chinchilla.instructions.mixture import MixOptions
-from chinchilla.instructions.options import BuildOptions
 
 
 @dataclass(frozen=True)

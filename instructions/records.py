@@ -19,9 +19,9 @@ from chinchilla.data.text import windows
 from chinchilla.decoding.encode import answer_items
 from chinchilla.decoding.formats import FORMATS, AskedTrigger, annotated_items, serialise
 from chinchilla.instructions.asking import Asked, Asker
+from chinchilla.instructions.build_options import BuildOptions
 from chinchilla.instructions.demonstrations import Pool
 from chinchilla.instructions.negatives import Table, present_labels
-from chinchilla.instructions.options import BuildOptions
 from chinchilla.instructions.rationale import CLOSE_THOUGHT, OPEN_THOUGHT, with_rationale
 from chinchilla.instructions.windowing import cut_document
 from chinchilla.prompts.prompt import (

@@ -10,8 +10,8 @@ from chinchilla.data.documents import Document, Entity
 from chinchilla.errors import ConfigError
 from chinchilla.files.jsonl import write_values
 from chinchilla.instructions.audit import AuditOptions, audit_files
+from chinchilla.instructions.build_options import BuildOptions
 from chinchilla.instructions.duplicates import Index, Item, normalise
-from chinchilla.instructions.options import BuildOptions
 from chinchilla.instructions.quality import faults
 from chinchilla.instructions.records import build_records
 

@@ -9,12 +9,12 @@ from test_backend_http import ANSWER, ask, backend, chat, prompts, server, text_
 
 from chinchilla.engines.api_key import hidden, read_key
 from chinchilla.engines.endpoint import Failure, shown_address
-from chinchilla.engines.fields import Fields
 from chinchilla.engines.http import HttpBackend
 from chinchilla.engines.http_options import HttpOptions
 from chinchilla.engines.patience import Lanes, Patience
 from chinchilla.engines.protocol import Usage
 from chinchilla.engines.reply import read_models, read_reply
+from chinchilla.engines.request_fields import Fields
 from chinchilla.errors import ConfigError, ModelError
 from chinchilla.prompts.messages import Prompt
 

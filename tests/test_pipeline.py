@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chinchilla import Document, Extraction, Extractor, decode, encode, extract
-from chinchilla.data import source
+from chinchilla.data import document_queue
 from chinchilla.data.documents import check_offsets
 from chinchilla.decoding.confidence import Calibration
 from chinchilla.engines.open import open_engine
@@ -241,7 +241,7 @@ def test_documents_come_while_further_ones_are_read_also_where_nothing_is_asked(
 
 
 def test_documents_of_which_nothing_is_asked_do_not_pile_up(monkeypatch):
-    monkeypatch.setattr(source, "_MOST_WAITING", 2000)
+    monkeypatch.setattr(document_queue, "_MOST_WAITING", 2000)
     taken = []
 
     def documents():
@@ -322,7 +322,7 @@ def test_issues_of_a_window_count_from_the_start_of_the_document():
 
 
 def test_blank_documents_do_not_pile_up_where_all_must_be_known_first(monkeypatch):
-    monkeypatch.setattr(source, "_MOST_WAITING", 2000)
+    monkeypatch.setattr(document_queue, "_MOST_WAITING", 2000)
     taken = []
 
     def documents():

@@ -10,6 +10,7 @@ from record_samples import LAYOFFS, NEWS, PLAIN, SCHEMA, WRITERS, named
 from chinchilla.data.documents import Document, Entity, Event, Mention, check_offsets
 from chinchilla.data.schema import read_schema
 from chinchilla.decoding.decode import decode
+from chinchilla.instructions.build_options import BuildOptions
 from chinchilla.instructions.demonstrations import Pool
 from chinchilla.instructions.negatives import (
     confusable,
@@ -19,7 +20,6 @@ from chinchilla.instructions.negatives import (
     similarity_table,
     with_negatives,
 )
-from chinchilla.instructions.options import BuildOptions
 from chinchilla.instructions.records import CUT, TOO_LONG, Resources, build_records, kind_of
 from chinchilla.instructions.windowing import cut_document
 from chinchilla.prompts.prompt import PromptStyle

@@ -11,8 +11,8 @@ from chinchilla.errors import ConfigError, InputError, ModelError
 from chinchilla.files.jsonl import dumps, write_values
 from chinchilla.instructions.assembly import token_counter
 from chinchilla.instructions.build import BuildJob, build_files, manifest
+from chinchilla.instructions.build_options import BuildOptions
 from chinchilla.instructions.mixture import MixOptions
-from chinchilla.instructions.options import BuildOptions
 from chinchilla.prompts.prompt import PromptStyle
 
 OTHER = [named(f"o{i}", f"甲{i}在北京。", ("北京", "地名"), source="other") for i in range(40)]

@@ -10,7 +10,7 @@ from chinchilla.errors import ConfigError
 from chinchilla.files.jsonl import dumps, write_values
 from chinchilla.instructions.audit import AuditOptions, audit_files
 from chinchilla.instructions.build import BuildJob, build_files
-from chinchilla.instructions.options import BuildOptions
+from chinchilla.instructions.build_options import BuildOptions
 from chinchilla.instructions.select import SelectOptions, select_files
 from chinchilla.prompts.prompt import PromptStyle, records_style_file
 from chinchilla.train.examples import read_records

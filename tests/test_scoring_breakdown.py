@@ -8,8 +8,8 @@ from chinchilla.evaluate.scorers.breakdown import (
     by_source,
     seen_in,
 )
+from chinchilla.evaluate.scorers.by_name import SCORERS, tally_documents
 from chinchilla.evaluate.scorers.rates import count_rates
-from chinchilla.evaluate.scorers.registry import SCORERS, tally_documents
 
 STRICT = SCORERS["strict"]
 

@@ -4,8 +4,8 @@ from scoring_samples import bare, document, figures, filled
 from chinchilla.errors import InputError
 from chinchilla.evaluate.evaluation import read_aliases
 from chinchilla.evaluate.scorers import score_documents
+from chinchilla.evaluate.scorers.by_name import duie_scorer
 from chinchilla.evaluate.scorers.lic import character_f1, score_duie
-from chinchilla.evaluate.scorers.registry import duie_scorer
 
 
 def duie(gold, predicted, **aliases):

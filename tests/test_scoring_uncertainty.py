@@ -8,8 +8,8 @@ from scoring_samples import bare, document, document_pairs, entities
 
 from chinchilla.evaluate.scorers import score_documents
 from chinchilla.evaluate.scorers.arrays import figures_of, macro_f1
+from chinchilla.evaluate.scorers.by_name import SCORERS, tally_documents
 from chinchilla.evaluate.scorers.counts import summarise
-from chinchilla.evaluate.scorers.registry import SCORERS, tally_documents
 from chinchilla.evaluate.scorers.scorer import PLAIN, Arithmetic
 from chinchilla.evaluate.scorers.uncertainty import bootstrap, compare, spread, to_dict
 

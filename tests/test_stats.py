@@ -8,7 +8,7 @@ from record_samples import LAYOFFS, PLAIN, SCHEMA, WRITERS, named
 from chinchilla.cli.data_stats import command
 from chinchilla.errors import InputError
 from chinchilla.files.jsonl import write_values
-from chinchilla.instructions.options import BuildOptions
+from chinchilla.instructions.build_options import BuildOptions
 from chinchilla.instructions.records import build_records
 from chinchilla.instructions.stats import Lengths, count_files
 from chinchilla.instructions.stats_report import stats_page, stats_tables

@@ -241,9 +241,9 @@ def _warn(paths: list[str], inputs: int) -> None:
 
 
 def _job(choices: dict[str, Any]) -> Any:
+    from chinchilla.instructions.build_options import BuildOptions
     from chinchilla.instructions.job import BuildJob
     from chinchilla.instructions.mixture import MixOptions
-    from chinchilla.instructions.options import BuildOptions
 
     style = _style(choices)
     templates = choices["template"] if len(choices["template"]) > 1 else ()

@@ -9,7 +9,8 @@ from ..data.issues import excerpt
 from ..data.schema import Schema
 from .formats import CLOSE, FORMATS, OPEN, Item
 from .parse_compact import read_compact
-from .parse_json import read_json, undamaged_entities
+from .parse_json import read_json
+from .undamaged import undamaged_entities
 from .wrappers import answer_of
 
 _OTHER_MARKS = str.maketrans("【】〚〛", "⟦⟧⟦⟧")

@@ -11,7 +11,6 @@ read too:
     {"图书": [{"text": "边城", "relations": {"作者": [{"text": "沈从文"}]}}]}
 """
 
-import re
 from collections.abc import Collection, Sequence
 
 from ..data.documents import Issue
@@ -22,7 +21,6 @@ from .field_names import (
     COMMENTS,
     CONTAINERS,
     FIELDS,
-    NULL_STARTS,
     WRAPPERS,
     is_empty_answer,
     is_null,
@@ -32,20 +30,12 @@ from .formats import Item
 from .json_fields import Part, each, holds_items, is_blank, is_nothing, label_of, labels_of, parts
 from .json_items import NO_NAME, ItemBuilder
 from .json_scanner import Array, Node, Object, Text, scan, scan_inside
+from .labelled_words import labelled_lines, labelled_string, quoted_string
+from .undamaged import undamaged_entities
 
 # JSON in a string in JSON is read, deeper nesting is not: each level scans its text once more.
 _NESTED_STRINGS = 2
-_ENTITIES_HEAD = re.compile(r'\s*\{"entities": ?\[')
-_ENTITY = re.compile(
-    r'(?:, ?)?\{"type": ?"([^"\\]*)", ?"text": ?"([^"\\]+)"'
-    r'(?:, ?"occurrence": ?([1-9]\d{0,8}))?\}'
-)
-_ENTITIES_TAIL = re.compile(r"\]\}\s*$")
-_QUOTED = re.compile(r'\s*(?:```\w*\s*)?"([^"\\\n]{1,60})"\s*(?:```)?\s*')
 _QUOTES = frozenset("\"'“”‘’＂「『")
-_BULLET = re.compile(r"\s*(?:[-*•·]|\d{1,3}[.、)）])?[\s*]*")
-_LABELLED = re.compile(r"([^:：\n]{1,40}?)\**\s*[:：]\**\s*(\S[^\n]*)")
-_LISTED = re.compile(r"[^、，,;；|\s][^、，,;；|\n]*")
 _ATTRIBUTES = "_attributes"
 _NO_TYPES = COMMENTS | BOOKKEEPING | FIELDS.keys()
 _CALL_KEYS = frozenset(("arguments", "parameters", "input", "args", "kwargs"))
@@ -76,25 +66,6 @@ def read_json(source: str, tasks: Sequence[str], schema: Schema) -> tuple[list[I
     if scanned.cut is not None:
         issues.append(cut_issue(source[scanned.cut :], scanned.cut, len(items)))
     return items, issues
-
-
-def undamaged_entities(source: str) -> list[Item] | None:
-    """Read the most frequent answer, entities in our own layout, at once; None if it is another."""
-    head = _ENTITIES_HEAD.match(source)
-    if head is None:
-        return None
-    items = []
-    at = head.end()
-    for match in _ENTITY.finditer(source, at):
-        if match.start() != at:
-            return None
-        at = match.end()
-        label, text, mark = match.groups()
-        if not mark and (text[:1] in NULL_STARTS or not text) and is_null(text):
-            return None
-        marks = (int(mark),) if mark else ()
-        items.append(Item("ner", label, text, (), (match.span(1), match.span(2)), marks))
-    return items if _ENTITIES_TAIL.match(source, at) else None
 
 
 def cut_issue(rest: str, at: int, kept: int) -> Issue:
@@ -138,24 +109,17 @@ class _Reader:
 
     def read_words(self) -> None:
         """Read an answer without JSON: a quoted string of the only type, or 人名：张三 in lines."""
-        quoted = _QUOTED.fullmatch(self.source)
+        quoted = quoted_string(self.source)
         if quoted is not None:
-            self._stray(Text(quoted[1], *quoted.span(1)), None)
+            self._stray(quoted, None)
             return
-        at = 0
-        for line in self.source.split("\n"):
-            bullet = _BULLET.match(line)
-            start = bullet.end() if bullet else 0
-            match = _LABELLED.match(line, start)
-            if match is not None and self.builder.task_of(match[1].strip()) in ("ner", "ee"):
-                self.understood = True
-                label = Text(match[1].strip(), at + match.start(1), at + match.end(1))
-                for one in _LISTED.finditer(line, match.start(2)):
-                    said = one.group().rstrip(" \t\r*。")
-                    begin = at + one.start()
-                    if said:
-                        self._labelled(label, Text(said, begin, begin + len(said)), None)
-            at += len(line) + 1
+        for label, said in labelled_lines(self.source, self._is_labelled):
+            self.understood = True
+            for text in said:
+                self._labelled(label, text, None)
+
+    def _is_labelled(self, name: str) -> bool:
+        return self.builder.task_of(name) in ("ner", "ee")
 
     def _read(self, node: Node, task: str | None) -> None:
         if isinstance(node, Array):
@@ -220,14 +184,11 @@ class _Reader:
         if _is_json(text):
             self._string(text, task)
             return True
-        pair = _LABELLED.fullmatch(text.value)
-        if pair is not None and len(text.value) == text.end - text.start:
-            one = Text(pair[1], text.start, text.start + pair.end(1))
-            other = Text(pair[2], text.start + pair.start(2), text.end)
-            for kind, mention in ((one, other), (other, one)):
-                if builder.task_of(kind.value.strip()) == "ner":
-                    self._labelled(kind, mention, None)
-                    return True
+        pair = labelled_string(text)
+        for kind, mention in (pair, pair[::-1]) if pair else ():
+            if builder.task_of(kind.value.strip()) == "ner":
+                self._labelled(kind, mention, None)
+                return True
         label = builder.only_label(task)
         of = builder.task_of(label.value) if label else None
         if label is not None and of in ("ner", "ee"):

@@ -28,11 +28,11 @@ from ..prompts.prompt import plain_prompt
 from .api_key import VARIABLES, hidden, read_key
 from .budget import wanted
 from .endpoint import Failure, send, shown_address
-from .fields import Fields
 from .http_options import HttpOptions
 from .limits import Limits
 from .protocol import Completion, Constraint, Usage
 from .reply import read_models, read_reply
+from .request_fields import Fields
 
 # What may pass once the server has answered a prompt, and before that is there to stay: no server (0),
 # an answer that is none (200), a refusal of the key or of some gateway.

@@ -13,13 +13,13 @@ from ..data.schema import Schema
 from ..errors import InputError
 from ..files.jsonl import decode_line, read_lines
 from .scorers.breakdown import Seen, by_length, by_seen_mention, by_seen_type, by_source
+from .scorers.by_name import duie_scorer, find_scorers, tally_documents
 from .scorers.calibration import ReliabilityReport, calibrate, scored_items
 from .scorers.counts import Result, summarise
 from .scorers.lic import Aliases
 from .scorers.mistakes import Mistake, count_mistakes, find_mistakes
 from .scorers.pairing import Pair, pair_documents
 from .scorers.rates import Rates, count_rates
-from .scorers.registry import duie_scorer, find_scorers, tally_documents
 from .scorers.scorer import Scorer, Tally
 from .scorers.uncertainty import SAMPLES, Comparison, Interval, Spread
 from .scorers.uncertainty import bootstrap as bootstrap_intervals

@@ -32,8 +32,8 @@ from ..files.jsonl import dumps, parse_document, read_documents, write_bytes
 from ..pipeline import Extractor
 from .evaluation import Evaluation, Options, evaluate, only_tasks
 from .fingerprint import hash_file, hash_model, hash_value, package_versions
-from .grid_config import Corpus, Grid, Model
-from .scorers.registry import find_scorers
+from .grid_config import Corpus, Grid, GridModel
+from .scorers.by_name import find_scorers
 from .scorers.uncertainty import SAMPLES
 
 # Of the rules by which a figure is made: raised when they change, so that it is made anew.
@@ -109,7 +109,7 @@ def run_grid(
     options: GridOptions | None = None,
     *,
     done: Callable[[Cell], None] = lambda cell: None,
-    open_model: Callable[[Model], Engine] | None = None,
+    open_model: Callable[[GridModel], Engine] | None = None,
 ) -> list[Cell]:
     """Run what is missing and return every cell asked for, in the order of the grid.
 
@@ -138,7 +138,11 @@ class _Run:
     """A run in progress: the model loaded last is kept, as its cells stand together."""
 
     def __init__(
-        self, grid: Grid, work: Path, options: GridOptions, open_model: Callable[[Model], Engine]
+        self,
+        grid: Grid,
+        work: Path,
+        options: GridOptions,
+        open_model: Callable[[GridModel], Engine],
     ) -> None:
         self.grid, self.work, self.options = grid, work, options
         self.open_model = open_model
@@ -237,7 +241,7 @@ class _Run:
             [data, read_schema(corpus.schema), self._weights(model), asked, __version__]
         )
 
-    def _weights(self, model: Model) -> str:
+    def _weights(self, model: GridModel) -> str:
         if self.hashes.get(model.model, "unseen") == "unseen":
             self.hashes[model.model] = hash_model(model.model)
         return self.hashes[model.model]
@@ -363,7 +367,7 @@ def _chosen(grid: Grid, names: Sequence[str]) -> list[tuple[str, str, str]]:
     return [cell for cell, name in zip(cells, known, strict=True) if not names or name in names]
 
 
-def _open(model: Model) -> Engine:
+def _open(model: GridModel) -> Engine:
     return open_engine(model.model, quantisation=model.quantisation)
 
 

@@ -45,7 +45,7 @@ class Corpus(msgspec.Struct, frozen=True):
     limit: int | None = None
 
 
-class Model(msgspec.Struct, frozen=True):
+class GridModel(msgspec.Struct, frozen=True):
     """What `--model` takes. `prompts` (empty: all) and `corpora` (empty: all) narrow its cells."""
 
     model: str
@@ -111,7 +111,7 @@ class Grid(msgspec.Struct, frozen=True):
     """A grid by names; `source` is the file it was read from."""
 
     corpora: Annotated[dict[_Name, Corpus], _AtLeastOne]
-    models: Annotated[dict[_Name, Model], _AtLeastOne]
+    models: Annotated[dict[_Name, GridModel], _AtLeastOne]
     prompts: Annotated[dict[_Name, PromptSettings], _AtLeastOne] = msgspec.field(
         default_factory=lambda: {"own": PromptSettings()}
     )

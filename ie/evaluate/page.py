@@ -9,9 +9,9 @@ from ..files.html import html_text, segment_html, table_html
 from ..files.segments import cut_segments, lost_mentions, shown_ranges
 from ..files.tables import Table
 from .evaluation import Evaluation
+from .scorers.by_name import score_documents
 from .scorers.calibration import ReliabilityReport
 from .scorers.mistakes import KINDS, Marked, Mistake, confusion
-from .scorers.registry import score_documents
 from .table import evaluation_tables
 
 MISTAKES_SHOWN = 2000

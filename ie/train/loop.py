@@ -138,11 +138,11 @@ def _trainer(
 
     from .callbacks import Metrics, Progress, Pruning
     from .trainer import ExtractionTrainer, LoopOptions
-    from .validation import Scorer
+    from .validation import Validator
 
     score = None
     if config.evaluation.generate:
-        score = Scorer(
+        score = Validator(
             data.dev_records,
             tokenizer,
             config.evaluation,

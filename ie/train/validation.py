@@ -14,7 +14,7 @@ from .config import EvaluationOptions
 from .examples import TrainingRecord, record_task, schema_finder
 
 
-class Scorer:
+class Validator:
     """Answers a sample of records and scores the answers by strict spans.
 
     Under torchrun each process answers its share.

@@ -1,8 +1,8 @@
 """Scores of predicted against gold documents, each by a named, published rule."""
 
+from .by_name import SCORERS, find_scorers, score_documents
 from .counts import Macro, Result, Score, Section
 from .pairing import pair_documents
-from .registry import SCORERS, find_scorers, score_documents
 from .scorer import Scorer
 
 __all__ = [

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from ...data.documents import Argument, Document, Event
 from .counts import Result, summarise
+from .exact import string_items
 from .lic import other_wordings
 from .matching import Item
 from .pairing import Pair
 from .scorer import Scorer, Tally, shown_key
-from .spans import string_items
 
 LENGTH_BANDS = (32, 64, 128, 256, 512)  # upper ends, inclusive, in code points
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from ...data.documents import Document
 from ...decoding.confidence import Calibration, fit_calibration
+from .exact import argument_items, entity_items, has_typed_ends, relation_items, trigger_items
 from .pairing import Pair
-from .spans import argument_items, entity_items, has_typed_ends, relation_items, trigger_items
 
 BINS = 10
 _EDGE = 1e-6  # scores of exactly 0 or 1 have no logit

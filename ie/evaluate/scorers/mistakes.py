@@ -11,8 +11,8 @@ from heapq import merge
 from itertools import product
 
 from ...data.documents import Document, Event, Located, Relation
+from .exact import has_typed_ends, place, relation_items
 from .pairing import Pair
-from .spans import has_typed_ends, place, relation_items
 
 KINDS = {
     "type": "right offsets, wrong type",

@@ -8,17 +8,7 @@ from functools import lru_cache
 import msgspec
 
 from ...data.documents import Document, Event
-from .matching import (
-    Item,
-    Match,
-    match_all_equal,
-    match_many,
-    match_multisets,
-    match_sets,
-    row_of,
-)
-from .scorer import Tally, grouped, macro_rows
-from .spans import (
+from .exact import (
     Key,
     argument_items,
     entity_items,
@@ -29,6 +19,16 @@ from .spans import (
     string_of,
     trigger_items,
 )
+from .matching import (
+    Item,
+    Match,
+    match_all_equal,
+    match_many,
+    match_multisets,
+    match_sets,
+    row_of,
+)
+from .scorer import Tally, grouped, macro_rows
 
 
 def score_iepile(gold: Document, predicted: Document) -> Tally:

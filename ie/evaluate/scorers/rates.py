@@ -12,7 +12,7 @@ from typing import Any
 from ...data.documents import Document, iter_mentions
 from ...data.issues import ISSUE_KINDS
 from ...data.schema import Schema
-from .spans import entity_items, place, relation_items
+from .exact import entity_items, place, relation_items
 
 _OUT_OF_SCHEMA = ("unknown_type", "unknown_role", "out_of_schema")
 

@@ -7,6 +7,7 @@ from functools import partial
 from ...data.documents import Document
 from ...errors import ConfigError, near_miss
 from .counts import Result, summarise
+from .exact import score_boundary, score_strict, score_string, score_string_set
 from .lic import Aliases, score_duee, score_duee_fin, score_duie
 from .pairing import Pair
 from .published import (
@@ -24,7 +25,6 @@ from .published import (
 )
 from .scorer import Arithmetic, Scorer, Tally
 from .sequence import score_seqeval, score_seqeval_bmes, score_seqeval_strict
-from .spans import score_boundary, score_strict, score_string, score_string_set
 
 _SECTIONS = ("entities", "relations", "triggers", "arguments")
 _OURS = "ours"

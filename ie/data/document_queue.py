@@ -12,7 +12,7 @@ from .documents import Document, Extraction, Issue
 _MOST_WAITING, _DOCUMENT = 2_000_000, 200
 
 
-class Source:
+class DocumentQueue:
     """Documents that wait for their answers, so many at once and no more.
 
     `is_over` says whether all were read. `failure` is what ended reading, to be told after those read
