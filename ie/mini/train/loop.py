@@ -219,7 +219,7 @@ def stop_when_asked() -> list[int]:
 
 def share_cores(threads: int) -> None:
     """Use one thread while the machine is crowded: threads that wait for each other lose most."""
-    wanted = 1 if os.getloadavg()[0] > 2 * (os.cpu_count() or 1) + 1 else threads
+    wanted = 1 if os.getloadavg()[0] > 1.5 * (os.cpu_count() or 1) else threads
     if torch.get_num_threads() != wanted:
         torch.set_num_threads(wanted)
 
