@@ -17,7 +17,7 @@ from .data.document_queue import DocumentQueue
 from .data.documents import Document, Extraction, shift
 from .data.schema import Schema, chosen_tasks, read_schema
 from .data.text import windows
-from .decoding.confidence import calibrate
+from .decoding.confidence import calibrate, without_scores
 from .engines.answered import answer_parts
 from .engines.open import open_engine
 from .engines.protocol import Engine, Question
@@ -87,7 +87,7 @@ class Extractor:
             asked = len(self.schema.types(task))
             notes.append(
                 f"{self.engine.name} was not trained on {len(labels)} of {asked} types asked for "
-                f"({task}: {shown}); expect little or nothing for them"
+                f"({task}: {shown}); it goes by their words: add descriptions and examples, or tune it"
             )
         return notes
 
@@ -102,7 +102,11 @@ class Extractor:
         result = {}
         for task in self.tasks:
             known = set(trained.get(task, ()))
-            missing = [t.label for t in self.schema.types(task) if t.label not in known]
+            missing = [
+                item.label
+                for item in self.schema.types(task)
+                if item.label not in known and item.name not in known
+            ]
             if missing:
                 result[task] = missing
         return result
@@ -181,7 +185,10 @@ class Extractor:
         # What the lexicon says is not weighed against scores.
         if options.lexicon:
             found = options.lexicon.apply(document.text, found)
-        return document.with_extraction(self.engine.settle(found))
+        found = self.engine.settle(found)
+        if not options.wants_scores:
+            found = without_scores(found)
+        return document.with_extraction(found)
 
 
 # A str is an Iterable[str] too; the first overload is the one that holds for it.

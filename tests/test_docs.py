@@ -13,8 +13,10 @@ import pytest
 
 from chinchilla import Extractor, read_schema
 from chinchilla.converters import read_options
+from chinchilla.data.configuration import read_configuration
 from chinchilla.files.jsonl import parse_document
 from chinchilla.merge.lexicon import read_lexicon
+from chinchilla.mini.train.options import TuneConfig, mistakes
 from chinchilla.train.reading import read_config
 
 ROOT = Path(__file__).parent.parent
@@ -90,11 +92,16 @@ def test_shown_files_are_read_by_their_reader(code, note, tmp_path, monkeypatch)
         assert read_options("spans", path)
     elif code.startswith("name: "):
         assert read_schema(path).entities
+    elif "base: mini" in code:
+        Path("labelled.json").touch()
+        read_configuration(path, TuneConfig, check=mistakes)
     elif code.startswith("output: "):
         read_config(path)
     elif code.startswith("{"):
         shown = json.loads(code)
-        if "instruction" in shown:
+        if "eval_f1" in shown:  # a line of metrics
+            assert shown["minutes"] < shown["most"]
+        elif "instruction" in shown:
             assert json.loads(shown["output"])["entities"]
         else:
             parse_document(json.dumps(shown).encode(), "shown", 1)
@@ -143,7 +150,13 @@ def test_commands_and_tables_are_what_the_code_says():
 
 @pytest.mark.parametrize(
     ("page", "table"),
-    [("extract", "issues"), ("evaluate", "scorers"), ("schemas", "schemas"), ("train", "options")],
+    [
+        ("extract", "issues"),
+        ("evaluate", "scorers"),
+        ("schemas", "schemas"),
+        ("train", "options"),
+        ("train", "tuning"),
+    ],
 )
 def test_pages_hold_the_tables(page, table):
     """A page without the marks would be left alone by `scripts/write_docs`."""

@@ -219,10 +219,12 @@ def test_python_and_command_agree():
 
 def test_types_the_embedded_model_never_met_are_told(tmp_path):
     path = tmp_path / "s.yaml"
-    path.write_text("{name: s, entities: [人名, 菜名]}", encoding="utf-8")
+    path.write_text("{name: s, entities: [人名, 陶器纹样]}", encoding="utf-8")
     result = run(EXAMPLES / "news.txt", "--schema", path)
     assert result.exit_code == 0
-    assert "warning: mini was not trained on 1 of 2 types asked for (ner: 菜名)" in result.stderr
+    assert (
+        "warning: mini was not trained on 1 of 2 types asked for (ner: 陶器纹样)" in result.stderr
+    )
     assert "--model" in result.stderr
 
 

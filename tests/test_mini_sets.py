@@ -2,14 +2,12 @@
 
 import json
 from collections import Counter
-from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chinchilla.data.documents import (
-    Argument,
     Document,
     Entity,
     Event,
@@ -19,7 +17,6 @@ from chinchilla.data.documents import (
 )
 from chinchilla.errors import ConfigError
 from chinchilla.mini.train import labels, sets, windows
-from chinchilla.mini.train.ask import Asker
 from chinchilla.mini.train.readers import READERS
 
 
@@ -241,7 +238,6 @@ def test_every_set_says_what_it_is():
     for name, spec in catalogue.sets.items():
         assert spec.licence in ("permissive", "research", "unknown"), name
         assert spec.lang in ("zh", "en", "ja", "lzh"), name
-    assert set(catalogue.apart) <= {spec.domain for spec in catalogue.sets.values()}
 
 
 def test_a_set_cannot_be_trained_on_and_held_out():
@@ -310,88 +306,6 @@ def test_rare_labels_without_words_are_not_asked(tmp_path):
     assert not examples[1].get("entities")
     assert found["one/entity/thing"]["wordings"] == ["东西"]
     assert set(found["one/entity/thing"]["examples"]) == {"杯子", "雨伞"}
-
-
-def _label(kind, name, **more):
-    label = {
-        "kind": kind,
-        "set": "s",
-        "name": name,
-        "wordings": [name, f"{name}甲"],
-        "description": "说明",
-        "examples": [f"{name}例一", f"{name}例二"],
-        "broader": [],
-        "domain": "news",
-        "count": 9,
-    }
-    return label | more
-
-
-def _asker():
-    found = {
-        "s/entity/人": _label("entity", "人", broader=["事物"]),
-        "s/entity/物": _label("entity", "物", broader=["事物"]),
-        "s/relation/写": _label("relation", "写", ends={"subject": ["人"], "object": ["书"]}),
-        "s/event/买": _label("event", "买"),
-        "s/role/买/卖方": _label("role", "卖方", event="s/event/买"),
-        "t/entity/菌": _label("entity", "菌", domain="biology"),
-    }
-    groups = {"s": [k for k in found if k[0] == "s"]}
-    return Asker(found, groups, {"news": ["biology"]})
-
-
-def _example():
-    return Document(
-        "d",
-        "甲买书",
-        (Entity("人", "甲", 0, 1),),
-        (),
-        (Event("买", Mention("买", 1, 2), (Argument("卖方", "甲", 0, 1),)),),
-    )
-
-
-def test_drawing_is_seeded_and_shows_roles_with_their_event():
-    asker = _asker()
-    seen = set()
-    for seed in range(200):
-        shown = asker.draw(_example(), "s", ["@s"], Random(seed), most=8)
-        assert shown == asker.draw(_example(), "s", ["@s"], Random(seed), most=8)
-        assert len(shown) <= 8
-        for entry in shown:
-            assert entry.words
-            if entry.kind == "role":
-                assert shown[entry.event].keys == (asker.labels[entry.keys[0]]["event"],)
-            seen.add((entry.kind, len(entry.keys)))
-    assert {("entity", 0), ("entity", 1), ("entity", 2), ("relation", 1), ("role", 1)} <= seen
-
-
-def test_few_places_go_to_the_labels_of_the_document():
-    for seed in range(50):
-        shown = _asker().draw(_example(), "s", ["@s"], Random(seed), most=3)
-        assert len(shown) <= 3
-        assert any(entry.kind == "event" or entry.keys[:1] == ("s/entity/人",) for entry in shown)
-
-
-def test_a_coarse_label_covers_all_that_share_it():
-    for seed in range(100):
-        for entry in _asker().draw(_example(), "s", ["@s"], Random(seed)):
-            if len(entry.keys) > 1:
-                assert entry.words == "事物"
-                assert set(entry.keys) == {"s/entity/人", "s/entity/物"}
-
-
-def test_far_labels_whose_examples_are_in_the_text_are_no_negatives():
-    document = Document("d", "甲说菌例一很多")
-    for seed in range(100):
-        shown = _asker().draw(document, "s", ["s/entity/人"], Random(seed))
-        assert all(entry.keys for entry in shown)
-
-
-def test_plain_words_name_event_and_ends():
-    asker = _asker()
-    assert asker.plain("s/role/买/卖方") == "买｜卖方"
-    assert asker.plain("s/relation/写") == "人｜写｜书"
-    assert asker.plain("s/entity/人") == "人"
 
 
 def test_relations_across_windows_are_left_out():

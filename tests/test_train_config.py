@@ -5,7 +5,9 @@ import pytest
 import tiny_models
 import yaml
 
+from chinchilla.data.configuration import read_configuration
 from chinchilla.errors import ConfigError
+from chinchilla.mini.train.options import TuneConfig, mistakes
 from chinchilla.train.config import TrainConfig
 from chinchilla.train.reading import config_to_yaml, read_config
 
@@ -109,7 +111,18 @@ def test_a_missing_file_is_named(tmp_path):
     assert "no such file" in problems_of(tmp_path / "none.yaml")[0]
 
 
-CONFIGS = sorted((Path(__file__).parents[1] / "configs" / "train").glob("*.yaml"))
+FOLDER = Path(__file__).parents[1] / "configs" / "train"
+MINI = FOLDER / "mini.yaml"
+CONFIGS = sorted(set(FOLDER.glob("*.yaml")) - {MINI})
+
+
+def test_the_file_that_tunes_the_embedded_model_loads(tmp_path):
+    documents = tmp_path / "d.jsonl"
+    documents.touch()
+    config = read_configuration(
+        MINI, TuneConfig, overrides=[f"data.train={documents}"], check=mistakes
+    )
+    assert config.model.base == "mini"
 
 
 def test_there_are_49_training_files():

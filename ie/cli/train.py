@@ -1,8 +1,12 @@
-"""`chinchilla train CONFIG [key=value …]`: fine-tune a language model on instruction records."""
+"""`chinchilla train CONFIG [key=value …]`: tune the embedded model, or a language model."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
+
+from ..data.yaml_file import Content
 
 # Of the extra `train`, what every run imports.
 _PACKAGES = ("torch", "transformers", "peft", "accelerate")
@@ -27,13 +31,34 @@ def command(
     vocabulary: bool,
     quiet: bool,
 ) -> None:
-    """Fine-tune a language model on instruction records, as a YAML file says.
+    """Tune a model as a YAML file says.
 
-    Example: chinchilla train configs/train/qwen2.5-0.5b-lora.yaml training.epochs=2
+    The embedded model learns from annotated documents (model.base is mini), a language model from
+    instruction records.
+
+    Example: chinchilla train configs/train/mini.yaml data.train=mine.jsonl
     """
     from ..data.extras import require_extra
+    from ..data.yaml_file import read_content
+    from ..mini.train.options import is_embedded
     from ..train.reading import read_config
 
+    def report(line: str) -> None:
+        if not quiet:
+            click.echo(line, err=True)
+
+    content = read_content(config, "configs/train").override(overrides)
+    if is_embedded(_base(content.value)):
+        refused = {
+            "--resume": resume,
+            "--trust-remote-code": trust_remote_code,
+            "--vocabulary": vocabulary,
+        }
+        for name, is_given in refused.items():
+            if is_given:
+                raise click.UsageError(f"{name} is for language models; leave it out")
+        _tune(content, force=force, check=check, report=report)
+        return
     if trust_remote_code:
         overrides = (*overrides, "model.trust_remote_code=true")
     settings = read_config(config, overrides)
@@ -45,13 +70,32 @@ def command(
         return
     from ..train.loop import train
 
-    def report(line: str) -> None:
-        if not quiet:
-            click.echo(line, err=True)
-
     result = train(settings, resume=resume, force=force, report=report)
     report(f"{result.steps} steps; the model is in {result.folder}")
     _part()
+
+
+def _base(told: Any) -> Any:
+    """Return `model.base` of what a configuration says, whatever else is wrong with it."""
+    model = told.get("model") if isinstance(told, dict) else None
+    return model.get("base") if isinstance(model, dict) else None
+
+
+def _tune(content: Content, *, force: bool, check: bool, report: Callable[[str], None]) -> None:
+    """Tune the embedded model."""
+    from ..data.configuration import configure
+    from ..data.extras import require_extra
+    from ..mini.train.options import TuneConfig, mistakes
+    from ..mini.train.run import read_data, run
+
+    settings = configure(content, TuneConfig, check=mistakes)
+    data = read_data(settings)
+    report("; ".join(f"{count:,} {what}" for what, count in data.counts().items()))
+    if check:
+        return
+    require_extra("tuning the embedded model", "train", ("torch",))
+    folder = run(settings, data, force=force, report=report)
+    report(f"the model is in {folder}: chinchilla extract FILE --model {folder}")
 
 
 def _part() -> None:

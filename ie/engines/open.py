@@ -6,7 +6,7 @@ from importlib import resources
 from pathlib import Path
 
 from ..errors import ConfigError, ModelError, near_miss
-from ..mini.reader import is_reader, open_reader
+from ..mini.weights import is_reader, open_reader
 from ..prompts.prompt import PromptStyle
 from .http_options import HttpOptions
 from .model_files import find_calibration, read_style
@@ -27,8 +27,8 @@ def open_engine(
     """Load a model for extraction.
 
     Args:
-        model: None or `mini` for the embedded one; a folder (converted to CTranslate2, a
-            transformers model, or an adapter); a hub id; or `http(s)://host/v1#model-name` for
+        model: None or `mini` for the embedded one; a folder (the embedded model tuned, one
+            converted to CTranslate2, a transformers model, or an adapter); a hub id; or `http(s)://host/v1#model-name` for
             an OpenAI-compatible endpoint.
         quantisation: `none`, `nf4` or `int8`, for transformers models.
         trust_remote_code: let code that comes with a transformers model run.
@@ -53,9 +53,9 @@ def open_engine(
         _check_told(name, http, is_transformers=is_transformers, trusts=trust_remote_code)
     if name == MINI:
         folder = Path(str(resources.files("chinchilla").joinpath("mini")))
-        if not (folder / "model.bin").is_file():
+        if not is_reader(folder):
             raise ModelError("the embedded model is missing from this installation; reinstall it")
-        return open_reader(MINI, folder)
+        return open_reader(folder, MINI)
     if name.startswith(("http://", "https://")):
         from .endpoint import shown_address
         from .http import HttpBackend
@@ -63,7 +63,7 @@ def open_engine(
         return Writer(shown_address(name), HttpBackend(name, http), PromptStyle())
     folder = Path(name)
     if is_reader(folder):
-        return open_reader(name, folder)
+        return open_reader(folder, name)
     if (folder / "model.bin").is_file():
         from .ct2 import CTranslate2Backend
 

@@ -5,17 +5,20 @@ the torch model, so both sides read one file.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from .words import Array
 
 DISTANCES = 32
+# Labels whose spans are scored at once.
+_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
 class LabelParts:
-    """What the heads want of N labels."""
+    """What the heads want of N labels; `terms` turn vectors into start, end and inside scores."""
 
     starts: Array
     ends: Array
@@ -24,10 +27,7 @@ class LabelParts:
     bias: Array
     link: Array
     link_bias: Array
-
-    def take(self, places: Array) -> "LabelParts":
-        """Return some of the labels."""
-        return LabelParts(*(getattr(self, name)[places] for name in self.__dataclass_fields__))
+    terms: tuple[Array, Array] | None = None
 
 
 class Heads:
@@ -52,7 +52,19 @@ class Heads:
         a, b, c, gates, bias, link, link_bias = np.split(
             self._linear("labels.outer", x), at, axis=1
         )
-        return LabelParts(a, b, c, gates, bias[:, 0], link, link_bias[:, 0])
+        return LabelParts(
+            a, b, c, gates, bias[:, 0], link, link_bias[:, 0], self._folded(np.stack([a, b, c]))
+        )
+
+    def _folded(self, wanted: Array) -> tuple[Array, Array] | None:
+        """Return the projection of tokens times the label vectors [3, N, span], if that is smaller."""
+        if len(wanted[0]) >= self.span:
+            return None
+        scale = 1 / np.sqrt(self.span)
+        weight = self.w["spans.tokens.weight"].reshape(3, self.span, -1)
+        bias = self.w["spans.tokens.bias"].reshape(3, self.span, 1)
+        matrix = (wanted @ weight).astype(np.float32) * np.float32(scale)
+        return matrix.reshape(-1, matrix.shape[-1]).T.copy(), (wanted @ bias).reshape(-1) * scale
 
     def spans(self, x: Array, labels: LabelParts, least: Array) -> list[tuple[Array, Array, Array]]:
         """Return for each label starts, ends (exclusive) and scores of spans scored `least` or more.
@@ -60,43 +72,59 @@ class Heads:
         x [T, H], least [L]. Labels whose scores cannot reach `least` are skipped by a bound.
         """
         t, w = len(x), min(self.width, len(x))
-        parts = self._linear("spans.tokens", x) / np.sqrt(self.span)
-        wanted = (labels.starts, labels.ends, labels.insides)
-        a, b, c = (v @ p.T for v, p in zip(wanted, np.split(parts, 3, axis=1), strict=True))
-        band, valid = self._band(x, w)
-        flat = band[:, valid]
+        a, b, c = self._terms(x, labels)
+        band = self._band(x, w).reshape(self.detectors, t * w)
         gates = labels.gates
         bound = a.max(1) + b.max(1) + c.max(1) + labels.bias
-        bound += np.maximum(gates * flat.max(1), gates * flat.min(1)).sum(1)
+        bound += np.maximum(gates * band.max(1), gates * band.min(1)).sum(1)
+        possible = np.nonzero(bound >= least)[0]
         empty = np.zeros(0, np.int64)
         found = [(empty, empty, np.zeros(0, np.float32))] * len(gates)
-        start, width = np.nonzero(valid)
-        end = start + width
-        width = width.astype(np.float32)
-        total = np.zeros((len(gates), t + 1), np.float32)
-        np.cumsum(c, axis=1, out=total[:, 1:])
-        possible = np.nonzero(bound >= least)[0]
-        for at in range(0, len(possible), 64):
-            some = possible[at : at + 64]
-            scores = gates[some] @ flat + labels.bias[some, None]
-            scores += (total[some[:, None], end + 1] - total[some[:, None], start]) / (width + 1)
-            scores += a[some][:, start]
-            scores += b[some][:, end]
-            for k, row, good in zip(some, scores, scores >= least[some, None], strict=True):
-                (kept,) = np.nonzero(good)
-                found[k] = (start[kept], end[kept] + 1, row[kept])
+        valid = np.arange(t)[:, None] + np.arange(w) < t
+        share = 1 / np.arange(1, w + 1, dtype=np.float32)
+        for at in range(0, len(possible), _AT_ONCE):
+            some = possible[at : at + _AT_ONCE]
+            scores = (gates[some] @ band).reshape(-1, t, w)
+            total = np.zeros((len(some), t + w), np.float32)
+            np.cumsum(c[some], axis=1, out=total[:, 1 : t + 1])
+            inside = _shifted(total[:, 1:], w) - total[:, :t, None]
+            inside *= share
+            scores += inside
+            scores += _shifted(np.pad(b[some], ((0, 0), (0, w - 1))), w)
+            scores += (a[some] + labels.bias[some, None])[:, :, None]
+            which, start, width = np.nonzero((scores >= least[some, None, None]) & valid)
+            values = scores[which, start, width]
+            edges = np.searchsorted(which, np.arange(len(some) + 1))
+            for k, low, high in zip(
+                some.tolist(), edges[:-1].tolist(), edges[1:].tolist(), strict=True
+            ):
+                if high > low:
+                    first = start[low:high]
+                    found[k] = (first, first + width[low:high] + 1, values[low:high])
         return found
 
-    def _band(self, x: Array, w: int) -> tuple[Array, Array]:
+    def _terms(self, x: Array, labels: LabelParts) -> tuple[Array, Array, Array]:
+        """Return start, end and inside scores, [L, T] each."""
+        if labels.terms is not None:
+            weight, bias = labels.terms
+            a, b, c = np.split((x @ weight + bias).T, 3)
+            return a, b, c
+        parts = self._linear("spans.tokens", x) / np.float32(np.sqrt(self.span))
+        wanted = (labels.starts, labels.ends, labels.insides)
+        a, b, c = (v @ p.T for v, p in zip(wanted, np.split(parts, 3, axis=1), strict=True))
+        return a, b, c
+
+    def _band(self, x: Array, w: int) -> Array:
+        """Return the detector scores of spans by start and width, [M, T, W]; beyond the text: any."""
         t, m, d = len(x), self.detectors, self.size
         q, k = self._linear("spans.detect", x).reshape(t, 2, m, d).transpose(1, 2, 0, 3)
-        angles = np.arange(t)[:, None] * 1000.0 ** (-np.arange(0, d, 2) / d)
-        cos, sin = np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
-        scores = _turn(q, cos, sin) @ _turn(k, cos, sin).transpose(0, 2, 1) / np.sqrt(d)
-        ends = np.arange(t)[:, None] + np.arange(w)
-        valid = ends < t
-        band = scores[:, np.arange(t)[:, None], np.minimum(ends, t - 1)]
-        return band + self.w["spans.widths"][:, None, :w], valid
+        cos, sin = _angles(t, d)
+        scores = _turn(q, cos, sin) @ _turn(k, cos, sin).transpose(0, 2, 1)
+        scores /= np.float32(np.sqrt(d))
+        ends = np.minimum(np.arange(t)[:, None] + np.arange(w), t - 1)
+        band = scores[:, np.arange(t)[:, None], ends]
+        band += self.w["spans.widths"][:, None, :w]
+        return band  # type: ignore[no-any-return]
 
     def links(
         self, x: Array, heads: Array, tails: Array, scores: Array, link: Array, bias: Array
@@ -105,16 +133,35 @@ class Heads:
 
         `link` [P, link size] and `bias` [P] are those of the label of each pair.
         """
-        left = np.concatenate([x[heads[:, 0]], x[heads[:, 1] - 1]], axis=1)
-        right = np.concatenate([x[tails[:, 0]], x[tails[:, 1] - 1]], axis=1)
-        a, b = np.split(self._linear("links.head", left), 2, axis=1)
-        c, d = np.split(self._linear("links.tail", right), 2, axis=1)
+        a, b = np.split(self._ends("links.head", x, heads), 2, axis=1)
+        c, d = np.split(self._ends("links.tail", x, tails), 2, axis=1)
         gap = tails[:, 0] - heads[:, 0]
         near = np.minimum(np.floor(2 * np.log2(np.abs(gap) + 1)), 15).astype(np.int64)
         near += 16 * (gap < 0)
         pair = gelu(a + c + b * d + self.w["links.distance.weight"][near])
         value = (pair * link).sum(1) / np.sqrt(self.link_size) + bias
         return value + np.clip(scores, -8, 8) @ self.w["links.share"]  # type: ignore[no-any-return]
+
+    def _ends(self, name: str, x: Array, spans: Array) -> Array:
+        """Return the projections of spans [P, 2], each different one computed once."""
+        _, first, place = np.unique(
+            spans[:, 0] * (len(x) + 1) + spans[:, 1], return_index=True, return_inverse=True
+        )
+        some = spans[first]
+        ends = np.concatenate([x[some[:, 0]], x[some[:, 1] - 1]], axis=1)
+        return self._linear(name, ends)[place]
+
+
+@lru_cache(maxsize=64)
+def _angles(length: int, size: int) -> tuple[Array, Array]:
+    """Return cosine and sine of the rotary angles, [length, size / 2] each."""
+    angles = np.arange(length)[:, None] * 1000.0 ** (-np.arange(0, size, 2) / size)
+    return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
+
+
+def _shifted(x: Array, width: int) -> Array:
+    """Return [L, T, width] of x [L, T + width - 1]: place (t, k) is x at t + k. A view."""
+    return np.lib.stride_tricks.sliding_window_view(x, width, axis=1)
 
 
 def _turn(x: Array, cos: Array, sin: Array) -> Array:
@@ -124,10 +171,14 @@ def _turn(x: Array, cos: Array, sin: Array) -> Array:
 
 def gelu(x: Array) -> Array:
     """GELU with the error function to 1.5e-7 (Abramowitz and Stegun 7.1.26)."""
+    x = x.astype(np.float32, copy=False)
     z = np.abs(x) * np.float32(0.7071067811865476)
     t = 1 / (1 + np.float32(0.3275911) * z)
-    poly = t * (
-        0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429)))
-    )
-    erf = np.sign(x) * (1 - poly * np.exp(-z * z))
-    return (0.5 * x * (1 + erf)).astype(np.float32)  # type: ignore[no-any-return]
+    poly = np.float32(1.061405429) * t
+    for term in (-1.453152027, 1.421413741, -0.284496736, 0.254829592):
+        poly += np.float32(term)
+        poly *= t
+    z *= z
+    poly *= np.exp(-z)
+    erf = np.copysign(1 - poly, x)
+    return 0.5 * x * (1 + erf)  # type: ignore[no-any-return]

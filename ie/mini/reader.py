@@ -1,192 +1,206 @@
-"""The embedded model as a reader: a tagger marks the text, a small language model reads the marks.
+"""The embedded model as an engine: an encoder reads a text once for all types of a schema.
 
-Everything special to it is in this package. Its `chinchilla.json` is a `MiniStyle`: a `PromptStyle`
-with a few keys more.
+Texts are read in windows. Each window's answer hangs on its own characters alone: a text is padded
+by its own length, and texts of one length share a batch, so its neighbours change no digit.
 """
 
-from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from ..data.documents import Extraction
-from ..data.schema import TASKS, Schema
-from ..engines.model_files import find_calibration, read_json
-from ..engines.protocol import Completion, Question
-from ..engines.writer import Ask, Writer
-from ..errors import ConfigError, near_miss
+from ..data.schema import Schema
+from ..engines.cpu import usable_cores
+from ..engines.protocol import Question, Window
+from ..errors import ConfigError, ModelError
 from ..options import ExtractOptions
-from ..prompts.messages import Prompt
-from ..prompts.prompt import STYLE_FILE, PromptStyle, render_instruction, split_schema
-from .form import as_written, readable
-from .hints import Marker, Reading, read_marker
-from .plausible import plausible
-from .support import settled, supported
+from .characters import BOS, PAD, Characters
+from .decoder import Asked, Decoder
+from .heads import Heads, LabelParts
+from .labels import Label
+from .questions import ask
+from .rules import Rules
+from .withheld import settled
+from .words import Array, Words
 
-# In the format of safetensors, but not by that name: tools take all such files of a folder for the model.
-TAGGER_FILE = "tagger.weights"
-# The head that tells persons, places and organisations apart.
-_NAMES = "msra"
+# Own ids, covering ids [B, 1 + T] and lengths [B] (with `<s>`) to vectors [B, 1 + T, H].
+Encode = Callable[[Array, Array, Array], Array]
+
+WINDOW, OVERLAP = 380, 60
+# Characters that the encoder reads at once; lengths are rounded up to a multiple of _STEP.
+_BATCH, _STEP = 2500, 4
+# Characters of windows that are gathered before they are read: few at first, for a fast first answer.
+_FIRST, _GATHERED = 1500, 48_000
 
 
 @dataclass(frozen=True)
-class MiniStyle(PromptStyle):
-    """How the embedded model is asked.
+class Reader:
+    """The embedded model, loaded. `trained` are the labels that it met, by task."""
 
-    `hints` is the file of the tagger that marks likely names. The tasks in `only_marked` are not
-    asked of texts in which a tagger that knows all labels asked for sees nothing. `glimpsed`, by head
-    of the tagger, skips a type whose best tag score is more than this below the top one
-    (`hints.Marker.glimpsed`). `support`, by head, is the least score of a fact that is returned, by
-    how much of it is marked (module `support`).
-    """
-
-    hints: str = TAGGER_FILE
-    only_marked: tuple[str, ...] = ()
-    glimpsed: dict[str, float] = field(default_factory=dict)
-    support: dict[str, tuple[float | None, ...]] = field(default_factory=dict)
-
-
-def is_reader(folder: Path) -> bool:
-    """Return whether a folder holds a model of this kind."""
-    return (folder / TAGGER_FILE).is_file() and (folder / STYLE_FILE).is_file()
-
-
-def open_reader(name: str, folder: Path) -> "MiniReader":
-    """Load the model of a folder.
-
-    Raises:
-        ModelError: a file is missing or not what it should be.
-        ConfigError: its style says what there is not.
-    """
-    from ..engines.ct2 import CTranslate2Backend
-
-    path = folder / STYLE_FILE
-    style = MiniStyle.from_dict(read_json(path), str(path))
-    _check(style, str(path))
-    return MiniReader(
-        name,
-        CTranslate2Backend(folder),
-        style,
-        find_calibration(folder),
-        marker=read_marker(folder / style.hints),
+    name: str
+    characters: Characters
+    words: Words
+    heads: Heads
+    encode: Encode
+    rules: Rules
+    trained: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    calibration: None = None
+    # A run asks for one schema again and again; it is kept too, so that no other gets its number.
+    _kept: dict[tuple[int, tuple[str, ...]], tuple[Schema, Asked]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
     )
 
+    def check(self, options: ExtractOptions) -> None:
+        """Refuse options that are for language models.
 
-def _check(style: MiniStyle, where: str) -> None:
-    for task in style.only_marked:
-        if task not in TASKS:
-            raise ConfigError(
-                f"{where}: only_marked names no task {task!r}{near_miss(task, TASKS)}; "
-                f"tasks are {', '.join(TASKS)}"
-            )
-    for name, least in style.support.items():
-        if not 1 <= len(least) <= 4 or any(not 0 <= score <= 1 for score in least if score):
-            raise ConfigError(
-                f"{where}: support of {name} is {list(least)}; expected for each of 0 to 3 points "
-                "the least score, from 0 to 1, or null"
-            )
-    for name, margin in style.glimpsed.items():
-        if not margin >= 0:
-            raise ConfigError(
-                f"{where}: glimpsed of {name} is {margin}; expected a margin of 0 or more points"
-            )
+        Raises:
+            ConfigError: names the option.
+        """
+        told = {
+            "types_per_prompt": options.types_per_prompt is not None,
+            "max_tokens": options.max_tokens is not None,
+            "constrain": options.constrain,
+        }
+        for name, is_set in told.items():
+            if is_set:
+                raise ConfigError(
+                    f"{self.name}: {name} is for language models, which write; leave it out"
+                )
 
-
-@dataclass(frozen=True)
-class MiniReader(Writer):
-    """A small language model with the tagger that it leans on."""
-
-    style: MiniStyle
-    marker: Marker = field(kw_only=True)
+    def windows(self, tasks: Sequence[str]) -> list[Window]:
+        """Return one window for all tasks, since a text is read once."""
+        return [Window(tuple(tasks), WINDOW, OVERLAP, OVERLAP)]
 
     def answer(
         self, questions: Iterable[Question], options: ExtractOptions
     ) -> Iterator[Extraction]:
-        """Answer as a writer does; texts are read in another form, and those of many tagged together."""
+        """Yield what is found in each text, with scores.
 
-        def readings(question: Question) -> Iterator[Reading]:
-            for task in question.tasks:
-                for schema in self.shards(question.schema, task, options.types_per_prompt):
-                    yield Reading(question.text, task, schema)
-
-        texts: deque[str] = deque()
-
-        def readably() -> Iterator[Question]:
-            for question in questions:
-                texts.append(question.text)
-                yield replace(question, text=readable(question.text))
-
-        for found in super().answer(self.marker.ahead(readably(), readings), options):
-            text = texts.popleft()
-            yield found if text == readable(text) else as_written(found, text)
-
-    def shards(self, schema: Schema, task: str, limit: int | None = None) -> list[Schema]:
-        """Return the schemas to ask for: types never met apart, or known ones would suffer."""
-        labels = [item.label for item in schema.types(task)]
-        known = set(self.trained.get(task, ()))
-        parts = [[x for x in labels if x in known], [x for x in labels if x not in known]]
-        if not all(parts):
-            return super().shards(schema, task, limit)
-        key = (id(schema), task, limit)
-        if key not in self._kept:
-            found = [split_schema(schema.select(task, part), task, limit) for part in parts]
-            self._kept[key] = (schema, [*found[0], *found[1]])
-        return self._kept[key][1]
-
-    def asks(self, question: Question, options: ExtractOptions) -> list[Ask]:
-        """Return a prompt for each task, with marks, for those types that the text may hold."""
-        asks = []
-        for task in question.tasks:
-            for schema in self.shards(question.schema, task, options.types_per_prompt):
-                if prompt := self._prompt(question.text, task, schema):
-                    asks.append(Ask(question, task, schema, prompt))
-        return asks
-
-    def _prompt(self, text: str, task: str, schema: Schema) -> Prompt | None:
-        if task in self.style.only_marked and self.marker.is_bare(text, task, schema):
-            return None
-        asked = self.marker.glimpsed(text, task, schema, self.style.glimpsed)
-        if not asked.types(task):
-            return None
-        shown = self.marker.mark(text, task, schema, asked)
-        return Prompt(render_instruction(task, asked, self.style), shown)
-
-    def reads_scores(self, schema: Schema, options: ExtractOptions) -> bool:
-        """Return whether scores are asked for, or what is returned hangs on them."""
-        scored = {name for name, least in self.style.support.items() if any(least)}
-        held = {head.task for name, head in self.marker.tagger.heads.items() if name in scored}
-        return options.wants_scores or not held.isdisjoint(schema.tasks)
-
-    def is_cut(self, ask: Ask, completion: Completion) -> bool:
-        """Return False: its windows are small, and what is cut off goes round in circles."""
-        return False
-
-    def judge(self, ask: Ask, extraction: Extraction) -> Extraction:
-        """Return the answer without low-confidence facts and without what cannot be so."""
-        if not (extraction.entities or extraction.relations or extraction.events):
-            return extraction
-        text = ask.question.text
-        seen = self.marker.seen(text, ask.task, ask.schema)
-        least = self.style.support.get(seen.head) if seen else None
-        start = ask.question.start
-        if seen and least:
-            extraction = supported(extraction, text, seen.words, seen.known, least, offset=start)
-        if not (extraction.relations or extraction.events):
-            return extraction
-        names = self._names(text) if extraction.relations else {}
-        return plausible(extraction, text, names, seen.words if seen else ())
-
-    def _names(self, text: str) -> dict[str, set[str]]:
-        """Return the strings that are seen as names in a text, with their kinds."""
-        found: dict[str, set[str]] = {}
-        for start, end, kind in self.marker.names(text, _NAMES):
-            found.setdefault(text[start:end], set()).add(kind)
-        return found
-
-    def forget(self) -> None:
-        """Drop what was read ahead, as a measurement wants it."""
-        self.marker.forget()
+        Raises:
+            ModelError: the encoder fails.
+        """
+        for some in _gathered(questions):
+            yield from self._answers(some)
 
     def settle(self, extraction: Extraction) -> Extraction:
-        """Drop issues of what another window has brought after all."""
+        """Return the extraction without issues about what another window brought."""
         return settled(extraction)
+
+    def close(self) -> None:
+        """Free the encoder."""
+        close = getattr(self.encode, "close", None)
+        if close:
+            close()
+
+    def asked(self, schema: Schema, tasks: tuple[str, ...]) -> Asked:
+        """Return the labels of a schema with their vectors."""
+        key = (id(schema), tasks)
+        if key not in self._kept:
+            if len(self._kept) > 32:
+                self._kept.clear()
+            questions = ask(schema, tasks, self.trained)
+            plan = questions.plan
+            labels = [*plan.spans, *plan.link_labels]
+            self.words.learn_all(t for label in labels for t in (*label.texts, *label.context))
+            asked = Asked(
+                questions, self._parts(plan.spans), self._parts(plan.link_labels), self.rules
+            )
+            self._kept[key] = (schema, asked)
+        return self._kept[key][1]
+
+    def vector(self, label: Label) -> Array:
+        """Return the vectors of a label's texts and context, [2H]."""
+        sides = [
+            self.words.vectors(texts).mean(0) if texts else np.zeros(self.words.hidden, np.float32)
+            for texts in (label.texts, label.context)
+        ]
+        return np.concatenate(sides)
+
+    def _parts(self, labels: list[Label]) -> LabelParts:
+        table = np.zeros((len(labels), 2 * self.words.hidden), np.float32)
+        for row, label in zip(table, labels, strict=True):
+            row[:] = self.vector(label)
+        return self.heads.labels(table, np.array([label.kind for label in labels], int))
+
+    def _answers(self, questions: list[Question]) -> list[Extraction]:
+        """Return the answers to some questions: texts are encoded while others are decoded."""
+        found: dict[int, Extraction] = {}
+        groups = list(_groups([len(question.text) for question in questions]))
+        cores = usable_cores()
+        with self._blas.limit(limits=1, user_api="blas"), ThreadPoolExecutor(cores) as pool:
+            left = iter(groups)
+            under_way = [
+                (group, pool.submit(self.vectors, [questions[k].text for k in group]))
+                for group in islice(left, cores + 1)
+            ]
+            while under_way:
+                group, future = under_way.pop(0)
+                vectors = future.result()
+                for more in islice(left, 1):
+                    texts = [questions[k].text for k in more]
+                    under_way.append((more, pool.submit(self.vectors, texts)))
+                for k, x in zip(group, vectors, strict=True):
+                    found[k] = self._decoded(questions[k], x)
+        return [found[k] for k in range(len(questions))]
+
+    def _decoded(self, question: Question, x: Array) -> Extraction:
+        asked = self.asked(question.schema, question.tasks)
+        return Decoder(self.heads, self.rules, asked, question.text, x, question.start).extraction()
+
+    @cached_property
+    def _blas(self) -> ThreadpoolController:
+        return ThreadpoolController()
+
+    def vectors(self, texts: list[str]) -> list[Array]:
+        """Return the vectors of the characters of some texts, [T, H] each.
+
+        Raises:
+            ModelError: the encoder fails.
+        """
+        width = 1 + _padded(max(map(len, texts)))
+        own = np.full((len(texts), width), PAD, np.int32)
+        cover = np.full((len(texts), width), PAD, np.int32)
+        own[:, 0] = cover[:, 0] = BOS
+        for k, (a, b) in enumerate(self.characters.encode(texts)):
+            own[k, 1 : 1 + len(a)] = a
+            cover[k, 1 : 1 + len(b)] = b
+        lengths = np.array([1 + len(text) for text in texts], np.int32)
+        try:
+            x = self.encode(own, cover, lengths)
+        except (RuntimeError, ValueError) as error:
+            raise ModelError(f"{self.name}: the encoder failed ({error})") from error
+        return [row[1:length] for row, length in zip(x, lengths, strict=True)]
+
+
+def _gathered(questions: Iterable[Question]) -> Iterator[list[Question]]:
+    """Yield questions in lists: short ones first, then of more characters."""
+    some: list[Question] = []
+    size, most = 0, _FIRST
+    for question in questions:
+        some.append(question)
+        size += len(question.text)
+        if size >= most:
+            yield some
+            some, size, most = [], 0, min(4 * most, _GATHERED)
+    if some:
+        yield some
+
+
+def _padded(length: int) -> int:
+    return -(-length // _STEP) * _STEP
+
+
+def _groups(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Yield the places of texts of one padded length, so many as the encoder reads at once."""
+    by_length: dict[int, list[int]] = {}
+    for k, length in enumerate(lengths):
+        by_length.setdefault(_padded(length), []).append(k)
+    for length, places in sorted(by_length.items()):
+        count = max(1, _BATCH // (length + 1))
+        for at in range(0, len(places), count):
+            yield places[at : at + count]

@@ -1,6 +1,6 @@
 """The model's folder: written by `train.export`, read without torch.
 
-reader.json          sizes, decision rules
+reader.json          sizes, decision rules, labels met in training
 characters.json      pieces, single characters, simplified forms
 heads.safetensors    the heads, fp16
 words.safetensors    the frozen encoder of label texts, 4-bit
@@ -8,39 +8,61 @@ model.bin …          the text encoder, CTranslate2 int8
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from chinchilla.errors import InputError
-
+from ..engines.cpu import usable_cores
+from ..engines.model_files import read_json
+from ..errors import ModelError
 from .characters import Characters
 from .heads import Heads
-from .span_reader import Encode, Reader, Rules
+from .reader import Reader
+from .rules import Rules
 from .words import Array, Words
 
 FILE = "reader.json"
 
 
-def load_reader(folder: Path | str, threads: int = 0, compute: str = "int8") -> Reader:
-    """Return the reader of a folder; `threads` 0 means one a core.
+def is_reader(folder: Path) -> bool:
+    """Return whether a folder holds a model of this kind."""
+    return (folder / FILE).is_file()
+
+
+def open_reader(folder: Path | str, name: str = "", compute: str = "int8") -> Reader:
+    """Load the model of a folder.
 
     Raises:
-        InputError: the folder holds no reader.
+        ModelError: a file is missing or not what it should be.
     """
     folder = Path(folder)
-    if not (folder / FILE).is_file():
-        raise InputError(f"{folder}: no embedded reader here (expected {FILE})")
-    value = json.loads((folder / FILE).read_text(encoding="utf-8"))
-    characters = Characters.load(folder / "characters.json")
-    words = stored_words(folder, characters, value["sizes"]["heads"])
-    heads = Heads(stored_heads(folder), value["sizes"]["detectors"])
-    return Reader(
-        characters, words, heads, encoder(folder, threads, compute), Rules(**value["rules"])
-    )
+    value = read_facts(folder)
+    try:
+        characters = Characters.load(folder / "characters.json")
+        words = stored_words(folder, characters, value["sizes"]["heads"])
+        heads = Heads(stored_heads(folder), value["sizes"]["detectors"])
+        rules = Rules(**value["rules"])
+        encode = Encoder(folder, compute)
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        raise ModelError(f"{folder}: a damaged embedded reader ({error}); copy it anew") from None
+    trained = value.get("trained", {})
+    return Reader(name or str(folder), characters, words, heads, encode, rules, trained)
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """Return what `reader.json` says: `sizes`, `rules`, `trained`.
+
+    Raises:
+        ModelError: the folder holds no reader.
+    """
+    if not is_reader(folder):
+        raise ModelError(f"{folder}: no embedded reader here (expected {FILE})")
+    facts: dict[str, Any] = read_json(folder / FILE)
+    return facts
 
 
 def stored_words(folder: Path, characters: Characters, heads: int) -> Words:
@@ -75,15 +97,8 @@ def _packed(heads: dict[str, Array]) -> dict[str, Array]:
 
 
 def stored_heads(folder: Path) -> dict[str, Array]:
-    """Return the heads of a folder in float32.
-
-    Raises:
-        InputError: the file is missing.
-    """
-    path = folder / "heads.safetensors"
-    if not path.is_file():
-        raise InputError(f"{folder}: no {path.name} beside {FILE}")
-    stored = load_file(path)
+    """Return the heads of a folder in float32."""
+    stored = load_file(folder / "heads.safetensors")
     heads = {}
     for name, value in stored.items():
         if not name.endswith("/scale"):
@@ -93,23 +108,33 @@ def stored_heads(folder: Path) -> dict[str, Array]:
     return heads
 
 
-def encoder(folder: Path, threads: int = 0, compute: str = "int8") -> Encode:
-    """Return the text encoder of a folder, run by CTranslate2."""
-    import ctranslate2
+class Encoder:
+    """The text encoder of a folder, run by CTranslate2: one worker a core, one thread each."""
 
-    model = ctranslate2.Encoder(
-        str(folder), device="cpu", inter_threads=1, intra_threads=threads, compute_type=compute
-    )
+    def __init__(self, folder: Path, compute: str = "int8") -> None:
+        import ctranslate2
 
-    def encode(own: Array, cover: Array, lengths: Array) -> Array:
-        found = model.forward_batch(
-            ctranslate2.StorageView.from_array(np.ascontiguousarray(own, np.int32)),
-            ctranslate2.StorageView.from_array(np.ascontiguousarray(lengths, np.int32)),
+        self._view = ctranslate2.StorageView.from_array
+        self._model = ctranslate2.Encoder(
+            str(folder),
+            device="cpu",
+            inter_threads=usable_cores(),
+            intra_threads=1,
+            compute_type=compute,
+        )
+
+    def __call__(self, own: Array, cover: Array, lengths: Array) -> Array:
+        """Return the vectors of texts; see `reader.Encode`."""
+        found = self._model.forward_batch(
+            self._view(np.ascontiguousarray(own, np.int32)),
+            self._view(np.ascontiguousarray(lengths, np.int32)),
             cover.tolist(),
         )
         return np.array(found.last_hidden_state)
 
-    return encode
+    def close(self) -> None:
+        """Free the model."""
+        self._model.unload_model()
 
 
 def save_parts(
@@ -120,6 +145,7 @@ def save_parts(
     sizes: dict[str, Any],
     rules: Rules,
     known: Sequence[str] = (),
+    trained: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
     """Write everything but the text encoder; the vectors of the texts `known` are kept with it."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -132,5 +158,8 @@ def save_parts(
         half["known/texts"] = np.frombuffer("\n".join(known).encode(), np.uint8)
     save_file({k: np.ascontiguousarray(v) for k, v in half.items()}, folder / "words.safetensors")
     save_file(_packed(heads), folder / "heads.safetensors")
-    text = json.dumps({"sizes": sizes, "rules": vars(rules)}, ensure_ascii=False, indent=1)
+    for name in ("words", "heads"):  # safetensors lets the owner alone read
+        (folder / f"{name}.safetensors").chmod(0o644)
+    facts = {"sizes": sizes, "rules": vars(rules), "trained": trained or {}}
+    text = json.dumps(facts, ensure_ascii=False, indent=1)
     (folder / FILE).write_text(text + "\n", encoding="utf-8")

@@ -4,7 +4,7 @@ The reader is trained against these vectors, so a type that it never met stands 
 model puts it. They are computed once per text and kept.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,22 +44,30 @@ class Words:
 
     def vectors(self, texts: Sequence[str]) -> Array:
         """Return one vector a text, [N, H], standardised over the texts of training."""
-        self._learn(sorted({text for text in texts if text not in self._known}, key=len))
+        self.learn_all(texts)
         raw = np.stack([self._known[text] for text in texts])
         return (raw - self.packed["mean"]) / self.packed["deviation"]
 
     def raw(self, texts: Sequence[str]) -> Array:
         """Return the vectors as the base model gives them, of length 1."""
-        self._learn(sorted({text for text in texts if text not in self._known}, key=len))
+        self.learn_all(texts)
         return np.stack([self._known[text] for text in texts])
 
     def knows(self, text: str) -> bool:
         """Whether the vector of a text is at hand."""
         return text in self._known
 
+    def known(self) -> list[str]:
+        """Return the texts whose vectors are at hand."""
+        return sorted(self._known)
+
     def learn(self, texts: Sequence[str], vectors: Array) -> None:
         """Take vectors computed before."""
         self._known.update(zip(texts, vectors, strict=True))
+
+    def learn_all(self, texts: Iterable[str]) -> None:
+        """Compute the vectors of texts that are not at hand, together."""
+        self._learn(sorted({text for text in texts if text not in self._known}, key=len))
 
     def _learn(self, texts: list[str]) -> None:
         for k in range(0, len(texts), 64):

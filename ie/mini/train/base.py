@@ -8,13 +8,13 @@ import numpy as np
 from chinchilla.mini.characters import PAD, Characters
 from chinchilla.mini.words import PREFIX, Words, unpack
 
-from .e5 import E5
+from .original import Base
 
 _PARTS = {"out": "ao", "up": "fi", "down": "fo"}
 _NORMS = {"norm": "aln", "last": "oln"}
 
 
-def label_encoder(base: E5, characters: Characters, ids: list[int]) -> Words:
+def label_encoder(base: Base, characters: Characters, ids: list[int]) -> Words:
     """Return the frozen label encoder over the kept pieces (base ids `ids`)."""
     h = base.shape.hidden
     kind = base.tensor("emb.type", h)[0]

@@ -1,12 +1,9 @@
-"""Choose the decision rules of a reader on dev documents: thresholds and probabilities by kind.
+"""Choose the decision rules of a reader on dev documents: thresholds and probabilities by kind."""
 
-python -m chinchilla.mini.train.calibrate RUN CACHES --out rules.json
-"""
-
-import argparse
 import json
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,17 +12,21 @@ import numpy as np
 
 from chinchilla.data import Extraction
 from chinchilla.data.schema import Schema
-from chinchilla.mini.span_reader import Reader, Rules
+from chinchilla.mini.reader import Reader
+from chinchilla.mini.rules import Rules
 
 from .draw import Json
-from .evaluate import KNOWN, gold_facts, reader_of, schema_of
+from .evaluate import gold_facts, read, schema_of
 
 GRID = np.arange(-3.5, 3.01, 0.25)
 # A scored fact: kind, score, whether it is right, and the score of its trigger (arguments).
 Scored = tuple[str, float, bool, float]
 # Scored facts and the number of gold facts, by kind and set.
 Facts = dict[str, dict[str, tuple[list[Scored], int]]]
-LOW = Rules(least=dict.fromkeys(("entity", "trigger", "role", "relation", "argument"), -3.9))
+FLAT = 1e9
+LOW = Rules(
+    least=dict.fromkeys(("entity", "trigger", "role", "relation", "argument"), -3.9), near=0
+)
 
 
 def logit(probability: float | None) -> float:
@@ -112,7 +113,7 @@ def calibrate(
             for key in example["asked"]:
                 keys.update(dict.fromkeys(groups[key[1:]] if key[0] == "@" else [key]))
         schema, names = schema_of(name, labels, [key for key in keys if key in labels])
-        add_facts(facts, name, reader, examples, schema, names, flat=True)
+        add_facts(facts, name, reader, examples, schema, names)
     return choose(facts)
 
 
@@ -123,12 +124,11 @@ def add_facts(
     examples: Sequence[Json],
     schema: Schema,
     names: dict[str, str],
-    *,
-    flat: bool,
+    nested: float = FLAT,
 ) -> None:
     """Read examples under LOW and add their scored facts as those of set `name`."""
-    low = Reader(reader.characters, reader.words, reader.heads, reader.encode, LOW)
-    found = low.read([e["text"] for e in examples], schema, flat=flat)
+    low = replace(reader, rules=replace(LOW, nested=nested))
+    found = read([e["text"] for e in examples], low, schema)
     golds = [gold_facts(example) for example in examples]
     every = [f for one, gold in zip(found, golds, strict=True) for f in scored(one, names, gold)]
     for kind in {kind for kind, *_ in every}:
@@ -170,33 +170,3 @@ def calibration_error(rules: Rules, kind: str, facts: list[tuple[float, bool]]) 
     bins = np.minimum((p * 10).astype(int), 9)
     gaps = [abs(p[bins == k].sum() - right[bins == k].sum()) for k in range(10)]
     return float(sum(gaps) / len(kept))
-
-
-def main() -> None:
-    """Run the command line."""
-    import torch
-
-    from .loop import load
-
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("run", type=Path)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--sets", default=KNOWN)
-    parser.add_argument("--most", type=int, default=150)
-    arguments = parser.parse_args()
-    model, characters, words = load(arguments.run)
-    state = torch.load(arguments.run / "checkpoint.pt", weights_only=False)
-    model.load_state_dict(state["model"])
-    reader = reader_of(model.eval(), characters, words)
-    rules, errors, table = calibrate(
-        reader, arguments.data, arguments.sets.split(","), arguments.most
-    )
-    value = {**vars(rules), "error": errors, "f1": table, "characters": state["seen"]}
-    text = json.dumps(value, ensure_ascii=False, indent=1)
-    arguments.out.write_text(text + "\n", encoding="utf-8")
-    print(text)  # noqa: T201
-
-
-if __name__ == "__main__":
-    main()

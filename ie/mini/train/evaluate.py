@@ -1,23 +1,20 @@
 """F1 of a reader on the dev documents of the caches: spans strict, triples and arguments by string."""
 
-import argparse
-import json
-import random
-import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from itertools import islice
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 
-from chinchilla.data import Extraction
-from chinchilla.data.schema import EntityType, EventType, RelationType, Role, Schema, read_schema
+from chinchilla.data import Document, Extraction
+from chinchilla.data.schema import EntityType, EventType, RelationType, Role, Schema
 from chinchilla.mini.characters import Characters
 from chinchilla.mini.heads import Heads
-from chinchilla.mini.span_reader import Reader, Rules
+from chinchilla.mini.reader import Reader
+from chinchilla.mini.rules import Rules
 from chinchilla.mini.words import Array, Words
+from chinchilla.options import ExtractOptions
+from chinchilla.pipeline import Extractor
 
 from .draw import Json
 from .model import Model
@@ -26,7 +23,11 @@ Facts = dict[str, set[Any]]
 
 
 def reader_of(
-    model: Model, characters: Characters, words: Words, rules: Rules | None = None
+    model: Model,
+    characters: Characters,
+    words: Words,
+    rules: Rules | None = None,
+    trained: Mapping[str, Sequence[str]] | None = None,
 ) -> Reader:
     """Return a reader whose encoder is the torch model: what training is watched with."""
     state = model.state_dict()
@@ -40,9 +41,17 @@ def reader_of(
             found: Array = model.encoder(*ids, mask[:, None, None]).numpy()
         return found
 
+    heads = Heads(weights, model.sizes.detectors)
     return Reader(
-        characters, words, Heads(weights, model.sizes.detectors), encode, rules or Rules()
+        "model in training", characters, words, heads, encode, rules or Rules(), trained or {}
     )
+
+
+def read(texts: Sequence[str], reader: Reader, schema: Schema) -> list[Extraction]:
+    """Return what a reader finds in texts, with scores, by the path of any extraction."""
+    extractor = Extractor(reader, schema, options=ExtractOptions(scores=True))
+    documents = (Document(str(k), text) for k, text in enumerate(texts))
+    return [document.extraction for document in extractor.stream(documents)]
 
 
 def schema_of(
@@ -123,65 +132,11 @@ def score(gold: Sequence[Facts], found: Sequence[Facts]) -> dict[str, dict[str, 
     return table
 
 
-def evaluate(
-    reader: Reader,
-    examples: list[Json],
-    labels: dict[str, Json],
-    groups: dict[str, list[str]],
-    *,
-    flat: bool = True,
-) -> dict[str, dict[str, float]]:
-    """Score a reader on the examples of one set, asked what the first of them is asked."""
-    keys: dict[str, None] = {}
-    for example in examples:
-        for key in example["asked"]:
-            keys.update(dict.fromkeys(groups[key[1:]] if key[0] == "@" else [key]))
-    schema, names = schema_of(examples[0]["set"], labels, [k for k in keys if k in labels])
-    found = reader.read([e["text"] for e in examples], schema, flat=flat)
-    return score(
-        [gold_facts(example) for example in examples],
-        [found_facts(one, names) for one in found],
-    )
-
-
-def shorten(table: dict[str, dict[str, float]]) -> dict[str, float]:
-    """Return F1 alone."""
-    return {kind: values["f"] for kind, values in table.items()}
-
-
-def watch(
-    reader: Reader,
-    data: Path,
-    names: Sequence[str],
-    unseen: Sequence[tuple[Path, Path]] = (),
-    most: int = 150,
-) -> dict[str, dict[str, dict[str, float]]]:
-    """Return F1 by set on the first `most` dev examples, and of documents with a schema of their own."""
-    labels = json.loads((data / "labels.json").read_text(encoding="utf-8"))
-    groups = json.loads((data / "groups.json").read_text(encoding="utf-8"))
-    table = {}
-    for name in names:
-        with (data / f"{name}.dev.jsonl").open(encoding="utf-8") as lines:
-            examples = [json.loads(line) for line in islice(lines, most)]
-        table[name] = evaluate(reader, examples, labels, groups)
-    for documents, schema in unseen:
-        table[documents.stem] = evaluate_schema(reader, some(documents, most), read_schema(schema))
-    return table
-
-
-def some(path: Path, most: int, seed: int = 7) -> list[Json]:
-    """Return some documents of a file, drawn by a seed."""
-    with path.open(encoding="utf-8") as lines:
-        documents = [json.loads(line) for line in lines]
-    random.Random(seed).shuffle(documents)
-    return documents[:most]
-
-
 def evaluate_schema(
-    reader: Reader, documents: list[Json], schema: Schema, *, flat: bool = False
+    reader: Reader, documents: list[Json], schema: Schema
 ) -> dict[str, dict[str, float]]:
     """Score a reader on documents under a schema whose names are those of the documents."""
-    found = reader.read([d["text"] for d in documents], schema, flat=flat)
+    found = read([d["text"] for d in documents], reader, schema)
     names = names_of(schema)
     return score([gold_facts(d) for d in documents], [found_facts(one, names) for one in found])
 
@@ -194,47 +149,3 @@ def names_of(schema: Schema) -> dict[str, str]:
         names[f"event/{event.name}"] = event.name
         names |= {f"{event.name}/{role.name}": role.name for role in event.roles}
     return names
-
-
-KNOWN = "msra,resume,cluener,weibo,boson,duie,finre,sanwen,duee,fewfc,fewfc_base,duee_fin,dgre"
-
-
-def main() -> None:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", type=Path, required=True)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--unseen", type=Path, help="folder of documents NAME.jsonl")
-    parser.add_argument("--schemas", type=Path, help="folder of their schemas NAME.yaml")
-    parser.add_argument("--sets", default=KNOWN)
-    parser.add_argument("--most", type=int, default=150)
-    arguments = parser.parse_args()
-    from .loop import load
-
-    model, characters, words = load(arguments.run)
-    state = torch.load(arguments.run / "checkpoint.pt", weights_only=False)
-    model.load_state_dict(state["model"])
-    unseen = []
-    if arguments.unseen:
-        unseen = [
-            (path, arguments.schemas / f"{path.stem}.yaml")
-            for path in sorted(arguments.unseen.glob("*.jsonl"))
-        ]
-    reader = reader_of(model.eval(), characters, words)
-    names = [name for name in arguments.sets.split(",") if name]
-    table = watch(reader, arguments.data, names, unseen, arguments.most)
-    line = {
-        "at": time.strftime("%H:%M:%S", time.gmtime()),
-        "minutes": round(state["minutes"], 2),
-        "characters": state["seen"],
-        "dev": {name: shorten(values) for name, values in table.items()},
-    }
-    print(json.dumps(line, ensure_ascii=False))  # noqa: T201
-    for name, values in table.items():
-        print(name, json.dumps(values))  # noqa: T201
-    with (arguments.run / "log.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line, ensure_ascii=False) + "\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,21 +1,16 @@
-"""Write a trained reader as a folder that runs without torch.
+"""Write a trained reader as a folder that runs without torch."""
 
-python -m chinchilla.mini.train.export RUN FOLDER
-"""
-
-import argparse
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from chinchilla.data.schema import builtin_schemas, read_schema
 from chinchilla.mini.characters import Characters
-from chinchilla.mini.span_reader import Rules, ask
+from chinchilla.mini.questions import ask
+from chinchilla.mini.rules import Rules
 from chinchilla.mini.weights import save_parts
 from chinchilla.mini.words import Words
 
@@ -31,16 +26,20 @@ def export(
     rules: Rules | None = None,
     quantization: str | None = "int8",
     known: Sequence[str] = (),
+    trained: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
     """Write the folder; `quantization` is that of the text encoder (None: float32).
 
-    The vectors of the label texts `known` are kept in it, which spares the first reading.
+    The vectors of the label texts `known` are kept in it, which spares the first reading; `trained`
+    are the labels met in training, by task.
     """
     state = model.state_dict()
     heads = {k: v.numpy() for k, v in state.items() if not k.startswith("encoder.")}
     known = [text for text in known if "\n" not in text]
     learn(words, known)
-    save_parts(folder, characters, words, heads, model.sizes.to_dict(), rules or Rules(), known)
+    save_parts(
+        folder, characters, words, heads, model.sizes.to_dict(), rules or Rules(), known, trained
+    )
     spec = specification(model)
     spec.validate()
     spec.optimize(quantization=quantization)
@@ -55,6 +54,16 @@ def builtin_texts() -> list[str]:
         for label in (*plan.spans, *plan.link_labels):
             found.update(label.texts, label.context)
     return sorted(found)
+
+
+def trained_labels(labels: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Return the names of the labels of the caches, by task."""
+    tasks = {"entity": "ner", "relation": "re", "event": "ee"}
+    found: dict[str, set[str]] = {task: set() for task in tasks.values()}
+    for label in labels.values():
+        if label["kind"] in tasks:
+            found[tasks[label["kind"]]] |= {label["name"], label["wordings"][0]}
+    return {task: sorted(names) for task, names in found.items()}
 
 
 def specification(model: Model) -> Any:
@@ -107,27 +116,3 @@ def _linear(spec: Any, module: Any) -> None:
 def _norm(spec: Any, module: Any) -> None:
     spec.gamma = _array(module.weight)
     spec.beta = _array(module.bias)
-
-
-def main() -> None:
-    """Run the command line."""
-    from .loop import load
-
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("run", type=Path)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--rules", type=Path, help="what `calibrate` wrote")
-    arguments = parser.parse_args()
-    model, characters, words = load(arguments.run)
-    if (arguments.run / "checkpoint.pt").exists():
-        state = torch.load(arguments.run / "checkpoint.pt", weights_only=False)
-        model.load_state_dict(state["model"])
-    rules = Rules()
-    if arguments.rules:
-        value = json.loads(arguments.rules.read_text(encoding="utf-8"))
-        rules = Rules(value["least"], value["slope"], value["offset"])
-    export(arguments.folder, model, characters, words, rules, known=builtin_texts())
-
-
-if __name__ == "__main__":
-    main()

@@ -1,13 +1,10 @@
-"""The training: hours in the background, resumed by the same command.
-
-    python -m chinchilla.mini.train.loop --base e5-small-q4.bin --data CACHES --run RUN --minutes 95
+"""The training: hours in the background, resumed by the same call (`scripts/train_mini`).
 
 The rate follows the minutes of training done, so a slow machine trains less, not longer. The run
 folder holds the vocabulary, the label encoder, `checkpoint.pt` and `log.jsonl`. A training that is
 told to end (SIGTERM) writes its checkpoint first.
 """
 
-import argparse
 import json
 import os
 import random
@@ -30,8 +27,8 @@ from . import losses
 from .base import label_encoder, learn, standardise
 from .batches import Batcher, Sampler, drawn, pools, read_sets
 from .draw import EXAMPLES, Drawer, Json
-from .e5 import E5
 from .model import Model, Sizes
+from .original import open_base
 from .vocabulary import choose
 
 
@@ -150,7 +147,7 @@ def prepare(
     base: Path, run: Path, texts: Iterable[str], labels: dict[str, Json], layers: tuple[int, ...]
 ) -> None:
     """Write the vocabulary, the label encoder with its known vectors, and the fresh weights."""
-    packed = E5(base)
+    packed = open_base(base)
     characters, ids, singles = choose(packed, [*texts, *["query: 1"] * 99])
     words = label_encoder(packed, characters, ids)
     standardise(words, [w for label in labels.values() for w in label["wordings"]])
@@ -177,7 +174,7 @@ def load(run: Path) -> tuple[Model, Characters, Words]:
     with np.load(run / "words.npz") as file:
         words = Words(characters, dict(file), sizes.heads)
     model = Model(sizes)
-    model.load_state_dict(torch.load(run / "fresh.pt", weights_only=False)["model"])
+    model.load_state_dict(torch.load(run / "fresh.pt", weights_only=True)["model"])
     return model, characters, words
 
 
@@ -270,46 +267,39 @@ def log(run: Path, trainer: Trainer, **values: Any) -> None:
         file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
-def main() -> None:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--base", type=Path, required=True)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--run", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=95)
-    parser.add_argument("--stop", type=float, default=1e9)
-    parser.add_argument("--only", default="")
-    parser.add_argument("--layers", default="0,2,4,6,8,10")
-    parser.add_argument("--threads", type=int, default=2)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
+def run(
+    base: Path, data: Path, folder: Path, plan: Plan, layers: tuple[int, ...], threads: int
+) -> Trainer:
+    """Train on the caches of folder `data`; go on where the run folder stopped."""
+    torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
-    torch.manual_seed(1)
-    data, run = arguments.data, arguments.run
+    torch.manual_seed(plan.seed)
     labels = json.loads((data / "labels.json").read_text(encoding="utf-8"))
     groups = json.loads((data / "groups.json").read_text(encoding="utf-8"))
     sets = read_sets(data)
-    if arguments.only:
-        sets = {name: sets[name] for name in arguments.only.split(",")}
-    if not (run / "fresh.pt").exists():
-        layers = tuple(int(k) for k in arguments.layers.split(","))
-        prepare(arguments.base, run, some_texts(sets), labels, layers)
-    model, characters, words = load(run)
-    known(words, run, label_texts({k: v for k, v in labels.items() if v["set"] in sets}))
-    trainer = Trainer(model, Plan(minutes=arguments.minutes))
-    sampler = Sampler(sets, weights_of(sets, shares_of(labels, sets)), 1)
-    if (run / "checkpoint.pt").exists():
-        state = torch.load(run / "checkpoint.pt", weights_only=False)
+    if not (folder / "fresh.pt").exists():
+        prepare(base, folder, some_texts(sets), labels, layers)
+    model, characters, words = load(folder)
+    known(words, folder, label_texts({k: v for k, v in labels.items() if v["set"] in sets}))
+    trainer = Trainer(model, plan)
+    sampler = Sampler(sets, weights_of(sets, shares_of(labels, sets)), plan.seed)
+    if (folder / "checkpoint.pt").exists():
+        state = torch.load(folder / "checkpoint.pt", weights_only=True)
         trainer.restore(state)
         sampler.restore(state["sampler"])
     rng = random.Random(trainer.steps)
     batches = drawn(
-        pools(iter(sampler), rng, trainer.plan.characters, trainer.plan.pool),
+        pools(iter(sampler), rng, plan.characters, plan.pool),
         Drawer(labels, groups, rng),
         Batcher(characters, words),
     )
-    train(trainer, batches, sampler, run, min(arguments.minutes, arguments.stop), arguments.threads)
+    train(trainer, batches, sampler, folder, plan.minutes, threads)
+    return trainer
 
 
-if __name__ == "__main__":
-    main()
+def trained(folder: Path) -> tuple[Model, Characters, Words, int]:
+    """Return the model of the last checkpoint, and how many characters it has read."""
+    model, characters, words = load(folder)
+    state = torch.load(folder / "checkpoint.pt", weights_only=True)
+    model.load_state_dict(state["model"])
+    return model.eval(), characters, words, state["seen"]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .e5 import E5
+from .original import Base
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Layer(nn.Module):
         x = self.norm(x + self.out(y.transpose(1, 2).reshape(b, t, h)))
         return self.last(x + self.down(functional.gelu(self.up(x))))  # type: ignore[no-any-return]
 
-    def take(self, base: E5, k: int) -> None:
+    def take(self, base: Base, k: int) -> None:
         """Copy layer k of the base model."""
         h = base.shape.hidden
 
@@ -100,7 +100,7 @@ class Encoder(nn.Module):
         return x  # type: ignore[no-any-return]
 
     def take(
-        self, base: E5, pieces: list[int], singles: list[int], layers: tuple[int, ...]
+        self, base: Base, pieces: list[int], singles: list[int], layers: tuple[int, ...]
     ) -> None:
         """Copy the kept rows and layers of the base model."""
         with torch.no_grad():

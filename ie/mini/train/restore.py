@@ -7,7 +7,6 @@ A string is u16 length with its closing zero. A weight in int8 has a variable `â
 a row: weight = integer / scale.
 """
 
-import json
 import struct
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,8 @@ import torch
 
 from chinchilla.errors import InputError
 from chinchilla.mini.characters import Characters
-from chinchilla.mini.span_reader import Rules
-from chinchilla.mini.weights import FILE, stored_heads, stored_words
+from chinchilla.mini.rules import Rules
+from chinchilla.mini.weights import read_facts, stored_heads, stored_words
 from chinchilla.mini.words import Words
 
 from .model import Model, Sizes
@@ -30,11 +29,10 @@ def restore(folder: Path) -> tuple[Model, Characters, Words, Rules]:
     """Return the model of a folder with what belongs to it.
 
     Raises:
-        InputError: the folder holds no reader.
+        ModelError: the folder holds no reader.
+        InputError: it lacks a part.
     """
-    if not (folder / FILE).is_file():
-        raise InputError(f"{folder}: no embedded reader here (expected {FILE})")
-    value = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    value = read_facts(folder)
     sizes = Sizes(**{**value["sizes"], "layers": tuple(value["sizes"]["layers"])})
     characters = Characters.load(folder / "characters.json")
     words = stored_words(folder, characters, sizes.heads)

@@ -1,7 +1,5 @@
 """Read every corpus at hand into the caches that the training reads, and one file of labels.
 
-    python -m chinchilla.mini.train.sets CORPORA OUT [--only msra,boson]
-
     OUT/<set>.train.jsonl   examples to train on
     OUT/<set>.dev.jsonl     documents to measure on, of sets that have some
     OUT/labels.json         {label key: label}
@@ -34,12 +32,11 @@ training part (of a relation: subject→object). The sets stand in `sets.yaml`, 
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import click
 import msgspec
 
 from .kit import (
@@ -100,8 +97,6 @@ class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     sets: dict[str, Set]
     held_out: dict[str, Set]
-    apart: dict[str, list[str]] = {}
-    common: list[str] = []
 
 
 def read_catalogue(content: str | None = None) -> Catalogue:
@@ -124,7 +119,11 @@ def read_catalogue(content: str | None = None) -> Catalogue:
 
 
 def write_caches(
-    corpora: Path, out: Path, names: Iterable[str], catalogue: Catalogue
+    corpora: Path,
+    out: Path,
+    names: Iterable[str],
+    catalogue: Catalogue,
+    report: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
     """Write the caches of some sets, and bring labels, groups and report up to date.
 
@@ -133,6 +132,7 @@ def write_caches(
         InputError: a file that is missing or not of its format.
     """
     names = list(names)
+    random.seed(_SEED)
     for name in names:
         if name not in catalogue.sets:
             raise ConfigError(f"no set {name!r}{near_miss(name, list(catalogue.sets))}")
@@ -156,7 +156,7 @@ def write_caches(
         groups = {k: v for k, v in written["groups"].items() if k.partition("/")[0] != name}
         written["groups"] = groups | made.groups
         written["report"][name] = made.report
-        click.echo(f"{name}: {made.report}", err=True)
+        report(f"{name}: {made.report}")
         for part, value in written.items():
             _write(out / f"{part}.json", value)
     return written["report"]
@@ -398,22 +398,3 @@ def _without(document: Document, types: list[str]) -> Document:
         tuple(event for event in document.events if event.type not in types),
         meta=document.meta,
     )
-
-
-@click.command(help=__doc__.splitlines()[0])
-@click.argument("corpora", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.argument("out", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--only", default="", help="Names of sets, by comma.")
-@click.option("--licence", "licences", default="", help="Licence classes to keep, by comma.")
-def main(corpora: Path, out: Path, only: str, licences: str) -> None:
-    """Write the caches of all sets, or of some."""
-    catalogue = read_catalogue()
-    names = only.split(",") if only else list(catalogue.sets)
-    if licences:
-        names = [name for name in names if catalogue.sets[name].licence in licences.split(",")]
-    random.seed(_SEED)
-    write_caches(corpora, out, names, catalogue)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,63 +1,50 @@
 """Tune a reader on some annotated documents of one's own, in minutes on a laptop.
 
-    python -m chinchilla.mini.train.tune DOCUMENTS --schema SCHEMA --base FOLDER --out FOLDER
-
-The lower layers stay as they are. A fifth of the documents is kept aside: training stops when
-their F1 no longer rises, the best state is written, with thresholds chosen on them.
+The lower layers stay as they are. Training stops when F1 on the documents kept aside no longer
+rises; the best state is kept, with thresholds chosen on them.
 """
 
-import argparse
 import copy
-import json
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from chinchilla.data.schema import Schema, read_schema
-from chinchilla.errors import InputError
+from chinchilla.data.documents import Document
+from chinchilla.data.schema import Schema
+from chinchilla.data.text import windows
 from chinchilla.mini.characters import Characters
-from chinchilla.mini.span_reader import Rules
-from chinchilla.mini.span_reader import cut as windows
+from chinchilla.mini.reader import OVERLAP, WINDOW
+from chinchilla.mini.rules import Rules
 from chinchilla.mini.words import Words
 
 from . import losses
 from .batches import Batcher
-from .calibrate import Facts, add_facts, choose
+from .calibrate import FLAT, Facts, add_facts, choose
 from .draw import Drawer, Json
 from .evaluate import evaluate_schema, names_of, reader_of
-from .export import export
 from .model import Model
+from .options import TuningOptions as Tuning
 from .restore import restore
 from .vary import moved
 
-Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Tuning:
-    """How to tune; `frozen` counts the lower layers that stay, `patience` the rounds to wait."""
-
-    minutes: float = 8
-    rate: float = 1.5e-4
-    head_rate: float = 5e-4
-    frozen: int = 2
-    characters: int = 1000
-    patience: int = 4
-    rounds: int = 40
-    aside: float = 0.2
-    seed: int = 1
+# Takes what is to be told of a round; step 0 is the model before.
+Note = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """What tuning did: F1 on the documents kept aside before and after, rounds and minutes."""
+    """The tuned model, F1 on the documents kept aside before and after, rounds and minutes."""
 
+    model: Model
+    characters: Characters
+    words: Words
+    rules: Rules
     before: float
     after: float
     rounds: int
@@ -66,28 +53,33 @@ class Tuned:
 
 
 def tune(
-    documents: Sequence[Json],
+    train: Sequence[Document],
+    dev: Sequence[Document],
     schema: Schema,
     base: Path,
-    out: Path,
-    tuning: Tuning | None = None,
-    say: Say = lambda line: None,
-    flat: bool = False,
+    plan: Tuning,
+    note: Note = lambda line: None,
 ) -> Tuned:
-    """Tune the reader of folder `base`, write folder `out`.
+    """Tune the reader of folder `base` on `train`; `dev` chooses the best round.
+
+    An interrupt ends it as the last minute does, if a round was done.
 
     Raises:
-        InputError: fewer than five documents, or `base` holds no reader.
+        ModelError: `base` holds no reader.
     """
-    plan = tuning or Tuning()
-    if len(documents) < 5:
-        raise InputError(f"{len(documents)} documents to tune on, expected at least 5")
+    torch.set_num_threads(plan.threads)
+    torch.manual_seed(plan.seed)
     model, characters, words, rules = restore(base)
-    shuffled = list(documents)
-    random.Random(plan.seed).shuffle(shuffled)
-    aside = max(2, round(len(shuffled) * plan.aside))
-    run = _Run(model, characters, words, rules, schema, plan, flat)
-    return run.tune(shuffled[aside:], shuffled[:aside], out, say)
+    examples = [[document.to_dict() for document in part] for part in (train, dev)]
+    nested = 0.0 if any(map(is_nested, (*train, *dev))) else FLAT
+    run = _Run(model, characters, words, replace(rules, nested=nested), schema, plan)
+    return run.tune(*examples, note)
+
+
+def is_nested(document: Document) -> bool:
+    """Return whether an entity of a document stands inside another."""
+    spans = {entity.span for entity in document.entities if entity.span}
+    return any(a != b and a[0] <= b[0] and b[1] <= a[1] for a in spans for b in spans)
 
 
 class _Run:
@@ -99,10 +91,9 @@ class _Run:
         rules: Rules,
         schema: Schema,
         plan: Tuning,
-        flat: bool,
     ) -> None:
         self.model, self.characters, self.words, self.rules = model, characters, words, rules
-        self.schema, self.plan, self.flat = schema, plan, flat
+        self.schema, self.plan = schema, plan
         self.batcher = Batcher(characters, words)
         self.random = random.Random(plan.seed)
         labels = labels_of(schema)
@@ -110,33 +101,48 @@ class _Run:
         self.optimiser = _optimiser(model, plan)
         self.mean = copy.deepcopy(model.state_dict())
         self.steps = 0
+        self.began = time.monotonic()
 
-    def tune(self, train: list[Json], dev: list[Json], out: Path, say: Say) -> Tuned:
-        began = time.monotonic()
+    @property
+    def minutes(self) -> float:
+        return (time.monotonic() - self.began) / 60
+
+    def tune(self, train: list[Json], dev: list[Json], note: Note) -> Tuned:
         pieces = [part for document in train for part in parts(document)]
         before = self.before(dev)
         best, rules, table = -1.0, self.rules, {}
-        say(f"{len(train)} documents, {len(dev)} kept aside: F1 {before:.3f} before")
+        note({"step": 0, "eval_f1": before, "minutes": round(self.minutes, 2)})
         kept, waited, done = self.mean, 0, 0
-        for done in range(1, self.plan.rounds + 1):
-            spent = (time.monotonic() - began) / 60
-            loss = self.round(pieces, max(0.1, 1 - spent / self.plan.minutes))
-            raw = copy.deepcopy(self.model.state_dict())
-            self.model.load_state_dict(self.mean)
-            value, chosen, found = self.score(dev)
-            spent = (time.monotonic() - began) / 60
-            say(f"round {done}: loss {loss:.2f}, F1 {value:.3f}, {spent:.1f} min")
+        while done < self.plan.rounds and waited < self.plan.patience:
+            try:
+                loss, value, chosen, found = self._round(pieces, dev)
+            except KeyboardInterrupt:
+                if not done:
+                    raise
+                break
+            done += 1
             waited = 0 if value > best else waited + 1
             if value > best:
                 best, rules, table = value, chosen, found
                 kept = copy.deepcopy(self.mean)
-            self.model.load_state_dict(raw)
-            if waited >= self.plan.patience or spent * (done + 1) / done > self.plan.minutes:
+            line = {"step": done, "loss": round(loss, 4), "eval_f1": value, "best": not waited}
+            note({**line, "minutes": round(self.minutes, 2), "most": self.plan.minutes})
+            if self.minutes * (done + 1) / done > self.plan.minutes:
                 break
         self.model.load_state_dict(kept)
-        export(out, self.model, self.characters, self.words, rules)
-        minutes = (time.monotonic() - began) / 60
-        return Tuned(before, best, done, round(minutes, 2), table)
+        model, minutes = self.model.eval(), round(self.minutes, 2)
+        return Tuned(model, self.characters, self.words, rules, before, best, done, minutes, table)
+
+    def _round(
+        self, pieces: list[Json], dev: list[Json]
+    ) -> tuple[float, float, Rules, dict[str, float]]:
+        """Train once on all pieces; return the loss, and what `score` says of the mean weights."""
+        loss = self.round(pieces, max(0.1, 1 - self.minutes / self.plan.minutes))
+        raw = copy.deepcopy(self.model.state_dict())
+        self.model.load_state_dict(self.mean)
+        value, chosen, found = self.score(dev)
+        self.model.load_state_dict(raw)
+        return loss, value, chosen, found
 
     def round(self, pieces: list[Json], share: float) -> float:
         """Train once on all pieces; return the mean loss."""
@@ -145,7 +151,7 @@ class _Run:
             group["lr"] = group["highest"] * share
         self.random.shuffle(pieces)
         total = count = 0.0
-        for batch in _batches(pieces, self.plan.characters):
+        for batch in _batches(pieces, self.plan.batch_characters):
             asked = [self.drawer.draw(item) for item in batch]
             loss, _ = losses.forward(self.model, self.batcher.batch(asked))
             self.optimiser.zero_grad(set_to_none=True)
@@ -167,7 +173,7 @@ class _Run:
     def before(self, documents: list[Json]) -> float:
         """Return the mean F1 over the kinds of facts under the rules of the base."""
         reader = reader_of(self.model.eval(), self.characters, self.words, self.rules)
-        table = evaluate_schema(reader, documents, self.schema, flat=self.flat)
+        table = evaluate_schema(reader, documents, self.schema)
         return sum(values["f"] for values in table.values()) / max(len(table), 1)
 
     def score(self, documents: list[Json]) -> tuple[float, Rules, dict[str, float]]:
@@ -175,27 +181,33 @@ class _Run:
         reader = reader_of(self.model.eval(), self.characters, self.words)
         facts: Facts = {}
         names = names_of(self.schema)
-        add_facts(facts, "own", reader, documents, self.schema, names, flat=self.flat)
+        add_facts(facts, "own", reader, documents, self.schema, names, self.rules.nested)
         chosen, _, tables = choose(facts)
         table = tables.get("own", {})
-        rules = Rules(
-            {**self.rules.least, **chosen.least},
-            {**self.rules.slope, **chosen.slope},
-            {**self.rules.offset, **chosen.offset},
+        rules = replace(
+            self.rules,
+            least={**self.rules.least, **chosen.least},
+            slope={**self.rules.slope, **chosen.slope},
+            offset={**self.rules.offset, **chosen.offset},
         )
         return sum(table.values()) / max(len(table), 1), rules, table
 
 
 def _optimiser(model: Model, plan: Tuning) -> torch.optim.Optimizer:
     encoder = model.encoder
-    for part in (encoder.single, encoder.piece, encoder.norm, *encoder.layers[: plan.frozen]):
+    for part in (
+        encoder.single,
+        encoder.piece,
+        encoder.norm,
+        *encoder.layers[: plan.frozen_layers],
+    ):
         part.requires_grad_(False)
     encoder.position.requires_grad_(False)
     upper = [p for p in encoder.parameters() if p.requires_grad]
     heads = [p for n, p in model.named_parameters() if not n.startswith("encoder.")]
     groups: list[dict[str, Any]] = [
-        {"params": upper, "lr": plan.rate, "highest": plan.rate},
-        {"params": heads, "lr": plan.head_rate, "highest": plan.head_rate},
+        {"params": upper, "lr": plan.learning_rate, "highest": plan.learning_rate},
+        {"params": heads, "lr": plan.head_learning_rate, "highest": plan.head_learning_rate},
     ]
     return torch.optim.AdamW(groups, weight_decay=0.01)
 
@@ -246,8 +258,8 @@ def labels_of(schema: Schema) -> dict[str, Json]:
 def parts(document: Json) -> list[Json]:
     """Return a document as the windows it is read in, each with what lies wholly inside."""
     found = []
-    for start, text in windows(document["text"]):
-        end = start + len(text)
+    for start, end in windows(document["text"], WINDOW, OVERLAP, OVERLAP):
+        text = document["text"][start:end]
 
         def inside(item: Json | None, low: int = start, high: int = end) -> bool:
             return item is None or (
@@ -267,30 +279,3 @@ def parts(document: Json) -> list[Json]:
         piece["events"] = moved([e for e in events if e.get("trigger") or e["arguments"]], -start)
         found.append(piece)
     return found
-
-
-def main() -> None:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("documents", type=Path)
-    parser.add_argument("--schema", required=True)
-    parser.add_argument("--base", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=8)
-    parser.add_argument("--most", type=int, default=100_000)
-    arguments = parser.parse_args()
-    with arguments.documents.open(encoding="utf-8") as lines:
-        documents = [json.loads(line) for line in lines if line.strip()][: arguments.most]
-    done = tune(
-        documents,
-        read_schema(arguments.schema),
-        arguments.base,
-        arguments.out,
-        Tuning(minutes=arguments.minutes),
-        say=lambda line: print(line, flush=True),  # noqa: T201
-    )
-    print(json.dumps(vars(done), ensure_ascii=False))  # noqa: T201
-
-
-if __name__ == "__main__":
-    main()

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from chinchilla.mini.characters import BLANK, SPECIAL, Characters, Fold
 
-from .e5 import E5
+from .original import Base
 
 # Single characters of these blocks are kept: Latin, Greek, Cyrillic, marks and symbols, kana.
 _KEPT = ((0x21, 0x24F), (0x370, 0x45F), (0x2010, 0x2BFF), (0x3001, 0x30FF))
@@ -27,7 +27,7 @@ def is_hanzi(char: str) -> bool:
 
 
 def choose(
-    base: E5, texts: Iterable[str], others: int = 2000
+    base: Base, texts: Iterable[str], others: int = 2000
 ) -> tuple[Characters, list[int], list[int]]:
     """Return the vocabulary with the base ids of its pieces and of its single characters.
 
@@ -58,7 +58,7 @@ def _common(char: str) -> bool:
     return any(a <= code <= b for a, b in _KEPT) and unicodedata.category(char)[0] != "C"
 
 
-def _used(base: E5, texts: Iterable[str], fold: Fold) -> Counter[str]:
+def _used(base: Base, texts: Iterable[str], fold: Fold) -> Counter[str]:
     pieces = [
         (piece or f"<empty {k}>", float(base.scores[k])) for k, piece in enumerate(base.pieces)
     ]

@@ -14,9 +14,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from .kit import (
+from ..data.documents import (
     Argument,
-    ConfigError,
     Document,
     Entity,
     Extraction,
@@ -24,6 +23,7 @@ from .kit import (
     iter_mentions,
     map_mentions,
 )
+from ..errors import ConfigError
 
 Form = Callable[[Document, Random], Document]
 # A stretch [start, end) of the text and what stands there instead.
@@ -351,31 +351,3 @@ FORMS: dict[str, Form] = {
     "lower case": lower,
     "web remains": web_remains,
 }
-# What training draws from: line breaks come most, since they did the most harm.
-_WEIGHTS: dict[Form, float] = {
-    break_blanks: 1,
-    break_commas: 2,
-    break_stops: 2,
-    wrap_lines: 1,
-    title_and_body: 2,
-    traditional: 3,
-    full_width: 0.5,
-    wide_digits: 0.5,
-    half_width: 1,
-    chinese_marks: 0.5,
-    without_marks: 1.5,
-    upper: 0.7,
-    lower: 0.7,
-    web_remains: 1.5,
-}
-
-
-def vary(document: Document, rng: Random) -> Document:
-    """Return the document in one form or two, drawn at random; line breaks in a share of places."""
-    forms = rng.choices(list(_WEIGHTS), list(_WEIGHTS.values()), k=rng.choice((1, 1, 1, 2)))
-    for form in forms:
-        if form in (break_blanks, break_commas, break_stops):
-            document = form(document, rng, rng.choice((0.2, 0.5, 1.0)))
-        else:
-            document = form(document, rng)
-    return document

@@ -1,0 +1,346 @@
+"""From the scores of one window to facts that fit together and fit the schema."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..data.documents import Argument, Entity, Event, Extraction, Issue, Mention, Relation
+from ..data.schema import EventType, RelationType, Role
+from .heads import Heads, LabelParts
+from .labels import ARGUMENT, ENTITY, OBJECT, RELATION, ROLE, SAME, SUBJECT, TRIGGER
+from .questions import Questions
+from .rules import Rules
+from .withheld import unsure, withheld
+from .words import Array
+
+# Spans that stand in a link are candidates from this score on: at most so many of a label.
+_CANDIDATE, _MOST_LINKED = -4.0, 12
+_MOST = 64
+
+Pair = tuple["Span", "Span", float]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A candidate: place of its label, start, end, score."""
+
+    place: int
+    start: int
+    end: int
+    score: float
+
+    def crosses(self, other: "Span") -> bool:
+        """Whether two spans overlap, and neither holds the other."""
+        if self.end <= other.start or other.end <= self.start:
+            return False
+        return not (self.holds(other) or other.holds(self))
+
+    def holds(self, other: "Span") -> bool:
+        """Whether the other span stands inside this one."""
+        return self.start <= other.start and other.end <= self.end
+
+
+class Asked:
+    """Questions with the vectors of their labels, and the least scores of candidates."""
+
+    def __init__(
+        self, questions: Questions, spans: LabelParts, links: LabelParts, rules: Rules
+    ) -> None:
+        self.questions = questions
+        self.spans = spans
+        self.links = links
+        # Spans that need no link are returned, or told, by their own score.
+        alone = {place for _, place in questions.entities}
+        for _, head, roles, _, _ in questions.events:
+            alone |= {head} if head is not None else set(roles)
+        self.alone = alone
+        self.least = np.array(
+            [
+                rules.threshold(label.kind) - rules.near if place in alone else _CANDIDATE
+                for place, label in enumerate(questions.plan.spans)
+            ],
+            np.float32,
+        )
+
+
+class Decoder:
+    """Reads one window: `text` with its vectors `x` [T, H], `offset` its place in the document."""
+
+    def __init__(
+        self, heads: Heads, rules: Rules, asked: Asked, text: str, x: Array, offset: int = 0
+    ) -> None:
+        self.heads = heads
+        self.rules = rules
+        self.asked = asked
+        self.questions = asked.questions
+        self.text = text
+        self.x = x
+        self.offset = offset
+        self.issues: list[Issue] = []
+        found = heads.spans(x, asked.spans, asked.least) if len(asked.least) else []
+        self.spans = [
+            _best(k, *one, _MOST if k in asked.alone else _MOST_LINKED)
+            for k, one in enumerate(found)
+        ]
+
+    def extraction(self) -> Extraction:
+        """Return what the window says, with issues of what is withheld."""
+        entities, relations, events = self.entities(), self.relations(), self.events()
+        return Extraction(entities, relations, events, tuple(dict.fromkeys(self.issues)))
+
+    def entities(self) -> tuple[Entity, ...]:
+        """Return the entities; see `_compatible` for those that overlap."""
+        named = {place: name for name, place in self.questions.entities}
+        spans = [span for place in named for span in self.spans[place]]
+        kept = _compatible(spans, named, self.questions.known, self._far(ENTITY))
+        found = []
+        for span in kept:
+            score = self.rules.probability(ENTITY, span.score)
+            entity = Entity(named[span.place], *self._mention(span), score)
+            if self._is_sure(ENTITY, span.score, entity):
+                found.append(entity)
+        return tuple(found)
+
+    def relations(self) -> tuple[Relation, ...]:
+        """Return the relations whose links score enough, each pair of strings once."""
+        links = self.questions.plan.links
+        wanted = [
+            (links[place].label, self.spans[links[place].head], self.spans[links[place].tail])
+            for _, place in self.questions.relations
+        ]
+        found: list[Relation] = []
+        for (relation, _), pairs in zip(self.questions.relations, self._pairs(wanted), strict=True):
+            said: set[tuple[str, str]] = set()
+            for head, tail, score in sorted(pairs, key=lambda pair: -pair[2]):
+                if score < self.rules.threshold(RELATION) - self.rules.near:
+                    break
+                one = self._relation(relation, head, tail, score)
+                ends = (one.subject.text, one.object.text)
+                if ends in said or (relation.symmetric and ends[::-1] in said):
+                    continue
+                said.add(ends)
+                if ends[0] == ends[1]:
+                    why = "left out, a thing stands in no relation to itself"
+                    self.issues.append(withheld(one, why))
+                elif self._is_sure(RELATION, score, one):
+                    found.append(one)
+        found.sort(key=lambda r: (r.subject.start or 0, r.object.start or 0))
+        return tuple(found)
+
+    def events(self) -> tuple[Event, ...]:
+        """Return the events: one a trigger, or the groups of arguments without triggers."""
+        found = [*self._triggered(), *self._untriggered()]
+        found.sort(key=_place)
+        return tuple(found)
+
+    def _far(self, kind: int) -> float:
+        """Return the score that a span needs inside another or around it."""
+        return self.rules.threshold(kind) + self.rules.nested
+
+    def _is_sure(self, kind: int, score: float, fact: object, event: Event | None = None) -> bool:
+        is_sure = score >= self.rules.threshold(kind)
+        if not is_sure:
+            self.issues.append(unsure(fact, event, self.offset))
+        return is_sure
+
+    def _mention(self, span: Span) -> tuple[str, int, int]:
+        return self.text[span.start : span.end], span.start, span.end
+
+    def _relation(self, relation: RelationType, head: Span, tail: Span, score: float) -> Relation:
+        probability = self.rules.probability
+        return Relation(
+            relation.name,
+            Entity(relation.subject, *self._mention(head), probability(SUBJECT, head.score)),
+            Entity(relation.object, *self._mention(tail), probability(OBJECT, tail.score)),
+            score=probability(RELATION, score),
+        )
+
+    def _pairs(self, wanted: Sequence[tuple[int, list[Span], list[Span]]]) -> list[list[Pair]]:
+        """Return, for each (link label, heads, tails), the scored pairs of two different spans."""
+        pairs = [
+            (k, head, tail)
+            for k, (_, heads, tails) in enumerate(wanted)
+            for head in heads
+            for tail in tails
+            if (head.start, head.end) != (tail.start, tail.end)
+        ]
+        found: list[list[Pair]] = [[] for _ in wanted]
+        if not pairs:
+            return found
+        labels = np.array([wanted[k][0] for k, _, _ in pairs])
+        scores = self.heads.links(
+            self.x,
+            np.array([(head.start, head.end) for _, head, _ in pairs]),
+            np.array([(tail.start, tail.end) for _, _, tail in pairs]),
+            np.array([(head.score, tail.score) for _, head, tail in pairs], np.float32),
+            self.asked.links.link[labels],
+            self.asked.links.link_bias[labels],
+        )
+        for (k, head, tail), score in zip(pairs, scores.tolist(), strict=True):
+            found[k].append((head, tail, score))
+        return found
+
+    def _triggered(self) -> list[Event]:
+        heads = {head: event for event, head, *_ in self.questions.events if head is not None}
+        named = {place: event.name for place, event in heads.items()}
+        spans = [span for place in named for span in self.spans[place]]
+        kept = _compatible(spans, named, self.questions.known, self._far(TRIGGER))
+        found: dict[Span, Event] = {}
+        for span in kept:
+            score = self.rules.probability(TRIGGER, span.score)
+            event = Event(named[span.place], Mention(*self._mention(span), score), score=score)
+            if self._is_sure(TRIGGER, span.score, event):
+                found[span] = event
+        if not found:
+            return []
+        return [
+            Event(event.type, event.trigger, self._arguments(links, event), event.score)
+            for (span, event), links in zip(found.items(), self._links(list(found)), strict=True)
+        ]
+
+    def _links(self, triggers: list[Span]) -> list[list[tuple[Role, Span, float]]]:
+        """Return the scored arguments of each trigger."""
+        links = self.questions.plan.links
+        wanted, roles, owners = [], [], []
+        for event, head, _, places, _ in self.questions.events:
+            for k, trigger in enumerate(triggers):
+                if trigger.place != head:
+                    continue
+                for role, place in zip(event.roles, places, strict=True):
+                    link = links[place]
+                    wanted.append((link.label, [trigger], self.spans[link.tail]))
+                    roles.append(role)
+                    owners.append(k)
+        found: list[list[tuple[Role, Span, float]]] = [[] for _ in triggers]
+        for role, owner, pairs in zip(roles, owners, self._pairs(wanted), strict=True):
+            found[owner] += [(role, tail, score) for _, tail, score in pairs]
+        return found
+
+    def _arguments(
+        self, links: Iterable[tuple[Role, Span, float]], event: Event, kind: int = ARGUMENT
+    ) -> tuple[Argument, ...]:
+        """Return the arguments that score enough; a span fills one role of an event."""
+        found: list[Argument] = []
+        taken: set[tuple[int, int]] = set()
+        for role, span, score in sorted(links, key=lambda link: -link[2]):
+            if score < self.rules.threshold(kind) - self.rules.near:
+                break
+            place = (span.start, span.end)
+            if place in taken:
+                continue
+            taken.add(place)
+            argument = self._argument(role, span, self.rules.probability(kind, score))
+            if argument is None:
+                why = f"left out, it names none of {'、'.join(role.values)}"
+                said = Argument(role.name, *self._mention(span))
+                self.issues.append(withheld(said, why, event, self.offset))
+            elif self._is_sure(kind, score, argument, event):
+                found.append(argument)
+        return tuple(sorted(found, key=lambda a: (a.start is None, a.start or 0, a.end or 0)))
+
+    def _argument(self, role: Role, span: Span, score: float) -> Argument | None:
+        """Return the argument; of an enum role the value that the span names, or None."""
+        text, start, end = self._mention(span)
+        if not role.values or text in role.values:
+            return Argument(role.name, text, start, end, score)
+        named = [value for value in role.values if value in text or text in value]
+        return Argument(role.name, named[0], None, None, score) if named else None
+
+    def _untriggered(self) -> list[Event]:
+        found = []
+        for event, head, places, _, same in self.questions.events:
+            if head is not None:
+                continue
+            spans = [
+                (role, span, span.score)
+                for role, place in zip(event.roles, places, strict=True)
+                for span in self.spans[place]
+            ]
+            for group in self._groups(spans, same):
+                made = self._group(event, group)
+                if made.arguments:
+                    found.append(made)
+        return found
+
+    def _group(self, event: EventType, group: list[tuple[Role, Span, float]]) -> Event:
+        bare = Event(event.name, None)
+        arguments = self._arguments(group, bare, ROLE)
+        best = max((argument.score or 0.0 for argument in arguments), default=0.0)
+        return Event(event.name, None, arguments, best)
+
+    def _groups(
+        self, spans: list[tuple[Role, Span, float]], same: int
+    ) -> list[list[tuple[Role, Span, float]]]:
+        """Return the arguments of each event: each joins the group that it fits best."""
+        every = sorted({span for _, span, _ in spans}, key=lambda s: (s.start, s.end, s.place))
+        (pairs,) = self._pairs([(same, every, every)]) if every else ([],)
+        told = {(head, tail): score for head, tail, score in pairs if head.start <= tail.start}
+        groups: list[list[tuple[Role, Span, float]]] = []
+        for one in sorted(spans, key=lambda item: -item[2]):
+            best, value = None, self.rules.threshold(SAME)
+            for group in groups:
+                scores = [
+                    told[min((other, one[1]), (one[1], other), key=lambda pair: pair[0].start)]
+                    for _, other, _ in group
+                    if (other.start, other.end) != (one[1].start, one[1].end)
+                ]
+                mean = sum(scores) / len(scores) if scores else value
+                if mean >= value:
+                    best, value = group, mean
+            if best is None:
+                groups.append([one])
+            else:
+                best.append(one)
+        return groups
+
+
+def _place(event: Event) -> int:
+    if event.trigger is not None:
+        return event.trigger.start or 0
+    return min((a.start or 0 for a in event.arguments if a.start is not None), default=0)
+
+
+def _best(place: int, starts: Array, ends: Array, scores: Array, most: int) -> list[Span]:
+    """Return the best spans of one label, no two of which overlap."""
+    kept: list[Span] = []
+    if not len(scores):
+        return kept
+    # Ties go to the span that begins first, so that nothing hangs on an order of sorting.
+    for k in np.lexsort((ends, starts, -scores)).tolist():
+        start, end = int(starts[k]), int(ends[k])
+        if all(end <= other.start or start >= other.end for other in kept):
+            kept.append(Span(place, start, end, float(scores[k])))
+            if len(kept) == most:
+                break
+    return kept
+
+
+def _compatible(
+    spans: Iterable[Span], named: dict[int, str], known: frozenset[str], nested: float
+) -> list[Span]:
+    """Return the spans that may stand together, in the order of the text.
+
+    The better of two spans of one place stays, and of two that cross; one inside another needs the
+    score `nested`, whichever is the better. Types met in training and others are weighed apart, so
+    that a new type takes nothing from a known one: it may mark the same name, but not cross it.
+    """
+    kept: list[Span] = []
+    for is_known in (True, False):
+        some = [span for span in spans if (named[span.place] in known) == is_known]
+        own: list[Span] = []
+        for span in sorted(some, key=lambda s: (-s.score, s.start, s.end, s.place)):
+            if any(span.crosses(other) for other in kept):
+                continue
+            if all(_fits(span, other, nested) for other in own):
+                own.append(span)
+        kept += own
+    return sorted(kept, key=lambda s: (s.start, -s.end, s.place))
+
+
+def _fits(span: Span, other: Span, nested: float) -> bool:
+    if span.end <= other.start or other.end <= span.start:
+        return True
+    if (span.start, span.end) == (other.start, other.end) or span.crosses(other):
+        return False
+    return span.score >= nested

@@ -1,0 +1,33 @@
+"""From scores to decisions: thresholds and probabilities, by kind of label."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .labels import KINDS
+
+
+@dataclass
+class Rules:
+    """Decision rules of a model, chosen on documents that it did not learn from.
+
+    `least` is the score from which a kind is returned; `slope` and `offset` turn its scores into
+    probabilities. A span inside another of another type, or around it, needs `nested` more. What lacks
+    at most `near` is told as withheld.
+    """
+
+    least: dict[str, float] = field(default_factory=dict)
+    slope: dict[str, float] = field(default_factory=dict)
+    offset: dict[str, float] = field(default_factory=dict)
+    nested: float = 2.0
+    near: float = 0.25
+
+    def threshold(self, kind: int) -> float:
+        """Return the score from which a span or link of this kind is returned."""
+        return self.least.get(KINDS[kind], 0.0)
+
+    def probability(self, kind: int, score: float) -> float:
+        """Return the calibrated probability of a score."""
+        name = KINDS[kind]
+        z = self.slope.get(name, 1.0) * score + self.offset.get(name, 0.0)
+        return round(float(1 / (1 + np.exp(-np.clip(z, -30, 30)))), 4)
