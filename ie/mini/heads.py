@@ -11,6 +11,7 @@ import numpy as np
 from .words import Array
 
 DISTANCES = 32
+NEAR = 10
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,16 @@ class Heads:
         band = scores[:, np.arange(t)[:, None], np.minimum(ends, t - 1)]
         return band + self.w["spans.widths"][:, None, :w], valid
 
+    def _clearest(self, x: Array, heads: Array, tails: Array, link: Array) -> Array:
+        """Return the highest clue in or near each pair, [P]; `link` is [P, size] or [1, size]."""
+        clues = self._linear("links.clue", x) @ link.T / np.sqrt(self.link_size)
+        low = np.maximum(np.minimum(heads[:, 0], tails[:, 0]) - NEAR, 0)
+        high = np.maximum(heads[:, 1], tails[:, 1]) + NEAR
+        columns = np.arange(len(low)) if len(link) > 1 else np.zeros(len(low), int)
+        return np.array(
+            [clues[a:b, k].max() for a, b, k in zip(low, high, columns, strict=True)], np.float32
+        )
+
     def links(
         self, x: Array, heads: Array, tails: Array, scores: Array, link: Array, bias: Array
     ) -> Array:
@@ -112,9 +123,21 @@ class Heads:
         gap = tails[:, 0] - heads[:, 0]
         near = np.minimum(np.floor(2 * np.log2(np.abs(gap) + 1)), 15).astype(np.int64)
         near += 16 * (gap < 0)
-        pair = gelu(a + c + b * d + self.w["links.distance.weight"][near])
+        between = self._linear("links.between", _between(x, heads, tails))
+        pair = gelu(a + c + b * d + between + self.w["links.distance.weight"][near])
         value = (pair * link).sum(1) / np.sqrt(self.link_size) + bias
+        value += self._clearest(x, heads, tails, link)
         return value + np.clip(scores, -8, 8) @ self.w["links.share"]  # type: ignore[no-any-return]
+
+
+def _between(x: Array, heads: Array, tails: Array) -> Array:
+    """Return the mean of the characters between the spans of pairs, [P, H]."""
+    low = np.minimum(heads[:, 1], tails[:, 1])
+    high = np.maximum(np.maximum(heads[:, 0], tails[:, 0]), low)
+    total = np.zeros((len(x) + 1, x.shape[1]), np.float32)
+    np.cumsum(x, axis=0, out=total[1:])
+    found = (total[high] - total[low]) / np.maximum(high - low, 1)[:, None]
+    return found.astype(np.float32)  # type: ignore[no-any-return]
 
 
 def _turn(x: Array, cos: Array, sin: Array) -> Array:
