@@ -27,7 +27,7 @@ from chinchilla.mini.train.calibrate import choose  # noqa: E402
 from chinchilla.mini.train.draw import Drawer  # noqa: E402
 from chinchilla.mini.train.evaluate import read, reader_of, score  # noqa: E402
 from chinchilla.mini.train.export import export  # noqa: E402
-from chinchilla.mini.train.model import Model, Sizes, distance_of  # noqa: E402
+from chinchilla.mini.train.model import Model, Sizes  # noqa: E402
 from chinchilla.mini.train.restore import restore  # noqa: E402
 from chinchilla.mini.train.tune import parts as parts_of  # noqa: E402
 from chinchilla.mini.train.vary import vary  # noqa: E402
@@ -156,6 +156,9 @@ def test_span_and_link_scores_of_numpy_and_torch_agree(
     kinds = np.array([0, 1, 2, 3, 4])
     labels = reader.heads.labels(texts, kinds)
     with torch.inference_mode():
+        for part in (net.links.between, net.links.clue):
+            torch.nn.init.normal_(part.weight, std=0.1)
+        reader = reader_of(net, chars, label_words)
         a, b, c, gates, bias, link, link_bias = net.labels(
             torch.from_numpy(texts), torch.from_numpy(kinds)
         )
@@ -171,17 +174,13 @@ def test_span_and_link_scores_of_numpy_and_torch_agree(
     assert [len(one[0]) for one in few] == [int((one[2] >= 0.5).sum()) for one in found]
     heads, tails = np.array([[0, 2], [9, 10], [3, 4]]), np.array([[5, 6], [1, 3], [3, 6]])
     given = rng.normal(size=(3, 2)).astype(np.float32)
-    ours = reader.heads.links(x, heads, tails, given, labels.link[:3], labels.link_bias[:3])
+    ours = reader.heads.links(x, heads, tails, given, np.arange(3), labels)
     with torch.inference_mode():
         y = torch.from_numpy(x)[None]
         zero = torch.zeros(3, dtype=torch.long)
         h, t = torch.from_numpy(heads), torch.from_numpy(tails)
-        theirs = link_bias[:3, 0] + net.links(
-            losses.ends_of(y, zero, h),
-            losses.ends_of(y, zero, t),
-            distance_of(h[:, 0], t[:, 0]),
-            link[:3],
-            torch.from_numpy(given),
+        theirs = link_bias[:3, 0] + losses.pair_scores(
+            net, y, zero, torch.arange(3), h, t, torch.from_numpy(given), link
         )
     np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-4)
 

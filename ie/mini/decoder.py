@@ -174,8 +174,8 @@ class Decoder:
             np.array([(head.start, head.end) for _, head, _ in pairs]),
             np.array([(tail.start, tail.end) for _, _, tail in pairs]),
             np.array([(head.score, tail.score) for _, head, tail in pairs], np.float32),
-            self.asked.links.link[labels],
-            self.asked.links.link_bias[labels],
+            labels,
+            self.asked.links,
         )
         for (k, head, tail), score in zip(pairs, scores.tolist(), strict=True):
             found[k].append((head, tail, score))

@@ -12,6 +12,8 @@ import numpy as np
 from .words import Array
 
 DISTANCES = 32
+# Clues of a link are looked for so far from its two spans.
+NEAR = 10
 # Labels whose spans are scored at once.
 _AT_ONCE = 64
 
@@ -127,20 +129,45 @@ class Heads:
         return band  # type: ignore[no-any-return]
 
     def links(
-        self, x: Array, heads: Array, tails: Array, scores: Array, link: Array, bias: Array
+        self, x: Array, heads: Array, tails: Array, scores: Array, labels: Array, parts: LabelParts
     ) -> Array:
         """Return scores of pairs [P]: spans [P, 2] of one text x [T, H], their scores [P, 2].
 
-        `link` [P, link size] and `bias` [P] are those of the label of each pair.
+        `labels` [P] are places of link labels in `parts`.
         """
         a, b = np.split(self._ends("links.head", x, heads), 2, axis=1)
         c, d = np.split(self._ends("links.tail", x, tails), 2, axis=1)
         gap = tails[:, 0] - heads[:, 0]
         near = np.minimum(np.floor(2 * np.log2(np.abs(gap) + 1)), 15).astype(np.int64)
         near += 16 * (gap < 0)
-        pair = gelu(a + c + b * d + self.w["links.distance.weight"][near])
-        value = (pair * link).sum(1) / np.sqrt(self.link_size) + bias
+        pair = a + c + b * d + self._between(x, heads, tails)
+        pair = gelu(pair + self.w["links.distance.weight"][near])
+        value = (pair * parts.link[labels]).sum(1) / np.float32(np.sqrt(self.link_size))
+        value += parts.link_bias[labels] + self._clearest(x, heads, tails, labels, parts)
         return value + np.clip(scores, -8, 8) @ self.w["links.share"]  # type: ignore[no-any-return]
+
+    def _between(self, x: Array, heads: Array, tails: Array) -> Array:
+        """Return the projected mean of the characters between the spans of pairs, [P, link size]."""
+        low = np.minimum(heads[:, 1], tails[:, 1])
+        high = np.maximum(np.maximum(heads[:, 0], tails[:, 0]), low)
+        total = np.zeros((len(x) + 1, self.link_size), np.float32)
+        np.cumsum(x @ self.w["links.between.weight"].T, axis=0, out=total[1:])
+        count = np.maximum(high - low, 1).astype(np.float32)
+        mean = (total[high] - total[low]) / count[:, None]
+        return mean + self.w["links.between.bias"]  # type: ignore[no-any-return]
+
+    def _clearest(
+        self, x: Array, heads: Array, tails: Array, labels: Array, parts: LabelParts
+    ) -> Array:
+        """Return the highest clue in or near each pair, [P]."""
+        some, row = np.unique(labels, return_inverse=True)
+        clues = parts.link[some] @ self._linear("links.clue", x).T
+        clues = np.pad(clues, ((0, 0), (0, 1)))  # so that an end may be the text's
+        low = np.maximum(np.minimum(heads[:, 0], tails[:, 0]) - NEAR, 0)
+        high = np.minimum(np.maximum(heads[:, 1], tails[:, 1]) + NEAR, len(x))
+        edges = np.stack([low, high], 1) + (row * clues.shape[1])[:, None]
+        best = np.maximum.reduceat(clues.reshape(-1), edges.reshape(-1))[::2]
+        return best / np.float32(np.sqrt(self.link_size))  # type: ignore[no-any-return]
 
     def _ends(self, name: str, x: Array, spans: Array) -> Array:
         """Return the projections of spans [P, 2], each different one computed once."""

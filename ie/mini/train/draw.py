@@ -151,7 +151,7 @@ class Drawer:
         found: dict[str, list[Json]] = {}
         for item in example.get("events", ()):
             found.setdefault(f"{example['set']}/event/{item['type']}", []).append(item)
-        for key in self._some(keys, set(found), len(found) + max(3, most // 5)):
+        for key in self._some(keys, set(found), len(found) + max(3, most // 3)):
             self._event(asked, key, found.get(key, []), most)
 
     def _event(self, asked: Asked, key: str, events: list[Json], most: int) -> None:

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from .batches import Batch
-from .model import Model, distance_of
+from .model import NEAR, Model, distance_of
 
 LOW = -1e4
 
@@ -24,9 +24,11 @@ def forward(model: Model, batch: Batch) -> tuple[Tensor, dict[str, float]]:
     scores = scores.masked_fill(~valid[:, None], LOW)
     span = span_loss(scores, batch)
     token = token_loss(model, terms, batch)
+    kind = typing_loss(scores, batch)
     pair = link_loss(model, x, scores, link, link_bias, batch)
     parts = {"span": span.item(), "token": token.item(), "link": pair.item()}
-    return span + 0.1 * token + pair, parts
+    parts["type"] = kind.item()
+    return span + 0.1 * token + kind + pair, parts
 
 
 def read(model: Model, batch: Batch) -> Tensor:
@@ -57,6 +59,26 @@ def span_loss(scores: Tensor, batch: Batch) -> Tensor:
     missed = torch.zeros(b * n).index_add(0, group, torch.exp(-flat[place].clamp_min(-30)))
     loss = functional.softplus(torch.logsumexp(wrong, 1)) + torch.log1p(missed)
     return (loss * batch.shown.reshape(-1)).sum() / _scale(group, b)
+
+
+def typing_loss(scores: Tensor, batch: Batch) -> Tensor:
+    """Cross entropy of the label of gold spans, against the labels of its kind that are asked."""
+    _, n, t, w = scores.shape
+    gold = batch.gold[batch.gold[:, 3] - batch.gold[:, 2] <= w]
+    if not len(gold):
+        return torch.zeros(())
+    text, label, start, width = gold[:, 0], gold[:, 1], gold[:, 2], gold[:, 3] - gold[:, 2] - 1
+    kinds = batch.kinds[batch.spans]
+    kind = kinds[text, label]
+    logits = scores[text, :, start, width]
+    others = batch.shown[text] & (kinds[text] == kind[:, None])
+    every = torch.logsumexp(logits.masked_fill(~others, LOW), 1)
+    # A span may have several labels: any of them may be the best.
+    _, row = torch.unique(((text * 8 + kind) * t + start) * w + width, return_inverse=True)
+    right = torch.zeros(len(gold), n, dtype=torch.bool)
+    right[row, label] = True
+    some = torch.logsumexp(logits.masked_fill(~right[row], LOW), 1)
+    return (every - some).mean()
 
 
 def unsure(batch: Batch, t: int, w: int) -> Tensor:
@@ -115,21 +137,14 @@ def link_loss(
         return torch.zeros(())
     text, label = pairs[:, 0], pairs[:, 1]
     head, tail = pairs[:, 2:4], pairs[:, 4:6]
-    logits = bias[label] + model.links(
-        ends_of(x, text, head),
-        ends_of(x, text, tail),
-        distance_of(head[:, 0], tail[:, 0]),
-        vectors[label],
-        torch.stack(
-            [
-                span_scores(scores, text, pairs[:, 6], head),
-                span_scores(scores, text, pairs[:, 7], tail),
-            ],
-            1,
-        )
-        .clamp(-8, 8)
-        .detach(),
+    near = torch.stack(
+        [
+            span_scores(scores, text, pairs[:, 6], head),
+            span_scores(scores, text, pairs[:, 7], tail),
+        ],
+        1,
     )
+    logits = bias[label] + pair_scores(model, x, text, label, head, tail, near.detach(), vectors)
     target = pairs[:, 8].float()
     loss = functional.binary_cross_entropy_with_logits(logits, target, reduction="sum")
     return loss / max(float(target.sum()), len(batch.lengths) / 2)
@@ -138,6 +153,53 @@ def link_loss(
 def ends_of(x: Tensor, text: Tensor, span: Tensor) -> Tensor:
     """Return first and last character of spans, [P, 2H]."""
     return torch.cat([x[text, span[:, 0]], x[text, span[:, 1] - 1]], -1)
+
+
+def pair_scores(
+    model: Model,
+    x: Tensor,
+    text: Tensor,
+    label: Tensor,
+    head: Tensor,
+    tail: Tensor,
+    near: Tensor,
+    vectors: Tensor,
+) -> Tensor:
+    """Return the scores of pairs [P] without the bias of their labels.
+
+    `text` and `label` [P] are places in x [B, T, H] and `vectors` [N, link]; head, tail [P, 2] are
+    spans, `near` [P, 2] their scores.
+    """
+    told = model.links(
+        ends_of(x, text, head),
+        ends_of(x, text, tail),
+        between(x, text, head, tail),
+        distance_of(head[:, 0], tail[:, 0]),
+        vectors[label],
+        near.clamp(-8, 8),
+    )
+    return told + clearest(model, x, text, label, head, tail, vectors)
+
+
+def between(x: Tensor, text: Tensor, head: Tensor, tail: Tensor) -> Tensor:
+    """Return the mean of the characters between two spans, [P, H]; zeros where there are none."""
+    low = torch.minimum(head[:, 1], tail[:, 1])
+    high = torch.maximum(torch.maximum(head[:, 0], tail[:, 0]), low)
+    total = functional.pad(x.cumsum(1), (0, 0, 1, 0))
+    return (total[text, high] - total[text, low]) / (high - low).clamp_min(1)[:, None]
+
+
+def clearest(
+    model: Model, x: Tensor, text: Tensor, label: Tensor, head: Tensor, tail: Tensor, v: Tensor
+) -> Tensor:
+    """Return the highest clue in or near each pair, [P]."""
+    keys, row = torch.unique(text * len(v) + label, return_inverse=True)
+    clues = model.links.clues(x, keys // len(v), v[keys % len(v)])[row]
+    low = torch.minimum(head[:, 0], tail[:, 0]) - NEAR
+    high = torch.maximum(head[:, 1], tail[:, 1]) + NEAR
+    at = torch.arange(x.shape[1])
+    beyond = (at < low[:, None]) | (at >= high[:, None])
+    return clues.masked_fill(beyond, LOW).amax(1)
 
 
 def span_scores(scores: Tensor, text: Tensor, place: Tensor, span: Tensor) -> Tensor:
@@ -170,7 +232,27 @@ def candidates(scores: Tensor, batch: Batch, most: int = 6) -> Tensor:
             for y in right
             if x != y
         ]
+    rows += _crossed(batch)
     return torch.tensor(rows, dtype=torch.long).reshape(-1, 9)
+
+
+def _crossed(batch: Batch) -> list[tuple[int, ...]]:
+    """Return gold pairs of each text under the other labels it is asked for, which are wrong there."""
+    rows: list[tuple[int, ...]] = []
+    asked: dict[int, list[tuple[int, int, int, set[Any]]]] = {}
+    for text, label, heads, tails, gold, same in batch.links:
+        if not same:
+            asked.setdefault(text, []).append((label, heads[0], tails[0], gold))
+    for text, links in asked.items():
+        kinds = {label: int(batch.kinds[label]) for label, *_ in links}
+        pairs = [(kinds[label], pair) for label, *_, gold in links for pair in sorted(gold)[:4]]
+        for label, head, tail, gold in links:
+            rows += [
+                (text, label, *x, *y, head, tail, 0)
+                for kind, (x, y) in dict.fromkeys(pairs)
+                if kind == kinds[label] and (x, y) not in gold
+            ]
+    return rows
 
 
 def _spans(

@@ -178,24 +178,49 @@ class Spans(nn.Module):
 
 
 class Links(nn.Module):
-    """Score pairs of spans under a label."""
+    """Score pairs of spans under a label: their ends, what stands between, and the clearest clue.
+
+    A clue is a character that speaks for the label, wherever it stands near the two spans.
+    """
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.size = sizes.link
         self.head = nn.Linear(2 * sizes.hidden, 2 * sizes.link)
         self.tail = nn.Linear(2 * sizes.hidden, 2 * sizes.link)
+        self.between = nn.Linear(sizes.hidden, sizes.link)
+        self.clue = nn.Linear(sizes.hidden, sizes.link)
         self.distance = nn.Embedding(DISTANCES, sizes.link)
         self.share = nn.Parameter(torch.tensor([0.3, 0.3]))
 
+    def clues(self, x: Tensor, rows: Tensor, vectors: Tensor) -> Tensor:
+        """Return how much each character speaks for a label, [N, T].
+
+        x [B, T, H]; `rows` [N] are places of texts, `vectors` [N, link] those of labels.
+        """
+        found = self.clue(x)[rows] @ vectors[..., None]
+        return found.squeeze(-1) / math.sqrt(self.size)  # type: ignore[no-any-return]
+
     def forward(
-        self, head: Tensor, tail: Tensor, distance: Tensor, vector: Tensor, scores: Tensor
+        self,
+        head: Tensor,
+        tail: Tensor,
+        between: Tensor,
+        distance: Tensor,
+        vector: Tensor,
+        scores: Tensor,
     ) -> Tensor:
-        """head, tail [P, 2H], distance [P], vector [P, link], scores [P, 2]; returns [P]."""
+        """head, tail [P, 2H], between [P, H], distance [P], vector [P, link], scores [P, 2].
+
+        Returns [P], without the clue.
+        """
         a, b = self.head(head).chunk(2, -1)
         c, d = self.tail(tail).chunk(2, -1)
-        pair = functional.gelu(a + c + b * d + self.distance(distance))
+        pair = functional.gelu(a + c + b * d + self.between(between) + self.distance(distance))
         return (pair * vector).sum(-1) / math.sqrt(self.size) + scores @ self.share
+
+
+NEAR = 10  # clues are looked for so far from the two spans
 
 
 DISTANCES = 32
@@ -239,6 +264,8 @@ class Model(nn.Module):
                 if isinstance(part, nn.Embedding):
                     nn.init.normal_(part.weight, std=0.3)
         nn.init.normal_(self.labels.outer.weight, std=0.25 * sizes.label**-0.5)
+        nn.init.zeros_(self.links.between.weight)
+        nn.init.zeros_(self.links.clue.weight)
         with torch.no_grad():  # spans and links are rare: begin with few
             self.labels.outer.bias[3 * sizes.span + sizes.detectors] = -6
             self.labels.outer.bias[-1] = -2
