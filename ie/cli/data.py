@@ -14,6 +14,7 @@ COMMANDS = {
     "build": ("data_build", "Turn documents into instruction records, mixed as asked."),
     "schema": ("data_schema", "Make a schema file of what documents hold."),
     "translate": ("data_translate", "Translate annotated documents into Chinese."),
+    "bootstrap": ("data_bootstrap", "Let a model invent examples, schemas and wordings, checked."),
     "stats": ("data_stats", "Count sources, types, lengths and negatives."),
     "audit": ("data_audit", "Find duplicates, leaks and faulty annotations, and mend them."),
     "select": ("data_select", "Choose a small, diverse set that covers every type."),
