@@ -1,0 +1,122 @@
+"""Choose items that stand for all: facility location, weighed by quality, with floors for types.
+
+    f(S) = Σ over texts v of max over chosen s of similarity(v, s)
+
+Each step takes the item that adds most (lazy greedy; f is submodular, so the result is within 1 - 1/e
+of the best, Nemhauser et al. 1978). Types below their floor go first: of the items that hold one, the one
+that adds most. Of a large pool, f is taken over a sample of it.
+"""
+
+import heapq
+import random
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+# Texts over which f is taken; more make each step slower and the choice hardly better.
+GROUND = 2000
+# Most elements of a block of similarities, 64 MB.
+_BLOCK = 1 << 24
+
+
+class _Facility:
+    """The similarities of candidates to the ground set, and what is covered so far."""
+
+    def __init__(self, vectors: Any, ground: Any, quality: Any) -> None:
+        self._vectors = vectors
+        self._ground = np.ascontiguousarray(ground.T)
+        self._quality = quality
+        self._covered = np.zeros(len(ground), np.float32)
+
+    def first_gains(self) -> list[float]:
+        """Return what each candidate adds to nothing."""
+        size = max(1, _BLOCK // max(1, self._ground.shape[1]))
+        gains: list[float] = []
+        for at in range(0, len(self._vectors), size):
+            block = np.maximum(self._vectors[at : at + size] @ self._ground, 0).sum(1)
+            gains += (block * self._quality[at : at + size]).tolist()
+        return gains
+
+    def gain(self, place: int) -> float:
+        """Return what a candidate adds to what was taken."""
+        near = self._vectors[place] @ self._ground
+        return float(np.maximum(near - self._covered, 0).sum() * self._quality[place])
+
+    def take(self, place: int) -> None:
+        self._covered = np.maximum(self._covered, self._vectors[place] @ self._ground)
+
+
+def choose(
+    vectors: Any,
+    types: Sequence[Sequence[str]],
+    number: int,
+    *,
+    quality: Sequence[float] | None = None,
+    floor: int = 0,
+    seed: int = 0,
+) -> list[int]:
+    """Return the places of `number` items, in the order in which they were taken.
+
+    Args:
+        vectors: unit vectors, an array (items, width) of float32.
+        types: the types that each item holds.
+        number: how many; all if there are no more.
+        quality: of each item from 0 to 1, by which what it adds is multiplied.
+        floor: items of each type that go before all else, as far as there are some.
+        seed: draws the texts over which f is taken, where there are many.
+    """
+    places = list(range(len(types)))
+    if len(places) <= number:
+        return places
+    if len(places) > GROUND:
+        places = sorted(random.Random(seed).sample(places, GROUND))
+    weights = np.ones(len(types), np.float32) if quality is None else np.asarray(quality, np.float32)
+    facility = _Facility(vectors, vectors[places], weights)
+    gains = facility.first_gains()
+    chosen: list[int] = []
+    if floor:
+        chosen += _floors(facility, gains, types, number, floor)
+    left = set(range(len(types))) - set(chosen)
+    chosen += _lazily(facility, [(-gains[n], n) for n in left], number - len(chosen))
+    return chosen
+
+
+def _floors(
+    facility: _Facility,
+    gains: Sequence[float],
+    types: Sequence[Sequence[str]],
+    number: int,
+    floor: int,
+) -> list[int]:
+    """Take for each type, the rarest first, the items that add most until its floor is reached."""
+    holding: dict[str, list[int]] = {}
+    for place, its in enumerate(types):
+        for name in dict.fromkeys(its):
+            holding.setdefault(name, []).append(place)
+    counts: Counter[str] = Counter()
+    chosen: dict[int, None] = {}
+    for name in sorted(holding, key=lambda name: (len(holding[name]), name)):
+        wanted = min(floor, len(holding[name])) - counts[name]
+        if wanted > 0:
+            heap = [(-gains[n], n) for n in holding[name] if n not in chosen]
+            for place in _lazily(facility, heap, min(wanted, number - len(chosen))):
+                chosen[place] = None
+                counts.update(dict.fromkeys(types[place], 1))
+    return list(chosen)
+
+
+def _lazily(facility: _Facility, heap: list[tuple[float, int]], number: int) -> list[int]:
+    """Take what adds most, again and again; gains only fall, so few are computed anew."""
+    heapq.heapify(heap)
+    chosen: list[int] = []
+    while heap and len(chosen) < number:
+        _, place = heapq.heappop(heap)
+        entry = (-facility.gain(place), place)
+        if heap and entry > heap[0]:
+            heapq.heappush(heap, entry)
+            continue
+        facility.take(place)
+        chosen.append(place)
+    return chosen
