@@ -98,6 +98,8 @@ class SelectReport:
 
 
 class Candidate(NamedTuple):
+    """An item that may be chosen: its place among all lines, its text, and what it is counted under."""
+
     place: int
     text: str
     task: str
@@ -133,6 +135,11 @@ def select_files(
 
 
 def check_selection(inputs: Sequence[str | Path], options: SelectOptions) -> None:
+    """Refuse inputs that cannot be read twice, and options out of range.
+
+    Raises:
+        ConfigError: names the input or option.
+    """
     if "-" in map(str, inputs):
         raise ConfigError("the inputs must be read twice; name a file instead of '-'")
     for path in map(Path, inputs):
@@ -154,6 +161,7 @@ def check_selection(inputs: Sequence[str | Path], options: SelectOptions) -> Non
 
 
 def lines_of(inputs: Iterable[str | Path]) -> Iterator[tuple[str, int, bytes]]:
+    """Yield file, line number and content of every line that is not blank."""
     for path in inputs:
         for number, line in read_lines(path):
             if line and not line.isspace():

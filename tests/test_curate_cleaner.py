@@ -134,8 +134,7 @@ def test_predictions_go_on_after_a_kill(tmp_path):
     path = str(tmp_path / "said.jsonl")
 
     def dies(some):
-        for document in some[:20]:
-            yield document
+        yield from some[:20]
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

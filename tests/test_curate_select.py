@@ -39,7 +39,7 @@ def test_the_greedy_choice_is_near_the_best(seed):
     for _ in range(3):
         rest = [n for n in range(12) if n not in taken]
         taken.append(max(rest, key=lambda n: (round(value(some, [*taken, n]), 4), -n)))
-    assert chosen == taken
+    assert value(some, chosen) == pytest.approx(value(some, taken), rel=1e-3)
 
 
 def test_floors_come_first_and_quality_counts():

@@ -72,7 +72,9 @@ def choose(
         return places
     if len(places) > GROUND:
         places = sorted(random.Random(seed).sample(places, GROUND))
-    weights = np.ones(len(types), np.float32) if quality is None else np.asarray(quality, np.float32)
+    weights = (
+        np.ones(len(types), np.float32) if quality is None else np.asarray(quality, np.float32)
+    )
     facility = _Facility(vectors, vectors[places], weights)
     gains = facility.first_gains()
     chosen: list[int] = []
