@@ -6,9 +6,11 @@ import random
 import re
 
 import pytest
+from fakes import ScriptedBackend
 from rapidfuzz.distance import Levenshtein
 
 from chinchilla.curate.translate.carry import sentences
+from chinchilla.curate.translate.engine import EngineTranslator
 from chinchilla.curate.translate.glossary import Glossary, Terms, read_glossary
 from chinchilla.curate.translate.marks import put_marks, take_marks
 from chinchilla.curate.translate.methods import METHODS, Projector
@@ -290,6 +292,14 @@ def test_a_method_that_needs_scores_says_so():
         Projector(Reordering(), "constrained")
     with pytest.raises(ConfigError, match="did you mean 'markers'"):
         Projector(Reordering(), "marker")
+
+
+def test_a_language_model_translates():
+    backend = ScriptedBackend(lambda prompt: f" 译：{prompt.input} ")
+    translator = EngineTranslator("stub", backend)
+    assert translator.translate(["Bob", " ", "Paris"]) == ["译：Bob", "", "译：Paris"]
+    assert "简体中文" in backend.asked[0].instruction
+    assert "<a>…</a>" in backend.asked[0].instruction
 
 
 def test_the_glossary_is_read_with_all_its_faults(tmp_path):

@@ -88,6 +88,7 @@ def command(
     if report_path:
         write_values(report_path, [found.to_dict()])
     if not quiet:
+        _tell_unnamed(documents, names)
         _print_summary(found, time.perf_counter() - begin)
 
 
@@ -103,6 +104,30 @@ def _opened(model: str, source: str, target: str, quiet: bool) -> Any:
     if translator.licence and not quiet:
         click.echo(f"note: {model}: {translator.licence}", err=True)
     return translator
+
+
+def _tell_unnamed(documents: Any, names: Any) -> None:
+    """Say which types the glossary does not name: they keep their names."""
+    from chinchilla.instructions.derive import derive_schema
+
+    if not any(d.entities or d.relations or d.events for d in documents):
+        return
+    schema = derive_schema(documents)
+    missing = [
+        kind.name
+        for types, known in (
+            (schema.entities, names.entities),
+            (schema.relations, names.relations),
+            (schema.events, names.events),
+        )
+        for kind in types
+        if kind.name not in known
+    ]
+    if missing:
+        shown = ", ".join(missing[:12]) + (", …" if len(missing) > 12 else "")
+        click.echo(
+            f"note: types that keep their names, as no glossary names them: {shown}", err=True
+        )
 
 
 def _print_summary(found: Any, seconds: float) -> None:

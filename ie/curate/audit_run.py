@@ -9,7 +9,13 @@ from typing import IO
 from chinchilla.data.documents import Document, check_offsets
 from chinchilla.data.schema import Schema
 from chinchilla.errors import ConfigError, InputError
-from chinchilla.files.jsonl import dumps, encode_batches, read_documents, write_bytes
+from chinchilla.files.jsonl import (
+    dumps,
+    encode_batches,
+    read_documents,
+    write_bytes,
+    write_documents,
+)
 from chinchilla.files.resumable import after, write_partial
 from chinchilla.instructions.derive import derive_schema
 
@@ -143,7 +149,10 @@ def _predicted(
         folder = Path(f"{path or 'audit'}.folds")
         folder.mkdir(parents=True, exist_ok=True)
         fit = tuned_reader(base, asked, folder, minutes=model.minutes)
-        return iter(fold_predictions(documents, fit, folds=model.folds, seed=model.seed))
+        found = fold_predictions(documents, fit, folds=model.folds, seed=model.seed)
+        if path:
+            write_documents(path, found)
+        return iter(found)
     predict = predictor(model.model, asked)
     if path is None:
         return _counted(predict(documents), advance)

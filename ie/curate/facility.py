@@ -1,8 +1,9 @@
 """Choose items that stand for all: facility location, weighed by quality, with floors for types.
 
-    f(S) = Σ over texts v of max over chosen s of similarity(v, s)
+    f(S) = mean over texts v of max over chosen s of similarity(v, s)  +  share of all n-grams in S
 
-Each step takes the item that adds most (lazy greedy; f is submodular, so the result is within 1 - 1/e
+The second term is needed: of many texts the first alone comes to prefer short ones, which are like no
+other. Each step takes the item that adds most (lazy greedy; f is submodular, so the result is within 1 - 1/e
 of the best, Nemhauser et al. 1978). Types below their floor go first: of the items that hold one, the one
 that adds most. Of a large pool, f is taken over a sample of it.
 """
@@ -17,35 +18,40 @@ import numpy as np
 
 # Texts over which f is taken; more make each step slower and the choice hardly better.
 GROUND = 2000
-# Most elements of a block of similarities, 64 MB.
-_BLOCK = 1 << 24
+# Most elements of similarities that are held, 256 MB; beyond it a row is computed when it is asked for.
+_HELD = 1 << 26
 
 
 class _Facility:
-    """The similarities of candidates to the ground set, and what is covered so far."""
+    """The similarities of candidates to the ground set, their n-grams, and what is covered so far."""
 
-    def __init__(self, vectors: Any, ground: Any, quality: Any) -> None:
+    def __init__(
+        self, vectors: Any, ground: Any, quality: Any, grams: Sequence[frozenset[int]]
+    ) -> None:
+        self._grams = grams
+        self._seen: set[int] = set()
+        self._all = max(1, len(frozenset().union(*grams)))
         self._vectors = vectors
         self._ground = np.ascontiguousarray(ground.T)
         self._quality = quality
         self._covered = np.zeros(len(ground), np.float32)
+        is_small = len(vectors) * len(ground) <= _HELD
+        self._near: Any = vectors @ self._ground if is_small else None
 
-    def first_gains(self) -> list[float]:
-        """Return what each candidate adds to nothing."""
-        size = max(1, _BLOCK // max(1, self._ground.shape[1]))
-        gains: list[float] = []
-        for at in range(0, len(self._vectors), size):
-            block = np.maximum(self._vectors[at : at + size] @ self._ground, 0).sum(1)
-            gains += (block * self._quality[at : at + size]).tolist()
-        return gains
+    def _row(self, place: int) -> Any:
+        return self._vectors[place] @ self._ground if self._near is None else self._near[place]
 
     def gain(self, place: int) -> float:
         """Return what a candidate adds to what was taken."""
-        near = self._vectors[place] @ self._ground
-        return float(np.maximum(near - self._covered, 0).sum() * self._quality[place])
+        more = np.maximum(self._row(place) - self._covered, 0)
+        new = len(self._grams[place] - self._seen) / self._all if self._grams else 0.0
+        return (float(more.mean()) + new) * float(self._quality[place])
 
     def take(self, place: int) -> None:
-        self._covered = np.maximum(self._covered, self._vectors[place] @ self._ground)
+        """Take a candidate."""
+        self._covered = np.maximum(self._covered, self._row(place))
+        if self._grams:
+            self._seen |= self._grams[place]
 
 
 def choose(
@@ -53,6 +59,7 @@ def choose(
     types: Sequence[Sequence[str]],
     number: int,
     *,
+    grams: Sequence[frozenset[int]] = (),
     quality: Sequence[float] | None = None,
     floor: int = 0,
     seed: int = 0,
@@ -63,6 +70,7 @@ def choose(
         vectors: unit vectors, an array (items, width) of float32.
         types: the types that each item holds.
         number: how many; all if there are no more.
+        grams: n-grams of each item, as numbers; without them the first term of f counts alone.
         quality: of each item from 0 to 1, by which what it adds is multiplied.
         floor: items of each type that go before all else, as far as there are some.
         seed: draws the texts over which f is taken, where there are many.
@@ -75,8 +83,8 @@ def choose(
     weights = (
         np.ones(len(types), np.float32) if quality is None else np.asarray(quality, np.float32)
     )
-    facility = _Facility(vectors, vectors[places], weights)
-    gains = facility.first_gains()
+    facility = _Facility(vectors, vectors[places], weights, grams)
+    gains = [facility.gain(n) for n in range(len(types))]
     chosen: list[int] = []
     if floor:
         chosen += _floors(facility, gains, types, number, floor)

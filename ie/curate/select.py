@@ -23,7 +23,7 @@ from chinchilla.instructions.styles import carry_style
 from .audit import parse_unchecked
 from .facility import choose
 from .rules import find_suspects
-from .vectors import Embed, ngrams, unit_vectors
+from .vectors import Embed, hashed_grams, ngrams, unit_vectors
 
 # Random choices that a choice is held against.
 _DRAWS = 3
@@ -94,6 +94,7 @@ def select_by_facility(
         unit_vectors(texts, embed),
         [types_of(one) for one in pool],
         options.total,
+        grams=[hashed_grams(text) for text in texts],
         quality=[quality.get(one.place, 1.0) for one in pool],
         floor=options.floor,
         seed=options.seed,

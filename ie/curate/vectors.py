@@ -25,6 +25,12 @@ def ngrams(text: str, sizes: Sequence[int] = (1, 2, 3)) -> list[str]:
     return [folded[i : i + n] for n in sizes for i in range(len(folded) - n + 1)]
 
 
+def hashed_grams(text: str) -> frozenset[int]:
+    """Return the n-grams of two and three characters as numbers, the same on every machine."""
+    grams = ngrams(text, (2, 3))
+    return frozenset(zlib.crc32(gram.encode("utf-8", "surrogatepass")) for gram in grams)
+
+
 def tfidf(texts: Sequence[str], width: int = WIDTH) -> Any:
     """Return hashed character n-grams of texts by TF-IDF, an array (texts, width) of float32."""
     counts = np.zeros((len(texts), width), np.float32)

@@ -16,7 +16,7 @@ from chinchilla.data.text import fold
 from chinchilla.errors import ConfigError, near_miss
 
 from .glossary import Terms
-from .marks import put_marks, take_marks
+from .marks import NOTHING, put_marks, take_marks
 from .protocol import Aligner, Found, Projected, Scorer, Span, Translator
 
 CONSTRAINED, MARKERS, GLOSSARY, ALIGNMENT, AUTO = (
@@ -124,6 +124,8 @@ class Projector:
                     if there and not _overlap(other, span)
                 ]
                 best = self._one(method, source, target, span, told, taken)
+            if best.span and not target[slice(*best.span)].strip():
+                best = Found(None, best.method, NOTHING)
             placed[n] = best.span
             yield replace(best, told=told)
 
@@ -237,4 +239,5 @@ def _looked_at(
             best, run = total, (first, n)
     if run is None:
         return None
-    return aligned.targets[run[0]][0], aligned.targets[run[1]][1]
+    start, end = aligned.targets[run[0]][0], aligned.targets[run[1]][1]
+    return (start, end) if start < end else None
