@@ -73,7 +73,7 @@ def command(
 def _undo(
     log: str, inputs: tuple[str, ...], output: str | None, *, force: bool, quiet: bool
 ) -> None:
-    from chinchilla.curate.decisions import undo
+    from ..curate.decisions import undo
 
     if len(inputs) != 1 or output is None:
         raise click.UsageError("--undo takes the one file that the audit wrote, and --output")
@@ -90,10 +90,9 @@ def _audit_annotations(
     *,
     quiet: bool,
 ) -> None:
-    from chinchilla.curate.audit import Audit
-    from chinchilla.curate.audit_run import Model, Places, run_audit
-    from chinchilla.curate.suspects import RULES
-
+    from ..curate.audit import Audit
+    from ..curate.audit_run import Model, Places, run_audit
+    from ..curate.suspects import RULES
     from ..data.schema import read_schema
     from ..files.progress import counting
     from ..files.tables import Table, format_table

@@ -63,14 +63,13 @@ def command(
 
     Example: chinchilla data bootstrap docs.jsonl --schema news --model Qwen/Qwen3-8B -o new.jsonl
     """
-    from chinchilla.curate.bootstrap import (
+    from ..curate.bootstrap import (
         bootstrap,
         read_completions,
         write_prompts,
         write_template,
     )
-    from chinchilla.curate.bootstrap_prompts import Job
-
+    from ..curate.bootstrap_prompts import Job
     from ..data.schema import read_schema
     from ..files.jsonl import read_documents
     from ..files.progress import counting

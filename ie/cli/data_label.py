@@ -49,10 +49,9 @@ def command(
 
     Example: chinchilla data label news.txt --lines -n 200 -o tasks.json --config labels.xml
     """
-    from chinchilla.curate.folds import predictor
-    from chinchilla.curate.label import Sampling, label_files, uncertainty
-    from chinchilla.curate.tasks import label_studio_config
-
+    from ..curate.folds import predictor
+    from ..curate.label import Sampling, label_files, uncertainty
+    from ..curate.tasks import label_studio_config
     from ..data.schema import read_schema
     from ..files.inputs import ReadOptions, find_inputs, read_texts
     from ..files.jsonl import write_bytes

@@ -59,9 +59,9 @@ def command(
 
     Example: chinchilla data select records.jsonl -n 1000 -o small.jsonl --most type=50
     """
-    from chinchilla.curate.select import Selected, compare, select_by_facility
     from chinchilla.instructions.select import SelectOptions, select_files
 
+    from ..curate.select import Selected, compare, select_by_facility
     from ..files.jsonl import dumps, write_bytes
 
     check_outputs(output=output, report=report_path)

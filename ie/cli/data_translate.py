@@ -58,10 +58,9 @@ def command(
 
     Example: chinchilla data translate docs.en.jsonl -o docs.zh.jsonl --model opus-mt-en-zh
     """
-    from chinchilla.curate.translate.glossary import Glossary, read_glossary
-    from chinchilla.curate.translate.quality import Bounds
-    from chinchilla.curate.translate.run import Plan, translate_files
-
+    from ..curate.translate.glossary import Glossary, read_glossary
+    from ..curate.translate.quality import Bounds
+    from ..curate.translate.run import Plan, translate_files
     from ..files.jsonl import read_documents, write_values
     from ..files.progress import counting
 
@@ -94,10 +93,10 @@ def command(
 
 def _opened(model: str, source: str, target: str, quiet: bool) -> Any:
     """Load a translation model; a language model where it is none."""
-    from chinchilla.curate.translate.ct2 import CT2Translator, is_translator
+    from ..curate.translate.ct2 import CT2Translator, is_translator
 
     if not is_translator(Path(model)):
-        from chinchilla.curate.translate.engine import engine_translator
+        from ..curate.translate.engine import engine_translator
 
         return engine_translator(model, target)
     translator = CT2Translator(model, source=source, target=target)

@@ -11,12 +11,12 @@ from typing import IO, Any
 
 import msgspec
 
-from chinchilla.data.documents import Document
-from chinchilla.data.schema import Schema
-from chinchilla.errors import InputError
-from chinchilla.files.jsonl import check_depth, dumps, parse_document, read_lines
 from chinchilla.instructions.duplicates import Index, Item
 
+from ..data.documents import Document
+from ..data.schema import Schema
+from ..errors import InputError
+from ..files.jsonl import check_depth, dumps, parse_document, read_lines
 from .decisions import DROP, FIX, OUT, Decision, encode
 from .repair import mended, without
 from .rules import Limits, find_suspects

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 
-from chinchilla.data.documents import Document, Mention
-from chinchilla.files.facts_page import PAGE_END, page_head
-from chinchilla.files.html import html_text, segment_html, table_html
-from chinchilla.files.segments import cut_segments, shown_ranges
-
+from ..data.documents import Document, Mention
+from ..files.facts_page import PAGE_END, page_head
+from ..files.html import html_text, segment_html, table_html
+from ..files.segments import cut_segments, shown_ranges
 from .audit import Audited, Summary
 from .suspects import RULES, Span, Suspect
 

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from chinchilla.data.documents import Document, check_offsets
-from chinchilla.data.schema import Schema
-from chinchilla.errors import ConfigError, InputError
-from chinchilla.files.jsonl import (
+from chinchilla.instructions.derive import derive_schema
+
+from ..data.documents import Document, check_offsets
+from ..data.schema import Schema
+from ..errors import ConfigError, InputError
+from ..files.jsonl import (
     dumps,
     encode_batches,
     read_documents,
     write_bytes,
     write_documents,
 )
-from chinchilla.files.resumable import after, write_partial
-from chinchilla.instructions.derive import derive_schema
-
+from ..files.resumable import after, write_partial
 from .audit import (
     Audit,
     Audited,

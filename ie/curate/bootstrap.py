@@ -13,16 +13,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chinchilla.data.documents import Document
-from chinchilla.data.schema import TASKS, Schema
-from chinchilla.decoding.decode import decode
-from chinchilla.errors import ConfigError, SchemaError
-from chinchilla.files.jsonl import dumps, read_values, write_bytes
 from chinchilla.instructions.duplicates import Index, Item, normalise
 from chinchilla.instructions.quality import HANZI, LETTER
 from chinchilla.instructions.rouge import RougeIndex
-from chinchilla.prompts.prompt import read_template
 
+from ..data.documents import Document
+from ..data.schema import TASKS, Schema
+from ..decoding.decode import decode
+from ..errors import ConfigError, SchemaError
+from ..files.jsonl import dumps, read_values, write_bytes
+from ..prompts.prompt import read_template
 from .bootstrap_prompts import EXAMPLES, KINDS, SCHEMAS, TEMPLATE, Asked, Job, prompts
 from .journal import Say, finish, work_through
 from .rules import Limits, find_suspects
@@ -298,7 +298,7 @@ def _types(value: Any, job: Job) -> Iterator[str]:
 
 
 def _kept(value: Any, asked: Asked, name: str, model: str, job: Job) -> Any:
-    from chinchilla import __version__
+    from .. import __version__
 
     told = {
         "kind": job.kind,

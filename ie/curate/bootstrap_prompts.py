@@ -8,12 +8,12 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from chinchilla.data.documents import Document
-from chinchilla.data.schema import TASKS, Schema, builtin_schemas, read_schema
-from chinchilla.decoding.encode import encode
-from chinchilla.files.jsonl import dumps
-from chinchilla.prompts.prompt import read_template
-from chinchilla.prompts.wording import describe_types
+from ..data.documents import Document
+from ..data.schema import TASKS, Schema, builtin_schemas, read_schema
+from ..decoding.encode import encode
+from ..files.jsonl import dumps
+from ..prompts.prompt import read_template
+from ..prompts.wording import describe_types
 
 EXAMPLES, SCHEMAS, WORDINGS = "examples", "schemas", "wordings"
 KINDS = (EXAMPLES, SCHEMAS, WORDINGS)

@@ -16,9 +16,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from chinchilla.data.documents import Document
-from chinchilla.data.extras import require_extra
-
+from ..data.documents import Document
+from ..data.extras import require_extra
 from .suspects import MODEL, Span, Suspect
 
 NONE = ""

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from chinchilla.errors import InputError
-from chinchilla.files.jsonl import read_lines, read_values, write_bytes
+from ..errors import InputError
+from ..files.jsonl import read_lines, read_values, write_bytes
 
 FIX, DROP, OUT = "fix", "drop annotations", "drop document"
 

@@ -7,12 +7,12 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from chinchilla.data.documents import Document
-from chinchilla.data.extras import require_extra
-from chinchilla.data.schema import Schema
-from chinchilla.errors import ConfigError
-from chinchilla.options import ExtractOptions
-from chinchilla.pipeline import Extractor
+from ..data.documents import Document
+from ..data.extras import require_extra
+from ..data.schema import Schema
+from ..errors import ConfigError
+from ..options import ExtractOptions
+from ..pipeline import Extractor
 
 Predict = Callable[[Sequence[Document]], Iterable[Document]]
 Fit = Callable[[Sequence[Document], int], Predict]
@@ -69,7 +69,7 @@ def tuned_reader(base: Path, schema: Schema, folder: Path, *, minutes: float = 8
     require_extra("tuning the embedded model", "train", ["torch"])
 
     def fit(documents: Sequence[Document], fold: int) -> Predict:
-        from chinchilla.mini.train.tune import Tuning, tune
+        from ..mini.train.tune import Tuning, tune
 
         out = folder / f"fold{fold}"
         done = folder / f"fold{fold}.done"

@@ -11,10 +11,10 @@ from typing import Any
 
 import msgspec
 
-from chinchilla.data.documents import Document
-from chinchilla.errors import InputError
-from chinchilla.files.jsonl import dumps, read_values
-from chinchilla.files.resumable import after, write_partial
+from ..data.documents import Document
+from ..errors import InputError
+from ..files.jsonl import dumps, read_values
+from ..files.resumable import after, write_partial
 
 Say = Callable[[int], None]
 

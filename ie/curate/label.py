@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chinchilla.data.documents import Document
-from chinchilla.errors import ConfigError, near_miss
-from chinchilla.files.jsonl import dumps, write_bytes
 from chinchilla.instructions.rouge import RougeIndex
 
+from ..data.documents import Document
+from ..errors import ConfigError, near_miss
+from ..files.jsonl import dumps, write_bytes
 from .folds import Predict
 from .journal import Say, finish, work_through
 from .tasks import LABEL_STUDIO, form_of

@@ -10,10 +10,9 @@ from typing import Any
 
 import msgspec
 
-from chinchilla.data.documents import Document, Event, Relation
-from chinchilla.data.equivalence import canonical_document
-from chinchilla.data.schema import Schema
-
+from ..data.documents import Document, Event, Relation
+from ..data.equivalence import canonical_document
+from ..data.schema import Schema
 from .suspects import Suspect
 
 # The rules whose breaches `mended` may take away.

@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from chinchilla.data.documents import Document, Located, iter_mentions
-from chinchilla.data.schema import Schema
 from chinchilla.instructions.quality import HANZI, LETTER, MOJIBAKE
 
+from ..data.documents import Document, Located, iter_mentions
+from ..data.schema import Schema
 from .suspects import Suspect, suspect
 
 _NUMBER = r"\d+(?:,\d{3})*(?:[.．]\d+)?"

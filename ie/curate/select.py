@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from chinchilla.files.jsonl import write_bytes
 from chinchilla.instructions.select import (
     Candidate,
     SelectOptions,
@@ -20,6 +19,7 @@ from chinchilla.instructions.select import (
 )
 from chinchilla.instructions.styles import carry_style
 
+from ..files.jsonl import write_bytes
 from .audit import parse_unchecked
 from .facility import choose
 from .rules import find_suspects

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
-from chinchilla.data.documents import Document, Entity
-from chinchilla.data.schema import Schema
+from ..data.documents import Document, Entity
+from ..data.schema import Schema
 
 LABEL_STUDIO, DOCCANO = "label-studio", "doccano"
 

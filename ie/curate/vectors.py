@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from chinchilla.data.text import fold
+from ..data.text import fold
 
 # Texts in, an array (texts, width) of float32 out, rows of any length.
 Embed = Callable[[Sequence[str]], Any]

@@ -8,8 +8,7 @@ from typing import Any
 
 import msgspec
 
-from chinchilla.data.documents import Document, check_offsets, iter_mentions, map_mentions
-
+from ...data.documents import Document, check_offsets, iter_mentions, map_mentions
 from .glossary import Glossary
 from .methods import Projector
 from .protocol import Found, Projected, Span

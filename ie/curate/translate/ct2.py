@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chinchilla.data.extras import require_extra
-from chinchilla.engines.cpu import usable_cores
-from chinchilla.errors import ModelError
-
+from ...data.extras import require_extra
+from ...engines.cpu import usable_cores
+from ...errors import ModelError
 from .protocol import Aligned, Span
 
 SETTINGS_FILE = "translator.json"

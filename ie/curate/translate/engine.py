@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from chinchilla.engines.open import open_writer
-from chinchilla.engines.protocol import Backend
-from chinchilla.prompts.messages import Prompt
+from ...engines.open import open_writer
+from ...engines.protocol import Backend
+from ...prompts.messages import Prompt
 
 _ASK = (
     "把下面的英文译成{language}。只输出译文，不要解释。"

@@ -11,8 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chinchilla.data.configuration import read_configuration
-
+from ...data.configuration import read_configuration
 from .protocol import Translator
 
 

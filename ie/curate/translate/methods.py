@@ -12,9 +12,8 @@ All but `markers` leave the clean translation as it is.
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from chinchilla.data.text import fold
-from chinchilla.errors import ConfigError, near_miss
-
+from ...data.text import fold
+from ...errors import ConfigError, near_miss
 from .glossary import Terms
 from .marks import NOTHING, put_marks, take_marks
 from .protocol import Aligner, Found, Projected, Scorer, Span, Translator

@@ -8,10 +8,9 @@ from typing import IO, Any
 
 import msgspec
 
-from chinchilla.curate.journal import Entry, finish, work_through
-from chinchilla.data.documents import Document
-from chinchilla.files.jsonl import dumps, write_bytes
-
+from ...data.documents import Document
+from ...files.jsonl import dumps, write_bytes
+from ..journal import Entry, finish, work_through
 from .carry import Carried, translate_documents
 from .glossary import Glossary, Terms
 from .methods import AUTO, Projector
