@@ -206,6 +206,24 @@ def test_repairs_that_have_one_answer_only():
     assert mended(tie) is tie
 
 
+def test_keys_of_others_outlive_a_repair(tmp_path):
+    path, output = tmp_path / "docs.jsonl", tmp_path / "clean.jsonl"
+    line = '{"text": "张三来了", "split": "train", "entities": [{"type": "人名", "text": "张三", "start": 1, "end": 3}]}'
+    path.write_text(f"{line}\n\n", "utf-8")
+    options = ["--fix", "--near", "0", "-o", str(output)]
+    done = CliRunner().invoke(command, [str(path), *options], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    first, blank = output.read_text("utf-8").split("\n")[:2]
+    mended_line = json.loads(first)
+    assert (mended_line["meta"], mended_line["entities"][0]["start"], blank) == (
+        {"split": "train"},
+        0,
+        "",
+    )
+    undo(tmp_path / "clean.jsonl.log.jsonl", output, tmp_path / "again.jsonl")
+    assert (tmp_path / "again.jsonl").read_bytes() == path.read_bytes()
+
+
 def test_what_is_left_without_suspects():
     document = Document.from_dict(clean(1))
     found = find_suspects(document, SCHEMA)

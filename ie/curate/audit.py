@@ -123,8 +123,11 @@ def _parsed_loosely(line: bytes, path: str | Path, number: int) -> Document:
     except InputError:
         try:
             value = msgspec.json.decode(line)
-            known = {key: value[key] for key in Document.__struct_fields__ if key in value}
+            fields = Document.__struct_fields__
+            known = {key: value[key] for key in fields if key in value}
             known["id"] = str(value.get("id") or number)
+            beside = {key: item for key, item in value.items() if key not in fields}
+            known["meta"] = {**beside, **value.get("meta", {})}
             return msgspec.convert(known, Document)
         except (msgspec.DecodeError, msgspec.ValidationError, TypeError, AttributeError):
             pass

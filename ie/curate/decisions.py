@@ -40,6 +40,8 @@ def undo(
 ) -> Undone:
     """Write the inputs of an audit again, of its log and of the file that it wrote.
 
+    Several inputs come as one file. Lines end in a line feed, whatever they ended in.
+
     Raises:
         InputError: the file is not the one that the log tells of.
     """
