@@ -48,6 +48,9 @@ def test_floors_come_first_and_quality_counts():
     types[7], types[11] = ["罕见"], ["罕见", "常见"]
     chosen = choose(some, types, 5, floor=2)
     assert {7, 11} <= set(chosen)
+    # One of each of six types before a second of any.
+    kinds = [[f"类{n % 6}"] for n in range(40)]
+    assert {n % 6 for n in choose(some, kinds, 6, floor=3)} == set(range(6))
     quality = [1.0] * 40
     best = choose(some, types, 1)[0]
     quality[best] = 0.1

@@ -100,18 +100,21 @@ def _floors(
     number: int,
     floor: int,
 ) -> list[int]:
-    """Take for each type, the rarest first, the items that add most until its floor is reached."""
+    """Take for each type, the rarest first, the item that adds most, until all reach their floor."""
     holding: dict[str, list[int]] = {}
     for place, its in enumerate(types):
         for name in dict.fromkeys(its):
             holding.setdefault(name, []).append(place)
+    rarest = sorted(holding, key=lambda name: (len(holding[name]), name))
     counts: Counter[str] = Counter()
     chosen: dict[int, None] = {}
-    for name in sorted(holding, key=lambda name: (len(holding[name]), name)):
-        wanted = min(floor, len(holding[name])) - counts[name]
-        if wanted > 0:
+    # One of each type before a second of any.
+    for level in range(1, floor + 1):
+        for name in rarest:
+            if counts[name] >= min(level, len(holding[name])):
+                continue
             heap = [(-gains[n], n) for n in holding[name] if n not in chosen]
-            for place in _lazily(facility, heap, min(wanted, number - len(chosen))):
+            for place in _lazily(facility, heap, min(1, number - len(chosen))):
                 chosen[place] = None
                 counts.update(dict.fromkeys(types[place], 1))
     return list(chosen)
