@@ -143,6 +143,6 @@ def _print_summary(found: Any, seconds: float) -> None:
     how = ", ".join(f"{number:,} by {method}" for method, number in found.methods.most_common())
     click.echo(
         f"{found.documents:,} documents, {found.kept:,} written; {found.mentions:,} places of mentions, "
-        f"{how or 'none found'}; {seconds:.1f} s",
+        f"{how or 'none found'}; {seconds:.1f} s, {found.documents / max(seconds, 1e-9):.1f} documents/s",
         err=True,
     )
