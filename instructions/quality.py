@@ -11,11 +11,11 @@ from chinchilla.data.schema import EntityType, EventType, RelationType, Schema
 from chinchilla.decoding.parse import parse
 
 # U+FFFD, what GBK makes of it, UTF-8 read as Latin-1, and control characters but for white space.
-_MOJIBAKE = re.compile(
+MOJIBAKE = re.compile(
     "\ufffd|锟斤拷|烫烫烫|[\u00c3\u00e2\u00e4-\u00e9][\u0080-\u00bf]|[\x00-\x08\x0e-\x1f\x7f]"
 )
-_HANZI = re.compile("[\u3400-\u9fff\U00020000-\U0003ffff]")
-_LETTER = re.compile(r"[^\W\d_]")
+HANZI = re.compile("[\u3400-\u9fff\U00020000-\U0003ffff]")
+LETTER = re.compile(r"[^\W\d_]")
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,11 @@ def _text_faults(document: Document, rules: QualityRules) -> Iterator[str]:
         yield "text too short"
     if len(text) > rules.longest:
         yield "text too long"
-    if _MOJIBAKE.search(text):
+    if MOJIBAKE.search(text):
         yield "damaged characters"
     if document.meta.get("lang", "zh") == "zh":
-        letters = len(_LETTER.findall(text))
-        if letters and len(_HANZI.findall(text)) < rules.hanzi * letters:
+        letters = len(LETTER.findall(text))
+        if letters and len(HANZI.findall(text)) < rules.hanzi * letters:
             yield "not Chinese"
 
 

@@ -97,7 +97,9 @@ class SelectReport:
         }
 
 
-class _Candidate(NamedTuple):
+class Candidate(NamedTuple):
+    """An item that may be chosen: its place among all lines, its text, and what it is counted under."""
+
     place: int
     text: str
     task: str
@@ -121,18 +123,23 @@ def select_files(
         ConfigError: an option out of range, an unknown dimension, or `-` as an input.
         InputError: a line is neither a record nor a document.
     """
-    _check(inputs, options)
+    check_selection(inputs, options)
     report = SelectReport()
-    chosen = _choose(list(_candidates(inputs, options, report)), options, report)
+    chosen = _choose(list(candidates(inputs, options, report)), options, report)
     with write_bytes(output, force=force) as file:
-        for place, (_, _, line) in enumerate(_lines(inputs)):
+        for place, (_, _, line) in enumerate(lines_of(inputs)):
             if place in chosen:
                 file.write(line + b"\n")
     carry_style(inputs, output)
     return report
 
 
-def _check(inputs: Sequence[str | Path], options: SelectOptions) -> None:
+def check_selection(inputs: Sequence[str | Path], options: SelectOptions) -> None:
+    """Refuse inputs that cannot be read twice, and options out of range.
+
+    Raises:
+        ConfigError: names the input or option.
+    """
     if "-" in map(str, inputs):
         raise ConfigError("the inputs must be read twice; name a file instead of '-'")
     for path in map(Path, inputs):
@@ -153,21 +160,22 @@ def _check(inputs: Sequence[str | Path], options: SelectOptions) -> None:
             raise ConfigError(f"{name} is {rate}; expected 0 to 1")
 
 
-def _lines(inputs: Iterable[str | Path]) -> Iterator[tuple[str, int, bytes]]:
+def lines_of(inputs: Iterable[str | Path]) -> Iterator[tuple[str, int, bytes]]:
+    """Yield file, line number and content of every line that is not blank."""
     for path in inputs:
         for number, line in read_lines(path):
             if line and not line.isspace():
                 yield str(path), number, line
 
 
-def _candidates(
+def candidates(
     inputs: Sequence[str | Path], options: SelectOptions, report: SelectReport
-) -> Iterator[_Candidate]:
+) -> Iterator[Candidate]:
     """Yield what has no fault; faults and repetitions are counted."""
     decoder = msgspec.json.Decoder(AnyRecord)
     rules = QualityRules(options.shortest, options.longest)
     answers: dict[bytes, bytes] = {}
-    for place, (path, number, line) in enumerate(_lines(inputs)):
+    for place, (path, number, line) in enumerate(lines_of(inputs)):
         report.read += 1
         try:
             record = decoder.decode(line)
@@ -189,14 +197,14 @@ def _candidates(
             yield candidate
 
 
-def _of_record(place: int, record: AnyRecord) -> _Candidate:
+def _of_record(place: int, record: AnyRecord) -> Candidate:
     task = record.task.partition("-")[0]
     said = sorted({f"{task}: {label}" for label in labels_said(record)})
     text = record.input or record.instruction
     return _candidate(place, text, record.task, record.source, record.template, said)
 
 
-def _of_document(place: int, document: Document) -> _Candidate:
+def _of_document(place: int, document: Document) -> Candidate:
     said = sorted({f"{t}: {label}" for t, label in annotations(document) if t != "roles"})
     task = "+".join(dict.fromkeys(label.partition(":")[0] for label in said)) or "none"
     source = str(document.meta.get("source", ""))
@@ -205,13 +213,13 @@ def _of_document(place: int, document: Document) -> _Candidate:
 
 def _candidate(
     place: int, text: str, task: str, source: str, template: str, said: list[str]
-) -> _Candidate:
+) -> Candidate:
     # Lengths are told apart by doubling: 33 to 64 characters are of one kind.
     size = 1 << max(len(text) - 1, 0).bit_length()
     others = {"task": task, "source": source, "template": template, "length": f"up to {size}"}
     features = [("type", label) for label in said]
     features += [(name, value) for name, value in others.items() if value]
-    return _Candidate(place, text, task, tuple(features), not said)
+    return Candidate(place, text, task, tuple(features), not said)
 
 
 def _record_faults(record: AnyRecord, text: str, rules: QualityRules) -> list[str]:
@@ -227,7 +235,7 @@ def _record_faults(record: AnyRecord, text: str, rules: QualityRules) -> list[st
     return wrong
 
 
-def _choose(pool: list[_Candidate], options: SelectOptions, report: SelectReport) -> set[int]:
+def _choose(pool: list[Candidate], options: SelectOptions, report: SelectReport) -> set[int]:
     rng = random.Random(options.seed)
     at_random = rng.sample(pool, min(options.total, len(pool)))
     greedy = _Greedy(options, report.left_out, rng)
@@ -255,7 +263,7 @@ def _room_for_empty(saying: int, options: SelectOptions) -> int:
 
 
 # Of candidates that differ in their types alone: those of the same types, each with a chance.
-_Groups = dict[tuple[Feature, ...], list[tuple[float, _Candidate]]]
+_Groups = dict[tuple[Feature, ...], list[tuple[float, Candidate]]]
 
 
 class _Shelf:
@@ -284,7 +292,7 @@ class _Shelf:
         gain, chance, _ = entry
         return gain - self._greedy.gain(self._others), chance
 
-    def pop(self) -> _Candidate:
+    def pop(self) -> Candidate:
         """Take the best of the shelf, as `best` found it."""
         i = self._heap[0][-1]
         _, candidate = self._groups[i].pop()
@@ -311,7 +319,7 @@ class _Greedy:
         self._worth: dict[Feature, float] = {}
         self.index = RougeIndex(options.rouge) if options.rouge else None
 
-    def take(self, pool: Sequence[_Candidate], wanted: int, rest: str = UNNEEDED) -> None:
+    def take(self, pool: Sequence[Candidate], wanted: int, rest: str = UNNEEDED) -> None:
         """Take up to `wanted` of the pool; equals are drawn by chance. `rest` is why others stay.
 
         Candidates of the same values add the same, so they are one group. Groups that differ in
@@ -341,7 +349,7 @@ class _Greedy:
         if left := sum(len(shelf) for shelf in shelves):
             self.left_out[rest] += left
 
-    def _grouped(self, pool: Sequence[_Candidate]) -> Iterable[_Groups]:
+    def _grouped(self, pool: Sequence[Candidate]) -> Iterable[_Groups]:
         shelves: dict[tuple[Feature, ...], _Groups] = {}
         for candidate in pool:
             types = tuple(one for one in candidate.features if one[0] == "type")
@@ -366,7 +374,7 @@ class _Greedy:
         is_wanted = feature[0] == "type" and number < self.options.floor
         return worth + _FLOOR_BONUS if is_wanted else worth
 
-    def _refusal(self, candidate: _Candidate) -> str:
+    def _refusal(self, candidate: Candidate) -> str:
         for feature in candidate.features:
             limit = self.options.most.get(feature[0])
             if limit is not None and self.counts[feature] >= limit:
@@ -375,7 +383,7 @@ class _Greedy:
             return NEAR
         return ""
 
-    def _keep(self, candidate: _Candidate) -> None:
+    def _keep(self, candidate: Candidate) -> None:
         self.chosen.add(candidate.place)
         self.counts.update(candidate.features)
         for feature in candidate.features:

@@ -40,6 +40,7 @@ RANKS = [
     "evaluate",
     "train",
     "mini.train",
+    "curate",
     "cli",
     "__main__",
 ]

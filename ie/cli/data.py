@@ -13,8 +13,11 @@ COMMANDS = {
     ),
     "build": ("data_build", "Turn documents into instruction records, mixed as asked."),
     "schema": ("data_schema", "Make a schema file of what documents hold."),
+    "translate": ("data_translate", "Translate annotated documents into Chinese."),
+    "bootstrap": ("data_bootstrap", "Let a model invent examples, schemas and wordings, checked."),
+    "label": ("data_label", "Write texts with predictions for an annotation tool."),
     "stats": ("data_stats", "Count sources, types, lengths and negatives."),
-    "audit": ("data_audit", "Find duplicates and leaks between files, and remove them."),
+    "audit": ("data_audit", "Find duplicates, leaks and faulty annotations, and mend them."),
     "select": ("data_select", "Choose a small, diverse set that covers every type."),
 }
 

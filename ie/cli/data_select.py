@@ -23,6 +23,10 @@ def _most(ctx: click.Context, param: click.Parameter, value: str | None) -> dict
 @click.argument("inputs", nargs=-1, required=True, metavar="FILE.JSONL...")
 @click.option("-n", "--total", type=click.IntRange(min=1), required=True, help="How many.")
 @click.option("-o", "--output", required=True, help="The chosen lines, as they were.")
+@click.option("--by", "way", type=click.Choice(["coverage", "facility"]), default="coverage",
+              show_default=True,
+              help="coverage evens out types, tasks and lengths; facility weighs quality and takes the "
+              "texts that stand for most others.")  # fmt: skip
 @click.option("--rouge", type=_RATE, default=0.7, show_default=True,
               help="ROUGE-L from which texts are too alike; 0: any may be chosen.")  # fmt: skip
 @click.option("--floor", type=click.IntRange(min=0), default=3, show_default=True,
@@ -34,12 +38,18 @@ def _most(ctx: click.Context, param: click.Parameter, value: str | None) -> dict
 @click.option("--shortest", type=int, default=5, show_default=True, help="Characters of text.")
 @click.option("--longest", type=int, default=2000, show_default=True, help="Characters of text.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Decides between equals.")
+@click.option("--compare-random", is_flag=True,
+              help="Show what is covered beside a random choice of as many.")  # fmt: skip
 @click.option("--report", "report_path", help="Write all counts as JSON; `-` for stdout.")
 @click.option("--force", is_flag=True, help="Overwrite files that exist.")
 @click.option("--quiet", is_flag=True, help="No summary on stderr.")
+@click.pass_context
 def command(
+    ctx: click.Context,
     inputs: tuple[str, ...],
     output: str,
+    way: str,
+    compare_random: bool,
     report_path: str | None,
     force: bool,
     quiet: bool,
@@ -51,20 +61,51 @@ def command(
     """
     from chinchilla.instructions.select import SelectOptions, select_files
 
+    from ..curate.select import Selected, compare, select_by_facility
     from ..files.jsonl import dumps, write_bytes
 
     check_outputs(output=output, report=report_path)
-    report = select_files(inputs, SelectOptions(**choices), output, force=force)
+    options = SelectOptions(**choices)
+    if way == "facility":
+        _refuse(ctx, "rouge", "most", "empty_rate")
+        found: Any = select_by_facility(inputs, options, output, force=force)
+    else:
+        found = select_files(inputs, options, output, force=force)
+    told = found.to_dict()
+    selected = found if way == "facility" else Selected(found.read, found.chosen)
+    if compare_random:
+        compare(inputs, output, options, selected)
+        compared = selected.to_dict()
+        told |= {key: compared[key] for key in ("covered", "at_random", "all")}
     if report_path:
         with write_bytes(report_path, force=force) as file:
-            file.write(dumps(report.to_dict()).encode() + b"\n")
-    if quiet:
-        return
-    for reason, number in report.left_out.most_common():
+            file.write(dumps(told).encode() + b"\n")
+    if not quiet:
+        _print_summary(found, selected, "-" in (report_path, output))
+
+
+def _refuse(ctx: click.Context, *names: str) -> None:
+    """Refuse options that --by facility does not follow."""
+    for name in names:
+        if ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
+            option = name.replace("_", "-")
+            raise click.UsageError(f"--{option} is for --by coverage")
+
+
+def _print_summary(found: Any, selected: Any, to_stderr: bool) -> None:
+    from ..files.tables import Table, format_table
+
+    for reason, number in found.left_out.most_common():
         click.echo(f"{number:>8}  {reason}", err=True)
-    covered, known = report.types
+    if rows := selected.rows():
+        header = ("", "items", "types", "2-grams", "3-grams", "characters")
+        click.echo(format_table(Table("", header, rows)), err=to_stderr)
+    if not hasattr(found, "types"):
+        click.echo(f"{found.read} read, {found.chosen} chosen", err=True)
+        return
+    covered, known = found.types
     click.echo(
-        f"{report.read} read, {report.chosen} chosen; they cover {covered} of {known} types, "
-        f"a random choice of as many {report.types_at_random}",
+        f"{found.read} read, {found.chosen} chosen; they cover {covered} of {known} types, "
+        f"a random choice of as many {found.types_at_random}",
         err=True,
     )

@@ -12,15 +12,17 @@ With `occurrences: true` the answer numbers the occurrence of a mention whose st
 text several times, where the order of the answer does not tell (see `decoding.encode`).
 """
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import yaml
 
+from ..data.configuration import Problem, one_of, read_configuration
 from ..data.documents import Document, Event, Extraction
 from ..data.schema import TASKS, Schema
 from ..decoding.encode import encode
@@ -134,18 +136,48 @@ def template_names() -> tuple[str, ...]:
 
 @cache
 def read_template(name: str) -> Template:
-    """Return a built-in template.
+    """Return a built-in template, or one of a file whose name ends in `.yaml`.
 
     Raises:
-        ConfigError: there is none of that name.
+        ConfigError: there is none of that name, or the file is no template.
     """
+    if name.endswith(".yaml"):
+        return _read_own(name)
     if name not in template_names():
         raise ConfigError(
             f"unknown template {name!r}{near_miss(name, template_names())}; "
-            f"templates are {', '.join(template_names())}"
+            f"templates are {', '.join(template_names())}, or a file NAME.yaml"
         )
     source = resources.files("chinchilla.instructions").joinpath("templates") / f"{name}.yaml"
-    value = yaml.safe_load(source.read_text(encoding="utf-8"))
+    return _template(name, yaml.safe_load(source.read_text(encoding="utf-8")))
+
+
+class _OwnTemplate(msgspec.Struct, forbid_unknown_fields=True):
+    lang: Annotated[str, one_of(("zh", "en"))]
+    format: Annotated[str, one_of(FORMATS)]
+    types: Annotated[str, one_of(("labels", "list"))]
+    ner: tuple[str, ...]
+    re: tuple[str, ...]
+    ee: tuple[str, ...]
+    triggers: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+
+
+def _read_own(name: str) -> Template:
+    def check(value: _OwnTemplate) -> Iterator[Problem]:
+        for task in TASKS:
+            wordings = getattr(value, task)
+            if not wordings:
+                yield (task,), "has no wording"
+            for n, wording in enumerate(wordings):
+                if "{types}" not in wording:
+                    yield (task, n), "has no slot {types}"
+
+    value = read_configuration(name, _OwnTemplate, check=check)
+    return _template(name, {k: v for k, v in msgspec.structs.asdict(value).items() if v})
+
+
+def _template(name: str, value: dict[str, Any]) -> Template:
     steps = [step for step in (TRIGGERS, ARGUMENTS) if step in value]
     wordings = {task: tuple(value[task]) for task in (*TASKS, *steps)}
     return Template(name, value["lang"], value["format"], value["types"], wordings)

@@ -1,0 +1,1 @@
+"""Making data: faults found and mended, examples chosen, translated, written and labelled."""

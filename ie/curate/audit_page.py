@@ -1,0 +1,60 @@
+"""The suspects of an audit as one HTML page: each in its sentence, two readings side by side."""
+
+from collections.abc import Iterator
+
+from ..data.documents import Document, Mention
+from ..files.facts_page import PAGE_END, page_head
+from ..files.html import html_text, segment_html, table_html
+from ..files.segments import cut_segments, shown_ranges
+from .audit import Audited, Summary
+from .suspects import RULES, Span, Suspect
+
+# Beyond so many suspects a page is no longer read.
+MOST_SHOWN = 2000
+
+
+def page_begin(title: str) -> str:
+    """Return how the page begins."""
+    return page_head(title)
+
+
+def audited_html(one: Audited) -> Iterator[str]:
+    """Yield an article for each suspect of a document."""
+    for suspect in one.suspects:
+        yield _article(one.document, suspect, f"{one.file}:{one.number}")
+
+
+def page_finish(summary: Summary, shown: int) -> str:
+    """Return how the page ends: the counts, which are known only now."""
+    total = summary.rules.total()
+    rows = [
+        (rule, str(summary.rules[rule]), RULES[rule].meaning)
+        for rule in RULES
+        if summary.rules[rule]
+    ]
+    more = f"<p>{shown:,} of {total:,} are shown.</p>" if shown < total else ""
+    table = table_html(("rule", "suspects", "what it says"), rows)
+    return f"<article><h2>{total:,} suspects in {summary.documents:,} documents</h2>{table}{more}</article>\n{PAGE_END}"
+
+
+def _article(document: Document, suspect: Suspect, place: str) -> str:
+    told = f": {suspect.detail}" if suspect.detail else ""
+    sides = [("annotated", suspect.label, suspect.span)]
+    if suspect.other is not None:
+        sides.append(("predicted", *suspect.other))
+    shown = "".join(_side(document.text, *side, suspect.text) for side in sides)
+    return (
+        f"<article><h2>{html_text(suspect.rule)}{html_text(told)} "
+        f"<small>{html_text(place)} {html_text(document.id)} {html_text(suspect.where)}, "
+        f"certainty {suspect.certainty:.2f}</small></h2>{shown}</article>\n"
+    )
+
+
+def _side(text: str, name: str, label: str, span: Span | None, mention: str) -> str:
+    inside = span is not None and 0 <= span[0] < span[1] <= len(text)
+    marks = [(label or mention, Mention(mention, *span))] if span is not None and inside else []
+    ranges = shown_ranges(text, [mark for _, mark in marks])
+    pieces = "".join(map(segment_html, cut_segments(text, marks, ranges)))
+    said = html_text(label) if label else "<i>nothing</i>" if name == "predicted" else ""
+    lost = f" {html_text(mention)}" if not marks and mention else ""
+    return f"<p><b>{name}: {said}{lost}</b> {pieces}</p>"

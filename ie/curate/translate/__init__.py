@@ -1,0 +1,1 @@
+"""English corpora in Chinese: translators, and methods by which annotations survive."""
