@@ -5,6 +5,7 @@ data.json          files with their hashes, and what became of their records
 environment.json   package versions, git revision, devices
 metrics.jsonl      every logged figure       curves.png   loss and F1 over the steps
 checkpoints/       to resume from            model/       the adapter or model, with its card
+sample.jsonl       records that an export is verified on
 """
 
 import hashlib
@@ -27,6 +28,10 @@ METRICS_FILE = "metrics.jsonl"
 PLOT_FILE = "curves.png"
 CHECKPOINTS = "checkpoints"
 MODEL = "model"
+# Where an adapter began that took its start out of the base.
+START = "start"
+# Of the manifest: the step whose weights the model folder holds.
+STEP = "step"
 _PACKAGES = (
     "chinchilla-ie",
     "torch",
@@ -118,9 +123,24 @@ def write_manifest(config: TrainConfig, counts: dict[str, Any], *, resume: bool)
         for part in ("train", "dev"):
             if list(earlier.get(part, {}).values()) != list(manifest[part].values()):
                 raise ConfigError(f"{path}: data.{part} has changed since the run began")
+        if STEP in earlier:
+            manifest |= {STEP: earlier[STEP], "sources": earlier["sources"]}
+    _write(manifest, path)
+    return manifest
+
+
+def finish_manifest(
+    config: TrainConfig, manifest: dict[str, Any], sources: dict[str, int], step: int
+) -> None:
+    """Say in `data.json`, and in the manifest, which records the weights of a step have seen."""
+    manifest["sources"] = dict(sorted(sources.items()))
+    manifest[STEP] = step
+    _write(manifest, Path(config.output) / DATA_FILE)
+
+
+def _write(manifest: dict[str, Any], path: Path) -> None:
     text = json.dumps(manifest, ensure_ascii=False, indent=1)
     path.write_text(text + "\n", encoding="utf-8")
-    return manifest
 
 
 def describe_environment() -> dict[str, Any]:
