@@ -39,7 +39,7 @@ def test_a_shard_is_read_as_it_was_written(form, tmp_path):
     if form == "parquet":
         pytest.importorskip("pyarrow")
     path = tmp_path / shard_name(3, form)
-    write_whole(path, encode_shard(DOCUMENTS, form))
+    write_whole(path, [encode_shard(DOCUMENTS, form)])
     assert list(read_shard(path)) == DOCUMENTS
     assert path.read_bytes() == encode_shard(DOCUMENTS, form)
     assert [one.name for one in tmp_path.iterdir()] == [f"0000003.{form}"]
@@ -61,7 +61,7 @@ def test_a_run_is_read_in_order_and_only_when_it_is_finished(tmp_path):
     manifest.begin({"shard format": "jsonl"}, [])
     for number in (1, 0):
         content = encode_shard([Document(f"{number}", "文")], "jsonl")
-        write_whole(tmp_path / SHARDS / shard_name(number, "jsonl"), content)
+        write_whole(tmp_path / SHARDS / shard_name(number, "jsonl"), [content])
         manifest.add(Written(number, "done", 1, "", len(content), 0, {}), [])
     with pytest.raises(InputError, match="not finished"):
         list(read_run(tmp_path))
