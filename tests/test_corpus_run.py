@@ -1,5 +1,6 @@
 """Runs: each document once, whatever stops them, and the same bytes in the end."""
 
+import contextlib
 import errno
 import json
 import os
@@ -93,7 +94,7 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(tmp_path, rows, form, m
     assert content(tmp_path / "run") == content(tmp_path / "straight")
 
 
-@pytest.mark.parametrize("broken", ["write", "rename", "fsync", "commit"])
+@pytest.mark.parametrize("broken", ["fsync", "replace", "commit"])
 def test_a_fault_at_any_write_leaves_nothing_half_done(tmp_path, rows, broken, monkeypatch):
     """Fail at the first write of a kind, at the second and so on, until none fails any more."""
     run(tmp_path / "straight", rows)
@@ -101,13 +102,11 @@ def test_a_fault_at_any_write_leaves_nothing_half_done(tmp_path, rows, broken, m
         with monkeypatch.context() as patch:
             fault = Fault(number)
             fault.plant(patch, broken)
-            try:
+            with contextlib.suppress(OSError, ChinchillaError):
                 run(tmp_path / "run", rows, resume=number > 0)
-            except (OSError, ChinchillaError) as error:
-                assert "full" in str(error) or "space" in str(error)
-            else:
-                break
         assert not list(tmp_path.glob("run/**/.*"))
+        if fault.left >= 0:
+            break
     assert number > 3
     assert content(tmp_path / "run") == content(tmp_path / "straight")
 
@@ -139,15 +138,14 @@ class Fault:
                 lambda *names, **options: real(*names, factory=Connection, **options),
             )
             return
-        name = {"write": "fsync", "fsync": "fsync", "rename": "replace"}[kind]
-        real_call = getattr(os, name)
+        real_call = getattr(os, kind)
 
         def call(*arguments):
             if self.due():
                 raise OSError(errno.ENOSPC, "No space left on device")
             return real_call(*arguments)
 
-        patch.setattr(os, name, call)
+        patch.setattr(os, kind, call)
 
 
 def test_another_run_is_refused_with_the_difference(tmp_path, rows):

@@ -1,9 +1,12 @@
 """Shards answered on a Ray cluster: actors that hold the model, a shard a task.
 
-This process reads the inputs and writes all files, so that nodes need no common disk. Ray starts an actor
-again whose process or node died; its shard is asked again.
+This process reads the inputs and writes all files, so that nodes need no common disk. An actor whose process
+or node died is replaced, and its shard is given to the next that is free. (Ray Data is not used: its
+checkpoints want ids as a column and keep no order, and a shard is our unit of both.)
 """
 
+import signal
+import threading
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -16,7 +19,7 @@ from .work import Answered, Recipe, ShardWorker, lost_shard, use_cores
 
 
 class RayWorker:
-    """What an actor does; its model is loaded for its first shard, and again after a restart."""
+    """What an actor does; its model is loaded for its first shard."""
 
     def __init__(self, recipe: Recipe, form: str) -> None:
         self._worker = ShardWorker(recipe, form)
@@ -58,65 +61,95 @@ def answer_on_ray(
         ChinchillaError: as `ShardWorker.answer`.
     """
     ray = _connected()
-    actors = _actors(ray, recipe, form, workers or _room(ray, gpus), gpus)
+    staff = _Staff(ray, recipe, form, gpus)
     left, again = iter(shards), deque[Shard]()
     losses: Counter[int] = Counter()
-    # What is awaited: where an actor is, or its answer to a shard.
-    awaited: dict[Any, tuple[Any, Shard | None]] = {
-        actor.node.remote(): (actor, None) for actor in actors
-    }
-    slots = _Slots()
+    failed_starts = 0
+    idle: list[Any] = []
+    # What is awaited: where a new actor is, or an actor's answer to a shard.
+    awaited: dict[Any, tuple[Any, Shard | None]] = {}
+
+    def hire() -> None:
+        actor = staff.hire()
+        awaited[actor.node.remote()] = actor, None
+
     try:
-        while awaited:
-            [reference], _ = ray.wait(list(awaited), num_returns=1)
+        for _ in range(workers or _room(ray, gpus)):
+            hire()
+        while True:
+            while idle and (shard := again.popleft() if again else next(left, None)):
+                actor = idle.pop()
+                awaited[actor.answer.remote(shard, *staff.slot(actor))] = actor, shard
+            if idle and all(shard is None for _, shard in awaited.values()):
+                return
+            [reference], _ = ray.wait(list(awaited))
             actor, shard = awaited.pop(reference)
-            found: Answered | None = None
             try:
                 said = ray.get(reference)
-            except ray.exceptions.RayActorError:
+            except ray.exceptions.RayError as error:
+                # Not restarted by Ray: another actor that is free may take the shard at once.
+                staff.dismiss(actor)
+                hire()
                 if shard is None:
-                    raise ModelError("an actor could not be started; see the logs of Ray") from None
+                    failed_starts += 1
+                    if failed_starts >= MOST_LOST:
+                        raise ModelError(f"no worker could be started on Ray: {error}") from None
+                    continue
                 losses[shard.number] += 1
-                if losses[shard.number] < MOST_LOST:
+                if losses[shard.number] >= MOST_LOST:
+                    yield lost_shard(shard, form, MOST_LOST)
+                else:
                     again.append(shard)
-                else:
-                    found = lost_shard(shard, form, MOST_LOST)
+                continue
+            if isinstance(said, ChinchillaError):
+                raise said
+            idle.append(actor)
+            if shard is None:
+                staff.placed(actor, said)
             else:
-                if isinstance(said, ChinchillaError):
-                    raise said
-                if shard is None:
-                    slots.add(actor, said)
-                else:
-                    found = said
-            if following := again.popleft() if again else next(left, None):
-                awaited[actor.answer.remote(following, *slots.of(actor))] = actor, following
-            if found is not None:
-                yield found
+                yield said
     finally:
-        for actor in actors:
-            ray.kill(actor)
+        staff.dismiss_all()
 
 
-class _Slots:
-    """Which share of its node's cores each actor takes."""
+class _Staff:
+    """The actors, and which share of its node's cores each takes."""
 
-    def __init__(self) -> None:
-        self._nodes: Counter[str] = Counter()
-        self._slots: dict[Any, int] = {}
-        self._cores: dict[str, int] = {}
+    def __init__(self, ray: Any, recipe: Recipe, form: str, gpus: float) -> None:
+        self._ray = ray
+        self._make = ray.remote(num_cpus=1, num_gpus=gpus)(RayWorker)
+        self._arguments = (ray.put(recipe), form)
+        self._cores = {
+            found["NodeID"]: int(found["Resources"].get("CPU", 1)) for found in ray.nodes()
+        }
+        self._on_node: Counter[str] = Counter()
+        self._slots: dict[Any, tuple[int, int]] = {}
+        self._actors: set[Any] = set()
 
-    def add(self, actor: Any, node: str) -> None:
-        import ray
+    def hire(self) -> Any:
+        """Ask for an actor; it comes when the cluster has room."""
+        actor = self._make.remote(*self._arguments)
+        self._actors.add(actor)
+        return actor
 
-        if not self._cores:
-            self._cores = {
-                found["NodeID"]: int(found["Resources"].get("CPU", 1)) for found in ray.nodes()
-            }
-        self._slots[actor] = self._nodes[node]
-        self._nodes[node] += 1
+    def placed(self, actor: Any, node: str) -> None:
+        """Take note of the node that an actor is on."""
+        self._slots[actor] = self._on_node[node], self._cores.get(node, 1)
+        self._on_node[node] += 1
 
-    def of(self, actor: Any) -> tuple[int, int]:
-        return self._slots[actor], max(self._cores.values())
+    def slot(self, actor: Any) -> tuple[int, int]:
+        """Return which share of how many an actor takes of the cores of its node."""
+        return self._slots[actor]
+
+    def dismiss(self, actor: Any) -> None:
+        """End an actor."""
+        self._actors.discard(actor)
+        self._ray.kill(actor)
+
+    def dismiss_all(self) -> None:
+        """End all actors."""
+        for actor in list(self._actors):
+            self.dismiss(actor)
 
 
 def _connected() -> Any:
@@ -125,6 +158,7 @@ def _connected() -> Any:
     import ray
 
     if not ray.is_initialized():
+        handler = signal.getsignal(signal.SIGTERM)
         try:
             ray.init(address="auto", log_to_driver=False, logging_level="ERROR")
         except ConnectionError as error:
@@ -132,6 +166,9 @@ def _connected() -> Any:
                 f"no Ray cluster answers ({error}); start one with ray start --head, "
                 "or set RAY_ADDRESS"
             ) from None
+        if threading.current_thread() is threading.main_thread():
+            # Ray puts its own in its place.
+            signal.signal(signal.SIGTERM, handler)
     return ray
 
 
@@ -145,11 +182,3 @@ def _room(ray: Any, gpus: float) -> int:
         shown = ", ".join(f"{resources.get(kind, 0):g} {kind}" for kind in ("CPU", "GPU"))
         raise ConfigError(f"the Ray cluster has {shown}; a worker needs 1 CPU and {gpus:g} GPU")
     return room
-
-
-def _actors(ray: Any, recipe: Recipe, form: str, number: int, gpus: float) -> list[Any]:
-    kept = ray.put(recipe)
-    make = ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=-1, max_task_retries=MOST_LOST - 1)(
-        RayWorker
-    )
-    return [make.remote(kept, form) for _ in range(number)]
