@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import ChinchillaError, InputError
-from .shards import EXTRACT, Failure
+from .shards import Failure
 
 MANIFEST = "manifest.sqlite"
 _TABLES = """
@@ -84,11 +84,11 @@ class Manifest:
 
     def asked(self) -> dict[str, Any] | None:
         """Return what the run asks; None if it has not begun."""
-        return self._value("asked")
+        return self._mapping("asked")
 
     def report(self) -> dict[str, Any] | None:
         """Return the report of a run that is finished, else None."""
-        return self._value("report")
+        return self._mapping("report")
 
     def begin(self, asked: dict[str, Any], inputs: Iterable[Input]) -> None:
         """Write down what is asked, and of which inputs."""
@@ -184,13 +184,14 @@ class Manifest:
         with self._transaction():
             self._put("report", report)
 
-    def _value(self, key: str) -> Any:
+    def _mapping(self, key: str) -> dict[str, Any] | None:
         with self._telling():
             table = "SELECT 1 FROM sqlite_master WHERE name = 'run'"
             if not self._db.execute(table).fetchone():
                 return None
             row = self._db.execute("SELECT value FROM run WHERE key = ?", (key,)).fetchone()
-        return None if row is None else json.loads(row[0])
+        found: dict[str, Any] | None = None if row is None else json.loads(row[0])
+        return found
 
     def _put(self, key: str, value: Any) -> None:
         self._db.execute("INSERT OR REPLACE INTO run VALUES (?, ?)", (key, json.dumps(value)))
@@ -222,7 +223,7 @@ class Manifest:
 
 
 def _written(row: tuple[Any, ...]) -> Written:
-    return Written(*row[:-1], json.loads(row[-1]))
+    return Written._make((*row[:-1], json.loads(row[-1])))
 
 
 def _plain(row: Iterable[Any]) -> Iterator[Any]:
@@ -230,8 +231,3 @@ def _plain(row: Iterable[Any]) -> Iterator[Any]:
     for value in row:
         is_text = isinstance(value, str)
         yield value.encode("utf-8", "backslashreplace").decode() if is_text else value
-
-
-def count_failed(failures: Iterable[Failure]) -> int:
-    """Return how many documents the engine failed on."""
-    return len({failure.document for failure in failures if failure.stage == EXTRACT})

@@ -24,7 +24,7 @@ from ..files.jsonl import dumps
 from ..files.progress import Advance
 from ..files.resumable import differences, lock_file
 from .asked import describe_asked, fingerprint
-from .disk import write_whole
+from .disk import sync_folder, write_whole
 from .local import answer_here, answer_in_processes
 from .manifest import MANIFEST, Manifest, Written
 from .on_ray import answer_on_ray
@@ -169,13 +169,14 @@ class Run:
 
     def _manifest(self, resumes: bool, force: bool) -> Manifest:
         """Return the manifest, checked if it was there, else begun."""
-        if force:
+        if force and is_run(self.folder):
             _empty(self.folder)
+        (self.folder / SHARDS).mkdir(exist_ok=True)
         manifest = Manifest(self.folder / MANIFEST)
         try:
             before = manifest.asked()
             if before is None:
-                (self.folder / SHARDS).mkdir(exist_ok=True)
+                sync_folder(self.folder)
                 manifest.begin(self._asked(), scan_inputs(self._files(), self.reading))
             elif not resumes:
                 state = "finished" if manifest.report() else "unfinished"

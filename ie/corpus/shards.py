@@ -18,7 +18,7 @@ _MOST_CHARACTERS = 10_000_000
 # So many rows in a row that cannot be read are no damage but another kind of file.
 _MOST_UNREADABLE = 100_000
 # Bytes of memory, in KiB as SQLite wants it, for ids that were met.
-_IDS_MEMORY = -8_000
+_IDS_MEMORY = -1_000
 
 READ, BLANK, EXTRACT, PARSE = "read", "blank", "extract", "parse"
 
