@@ -5,6 +5,7 @@ or node died is replaced, and its shard is given to the next that is free. (Ray 
 checkpoints want ids as a column and keep no order, and a shard is our unit of both.)
 """
 
+import logging
 import signal
 import threading
 from collections import Counter, deque
@@ -160,7 +161,7 @@ def _connected() -> Any:
     if not ray.is_initialized():
         handler = signal.getsignal(signal.SIGTERM)
         try:
-            ray.init(address="auto", log_to_driver=False, logging_level="ERROR")
+            ray.init(address="auto", log_to_driver=False, logging_level=logging.ERROR)
         except ConnectionError as error:
             raise ModelError(
                 f"no Ray cluster answers ({error}); start one with ray start --head, "
