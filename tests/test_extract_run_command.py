@@ -50,6 +50,16 @@ def test_a_folder_as_output_is_a_run(tmp_path, rows):
     assert extract(*asked, "--retry-failed", "--quiet").exit_code == 0
 
 
+def test_processes_of_the_embedded_model_write_what_one_writes(tmp_path, rows):
+    asked = [rows, "--schema", "msra", "--shard-size", "2", "--quiet"]
+    for name, more in (("one", []), ("two", ["--workers", "2"])):
+        command = [sys.executable, "-m", "chinchilla", "extract", *asked, "-o", f"{name}/", *more]
+        subprocess.run(command, check=True, cwd=tmp_path)
+    one, two = (sorted((tmp_path / name / "shards").iterdir()) for name in ("one", "two"))
+    assert len(one) == 2
+    assert [file.read_bytes() for file in one] == [file.read_bytes() for file in two]
+
+
 def test_a_run_that_lacks_documents_ends_with_one(tmp_path, rows):
     with rows.open("a", encoding="utf-8") as file:
         file.write('{"id": "0", "text": "上海"}\n')
