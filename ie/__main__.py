@@ -2,4 +2,6 @@
 
 from .cli.main import main
 
-main()
+# Processes that hold a model import this module too.
+if __name__ == "__main__":
+    main()

@@ -37,6 +37,7 @@ RANKS = [
     "pipeline",
     "converters",
     "instructions",
+    "corpus",
     "evaluate",
     "train",
     "mini.train",

@@ -1,13 +1,11 @@
 """`chinchilla extract`: texts in, documents with annotations out."""
 
-import json
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from functools import partial
-from hashlib import blake2b
 from pathlib import Path
 from shutil import get_terminal_size
 from typing import Any
@@ -18,8 +16,10 @@ from ..data.documents import Document
 from ..errors import InputError
 from ..files.inputs import ReadOptions, find_inputs, read_texts
 from ..files.rendering import FORMS, IssuesBeside, render_documents
-from ..files.resumable import after, write_partial
+from ..files.resumable import after, is_complete, write_partial
+from .extract_run import RUN_OPTIONS, check_no_run, extract_run, is_run_folder, run_options
 from .model_options import model_options, opening
+from .stopping import stopping
 from .tasks import read_tasks
 
 _LARGER = "name a larger model with --model, such as --model Qwen/Qwen2.5-7B-Instruct"
@@ -61,10 +61,13 @@ _LARGER = "name a larger model with --model, such as --model Qwen/Qwen2.5-7B-Ins
     help="Let the model write only valid answers, with mentions copied from the text.",
 )
 @click.option("--force", is_flag=True, help="Overwrite the output.")
-@click.option("--resume", is_flag=True,
-              help="Continue from OUTPUT.partial a run that did not finish.")  # fmt: skip
-@click.option("--keep-going", is_flag=True,
-              help="Leave out rows and files that cannot be read; exit with 1 if there were any.")  # fmt: skip
+@click.option(
+    "--resume", is_flag=True, help="Continue what did not finish, in OUTPUT.partial or a run."
+)
+@click.option("--keep-going/--strict", default=None,
+              help="Leave out rows and files that cannot be read and exit with 1, or stop at the first.  "
+              "[default: strict; a run keeps going]")  # fmt: skip
+@run_options
 @click.option("--quiet", is_flag=True, help="Print errors, and notes on how files were read, only.")
 @click.option("--verbose", is_flag=True, help="Print timings too.")
 def command(
@@ -80,7 +83,7 @@ def command(
     encoding: str,
     force: bool,
     resume: bool,
-    keep_going: bool,
+    keep_going: bool | None,
     quiet: bool,
     verbose: bool,
     **asking: Any,
@@ -92,20 +95,37 @@ def command(
     What is extracted as JSON Lines before a run fails or is stopped stays in OUTPUT.partial; go on from
     it with the same command and --resume.
 
+    A large corpus is for a run: an OUTPUT that ends in / is a folder of shards, with a manifest and a
+    file of failures. It goes on with --resume whatever stopped it.
+
     Example: chinchilla extract examples/news.txt --format table
     """
     begin = time.perf_counter()
-    if resume and form != "jsonl":
-        raise click.UsageError("--resume is for --format jsonl")
+    run = {name: asking.pop(name) for name in RUN_OPTIONS}
+    if (resume or is_run_folder(output)) and form != "jsonl":
+        raise click.UsageError("--resume and runs are for --format jsonl; a run has --shard-format")
+    if not is_run_folder(output):
+        check_no_run(click.get_current_context())
+    if resume and is_complete(output):
+        click.echo(f"note: {output} is complete already; there is nothing to do", err=True)
+        return
     reading = ReadOptions(lines, column, encoding, title_column)
     skipped: Counter[str] = Counter()
     files = [name for name in find_inputs(inputs, skipped) if not _is_found(name, output, inputs)]
     if skipped and not quiet:
         _tell_skipped(skipped)
+    how = opening(asking)
+    options = _options(**asking)
+    if is_run_folder(output):
+        from ..corpus.work import Recipe
+
+        recipe = Recipe(model, schema, tasks, options, how)
+        given = {**run, "resume": resume, "force": force, "strict": keep_going is False}
+        extract_run(Path(output), files, recipe, reading, given, quiet=quiet, larger=_LARGER)
+        return
     from ..pipeline import Extractor
 
-    how = opening(asking)
-    extractor = Extractor(model, schema, tasks, options=_options(**asking), **how)
+    extractor = Extractor(model, schema, tasks, options=options, **how)
     loaded = time.perf_counter()
     if not quiet:
         _warn_untrained(extractor)
@@ -114,13 +134,13 @@ def command(
     texts = read_texts(files, reading, failed, _tell_reading)
     is_apart = form == "csv" and output != "-"
     with (
-        _telling_what_stays(output, counts),
+        stopping(lambda: _hint(output, counts)),
         write_partial(
             output,
             force=force,
             resume=resume,
             stays=form == "jsonl",
-            run=_run(model, extractor, how),
+            run=_asked(model, extractor, how) if output != "-" else None,
         ) as (file, done),
         IssuesBeside(output) if is_apart else nullcontext() as issues,
         _progress(quiet) as advance,
@@ -146,16 +166,11 @@ def command(
         click.get_current_context().exit(1)
 
 
-@contextmanager
-def _telling_what_stays(output: str, counts: Counter[str]) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        if counts["documents"] and Path(f"{output}.partial").is_file():
-            click.echo(
-                f"what was extracted is in {output}.partial; --resume goes on from there", err=True
-            )
-        raise
+def _hint(output: str, counts: Counter[str]) -> str:
+    """Return how to go on, if anything stays to go on from."""
+    if counts["documents"] and Path(f"{output}.partial").is_file():
+        return f"what was extracted is in {output}.partial; --resume goes on from there"
+    return ""
 
 
 def _is_found(name: str, output: str, inputs: tuple[str, ...]) -> bool:
@@ -185,45 +200,10 @@ def _options(*, lexicon: str | None, calibration: str | None, **rest: Any) -> An
     )
 
 
-def _run(model: str | None, extractor: Any, how: dict[str, Any]) -> dict[str, Any]:
-    """Return what decides about the answers of a run, for one that goes on from it."""
-    from dataclasses import asdict
+def _asked(model: str | None, extractor: Any, how: dict[str, Any]) -> dict[str, Any]:
+    from ..corpus.asked import describe_asked
 
-    from .. import __version__
-    from ..engines.endpoint import shown_address
-
-    options = asdict(extractor.options)
-    if extractor.options.lexicon:
-        options["lexicon"] = blake2b(repr(extractor.options.lexicon).encode()).hexdigest()
-    asked = {
-        "version": __version__,
-        "model": shown_address(model or "mini"),
-        "weights": _weights(model),
-        "schema": extractor.schema.to_dict(),
-        "tasks": extractor.tasks,
-        **options,
-        **how,
-    }
-    if "http" in how:
-        # How fast an endpoint is asked decides nothing.
-        body = json.dumps(dict(how["http"].extra_body), sort_keys=True)
-        asked["http"] = {
-            "thinking": how["http"].thinking,
-            # It may hold a secret: another one is seen by its hash.
-            "extra_body": blake2b(body.encode(), digest_size=16).hexdigest(),
-        }
-    plain: dict[str, Any] = json.loads(json.dumps(asked, default=str))
-    return plain
-
-
-def _weights(model: str | None) -> str:
-    """Return what changes when the files of a model in a folder do."""
-    folder = Path(model or "")
-    if not model or not folder.is_dir():
-        return ""
-    files = sorted(path for path in folder.iterdir() if path.is_file())
-    found = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
-    return blake2b(repr(found).encode(), digest_size=8).hexdigest()
+    return describe_asked(model, extractor.schema, extractor.tasks, extractor.options, how)
 
 
 def _warn_untrained(extractor: Any) -> None:

@@ -115,7 +115,7 @@ def _opened(partial: Path, goes_on: bool, stays: bool) -> Iterator[IO[bytes]]:
     except OSError as error:
         raise InputError(f"{partial}: cannot be written ({error.strerror})") from None
     try:
-        _lock(file, partial)
+        lock_file(file, partial)
     except BaseException:
         file.close()
         raise
@@ -130,7 +130,7 @@ def _opened(partial: Path, goes_on: bool, stays: bool) -> Iterator[IO[bytes]]:
         raise
 
 
-def _lock(file: IO[bytes], partial: Path) -> None:
+def lock_file(file: IO[bytes], path: Path) -> None:
     """Take a file for this run alone; the system lets it go whatever ends the run.
 
     Where the system or the disk knows no locks, none is taken.
@@ -142,14 +142,14 @@ def _lock(file: IO[bytes], partial: Path) -> None:
         import fcntl
 
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        is_mine = partial.exists() and os.path.samestat(os.fstat(file.fileno()), partial.stat())
+        is_mine = path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat())
     except BlockingIOError:
         is_mine = False
     except (ImportError, OSError):
         return
     if not is_mine:
         raise InputError(
-            f"{partial}: another process is writing it; wait for that one, or name another output"
+            f"{path}: another process is writing it; wait for that one, or name another output"
         )
 
 
@@ -189,11 +189,7 @@ def _check_same(run: Mapping[str, Any], told: Path) -> None:
             "begin anew with --force"
         ) from None
     after = json.loads(json.dumps(run))
-    differing = [
-        _difference(name, before.get(name), after.get(name))
-        for name in dict.fromkeys((*before, *after))
-        if before.get(name) != after.get(name)
-    ]
+    differing = differences(before, after)
     if differing:
         raise InputError(
             f"cannot resume: the run before asked otherwise: {'; '.join(differing)}. "
@@ -201,11 +197,25 @@ def _check_same(run: Mapping[str, Any], told: Path) -> None:
         )
 
 
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Return in words how what two runs ask differs; both in JSON's types."""
+    return [
+        _difference(name, before.get(name), after.get(name))
+        for name in dict.fromkeys((*before, *after))
+        if before.get(name) != after.get(name)
+    ]
+
+
 def _difference(name: str, before: Any, after: Any) -> str:
     shown = [json.dumps(value, ensure_ascii=False) for value in (before, after)]
     if max(map(len, shown)) > _SHOWN:
         return f"{name} is another"
     return f"{name} was {shown[0]}, is {shown[1]}"
+
+
+def is_complete(path: str | Path) -> bool:
+    """Return whether an output is there, and no run is left that would have to go on."""
+    return Path(path).is_file() and not Path(f"{path}.partial").is_file()
 
 
 def after(documents: Iterable[Document], done: Done) -> Iterator[Document]:

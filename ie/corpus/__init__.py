@@ -1,0 +1,1 @@
+"""Runs over whole corpora: shards that are answered once each, on one machine or many."""
