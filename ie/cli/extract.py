@@ -4,7 +4,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from shutil import get_terminal_size
@@ -13,20 +13,26 @@ from typing import Any
 import click
 
 from ..data.documents import Document
+from ..data.issues import UNANSWERED, unanswered
 from ..errors import InputError
 from ..files.inputs import ReadOptions, find_inputs, read_texts
+from ..files.jsonl import read_documents, write_bytes
 from ..files.rendering import FORMS, IssuesBeside, render_documents
-from ..files.resumable import after, is_complete, write_partial
+from ..files.resumable import Done, after, is_complete, write_partial
+from ..files.retried import retried
 from .extract_run import RUN_OPTIONS, check_no_run, extract_run, is_run_folder, run_options
 from .model_options import model_options, opening
 from .stopping import stopping
 from .tasks import read_tasks
+from .usage import read_price, usage_line
 
 _LARGER = "name a larger model with --model, such as --model Qwen/Qwen2.5-7B-Instruct"
+# Documents without an answer that are told one by one.
+_MOST_TOLD = 10
 
 
 @click.command(name="extract")
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT…")
+@click.argument("inputs", nargs=-1, metavar="INPUT…")
 @click.option("--schema", help="A built-in schema or a file.  [default: news]")
 @click.option("--tasks", callback=read_tasks,
               help="Some of ner,re,ee, by commas.  [default: all of the schema]")  # fmt: skip
@@ -60,6 +66,14 @@ _LARGER = "name a larger model with --model, such as --model Qwen/Qwen2.5-7B-Ins
     default=False,
     help="Let the model write only valid answers, with mentions copied from the text.",
 )
+@click.option(
+    "--examples", metavar="DOCS", help="Gold documents; those most like a text are shown."
+)
+@click.option("--instructions", metavar="TEXT", default="", help="Say this to the model besides.")
+@click.option("--passes", type=click.IntRange(1), default=1, show_default=True,
+              help="Ask so often, each time for what was missed.")  # fmt: skip
+@click.option("--price", callback=read_price, metavar="IN,OUT",
+              help="Price of a million tokens read and written, for the count at the end.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Overwrite the output.")
 @click.option(
     "--resume", is_flag=True, help="Continue what did not finish, in OUTPUT.partial or a run."
@@ -67,6 +81,8 @@ _LARGER = "name a larger model with --model, such as --model Qwen/Qwen2.5-7B-Ins
 @click.option("--keep-going/--strict", default=None,
               help="Leave out rows and files that cannot be read and exit with 1, or stop at the first.  "
               "[default: strict; a run keeps going]")  # fmt: skip
+@click.option("--retry-failed", is_flag=True,
+              help="Ask again for the documents in OUTPUT that got no answer; for a file, INPUT is not read.")  # fmt: skip
 @run_options
 @click.option("--quiet", is_flag=True, help="Print errors, and notes on how files were read, only.")
 @click.option("--verbose", is_flag=True, help="Print timings too.")
@@ -84,8 +100,10 @@ def command(
     force: bool,
     resume: bool,
     keep_going: bool | None,
+    retry_failed: bool,
     quiet: bool,
     verbose: bool,
+    price: tuple[float, float] | None,
     **asking: Any,
 ) -> None:
     """Extract entities, relations and events from each INPUT.
@@ -93,7 +111,8 @@ def command(
     An INPUT is a file (.txt, .html, .jsonl, .csv, .tsv, each also .gz, .parquet), a folder, a glob
     or -. CSV written to a file has issues in another beside it, OUTPUT.issues.csv.
     What is extracted as JSON Lines before a run fails or is stopped stays in OUTPUT.partial; go on from
-    it with the same command and --resume.
+    it with the same command and --resume. A document that the model gave no answer for stands in the
+    results with an issue that says why; the exit code is then 1.
 
     A large corpus is for a run: an OUTPUT that ends in / is a folder of shards, with a manifest and a
     file of failures. It goes on with --resume whatever stopped it.
@@ -102,16 +121,14 @@ def command(
     """
     begin = time.perf_counter()
     run = {name: asking.pop(name) for name in RUN_OPTIONS}
-    if (resume or is_run_folder(output)) and form != "jsonl":
-        raise click.UsageError("--resume and runs are for --format jsonl; a run has --shard-format")
-    if not is_run_folder(output):
-        check_no_run(click.get_current_context())
+    _check_usage(inputs, form, output, resume=resume, retries=retry_failed)
     if resume and is_complete(output):
         click.echo(f"note: {output} is complete already; there is nothing to do", err=True)
         return
     reading = ReadOptions(lines, column, encoding, title_column)
     skipped: Counter[str] = Counter()
-    files = [name for name in find_inputs(inputs, skipped) if not _is_found(name, output, inputs)]
+    found = [] if retry_failed and not is_run_folder(output) else find_inputs(inputs, skipped)
+    files = [name for name in found if not _is_found(name, output, inputs)]
     if skipped and not quiet:
         _tell_skipped(skipped)
     how = opening(asking)
@@ -121,6 +138,7 @@ def command(
 
         recipe = Recipe(model, schema, tasks, options, how)
         given = {**run, "resume": resume, "force": force, "strict": keep_going is False}
+        given["retry_failed"] = retry_failed
         extract_run(Path(output), files, recipe, reading, given, quiet=quiet, larger=_LARGER)
         return
     from ..pipeline import Extractor
@@ -129,24 +147,32 @@ def command(
     loaded = time.perf_counter()
     if not quiet:
         _warn_untrained(extractor)
+        if extractor.note:
+            click.echo(f"note: {extractor.note}", err=True)
     counts: Counter[str] = Counter()
     failed = partial(_tell_failed, counts) if keep_going else None
     texts = read_texts(files, reading, failed, _tell_reading)
     is_apart = form == "csv" and output != "-"
-    with (
-        stopping(lambda: _hint(output, counts)),
-        write_partial(
+    opened = (
+        _rewritten(output)
+        if retry_failed
+        else write_partial(
             output,
             force=force,
             resume=resume,
             stays=form == "jsonl",
             run=_asked(model, extractor, how) if output != "-" else None,
-        ) as (file, done),
+        )
+    )
+    with (
+        stopping(lambda: _hint(output, counts)),
+        opened as (file, done),
         IssuesBeside(output) if is_apart else nullcontext() as issues,
         _progress(quiet) as advance,
     ):
-        on_error = "keep" if keep_going else "raise"
-        documents = _counted(extractor.stream(after(texts, done), on_error), counts, advance)
+        stream = partial(extractor.stream, on_error="keep" if keep_going else "raise")
+        answered = retried(output, stream) if retry_failed else stream(after(texts, done))
+        documents = _counted(answered, counts, advance)
         is_shown = file is sys.stdout.buffer
         for rendered in render_documents(
             documents,
@@ -156,13 +182,17 @@ def command(
             issues=issues,
         ):
             file.write(rendered)
+            # A process that is killed loses no document that is done.
+            file.flush()
     if not quiet:
         if resume:
             click.echo(f"note: {done.documents:,} documents were there, of a run before", err=True)
         _print_summary(counts, time.perf_counter() - begin)
+        if line := usage_line(extractor.usage, price):
+            click.echo(line, err=True)
     if verbose and not quiet:
         click.echo(f"model loaded in {loaded - begin:.2f} s", err=True)
-    if counts["failed"]:
+    if counts["failed"] or counts["issue " + UNANSWERED]:
         click.get_current_context().exit(1)
 
 
@@ -171,6 +201,32 @@ def _hint(output: str, counts: Counter[str]) -> str:
     if counts["documents"] and Path(f"{output}.partial").is_file():
         return f"what was extracted is in {output}.partial; --resume goes on from there"
     return ""
+
+
+def _check_usage(
+    inputs: tuple[str, ...], form: str, output: str, *, resume: bool, retries: bool
+) -> None:
+    is_run = is_run_folder(output)
+    if (resume or retries or is_run) and form != "jsonl":
+        raise click.UsageError(
+            "--resume, --retry-failed and runs are for --format jsonl; a run has --shard-format"
+        )
+    if not inputs and (is_run or not retries):
+        raise click.UsageError("Missing argument 'INPUT…'.")
+    if is_run:
+        return
+    check_no_run(click.get_current_context())
+    if retries and resume:
+        raise click.UsageError("--retry-failed is for a file that is complete; leave --resume out")
+    if retries and not Path(output).is_file():
+        raise click.UsageError(f"--retry-failed: {output} is no file; name the results with -o")
+
+
+@contextmanager
+def _rewritten(output: str) -> Iterator[tuple[Any, Done]]:
+    """Open the output for writing anew; it takes its name once all is written."""
+    with write_bytes(output, force=True) as file:
+        yield file, Done()
 
 
 def _is_found(name: str, output: str, inputs: tuple[str, ...]) -> bool:
@@ -188,7 +244,10 @@ def _tell_failed(counts: Counter[str], error: InputError) -> None:
     click.echo(f"left out: {error}", err=True)
 
 
-def _options(*, lexicon: str | None, calibration: str | None, **rest: Any) -> Any:
+def _options(
+    *, lexicon: str | None, calibration: str | None, examples: str | None, **rest: Any
+) -> Any:
+    from ..data.examples import GoldExamples
     from ..engines.model_files import read_calibration
     from ..merge.lexicon import read_lexicon
     from ..options import ExtractOptions
@@ -196,6 +255,7 @@ def _options(*, lexicon: str | None, calibration: str | None, **rest: Any) -> An
     return ExtractOptions(
         lexicon=read_lexicon(lexicon) if lexicon else None,
         calibration=read_calibration(Path(calibration)) if calibration else None,
+        examples=GoldExamples(read_documents(examples)) if examples else None,
         **rest,
     )
 
@@ -232,6 +292,10 @@ def _counted(
         counts["events"] += len(document.events)
         for issue in document.issues:
             counts[f"issue {issue.kind}"] += 1
+        if reason := unanswered(document):
+            counts["unanswered"] += 1
+            if counts["unanswered"] <= _MOST_TOLD:
+                click.echo(f"no answer: {document.id}: {reason}", err=True)
         yield document
         # By now it has been written.
         advance()
@@ -251,6 +315,12 @@ def _print_summary(counts: Counter[str], seconds: float) -> None:
         click.echo(f"note: blank documents: {counts['blank']:,}", err=True)
     if counts["failed"]:
         click.echo(f"note: left out as they cannot be read: {counts['failed']:,}", err=True)
+    if counts["unanswered"]:
+        click.echo(
+            f"note: documents without an answer: {counts['unanswered']:,}; with -o FILE, "
+            "--retry-failed asks for them again",
+            err=True,
+        )
     main = ", ".join(
         f"{counts[key]:,} {key}" for key in ("documents", "entities", "relations", "events")
     )

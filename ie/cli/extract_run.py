@@ -14,7 +14,7 @@ from ..files.inputs import ReadOptions
 from .stopping import stopping
 
 # What is for runs alone, by the names of the parameters.
-RUN_OPTIONS = ("workers", "engine", "gpus", "shard_size", "shard_format", "retry_failed")
+RUN_OPTIONS = ("workers", "engine", "gpus", "shard_size", "shard_format")
 
 
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -30,8 +30,6 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
                      show_default=True, help="Run: on this machine or on a Ray cluster."),
         click.option("--gpus", type=click.FloatRange(0), default=0.0, show_default=True,
                      help="Run on Ray: GPUs of each worker."),
-        click.option("--retry-failed", is_flag=True,
-                     help="Run: go on, and ask again where the model failed."),
     )  # fmt: skip
     for option in reversed(options):
         command = option(command)

@@ -8,6 +8,7 @@ import click
 
 # Those that `open_engine` takes, and those of endpoints.
 _OPENING = ("quantisation", "trust_remote_code")
+_IF_SAID = ("style", "prefilter")
 _ENDPOINT = ("parallel", "timeout", "thinking", "extra_body")
 
 
@@ -35,6 +36,15 @@ _OPTIONS = [
         help="How to load a transformers model.",
     ),
     click.option("--trust-remote-code", is_flag=True, help="Run code that comes with the model."),
+    click.option(
+        "--style",
+        help="How the model was taught to be asked: its chinchilla.json, folder or hub id.",
+    ),
+    click.option(
+        "--prefilter",
+        is_flag=True,
+        help="Ask only of windows and types that the embedded model finds plausible.",
+    ),
     click.option(
         "--max-tokens", type=click.IntRange(1), help="Most tokens of an answer.  [default: by text]"
     ),
@@ -74,4 +84,5 @@ def opening(given: dict[str, Any]) -> dict[str, Any]:
     endpoint = {name: given.pop(name) for name in _ENDPOINT}
     said = {name: value for name, value in endpoint.items() if value is not None}
     result = {name: given.pop(name) for name in _OPENING}
+    result |= {name: value for name in _IF_SAID if (value := given.pop(name))}
     return result | ({"http": HttpOptions(**said)} if said else {})

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from hashlib import blake2b
 from importlib import resources
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 from ..data.schema import Schema
 from ..engines.endpoint import shown_address
+from ..engines.model_files import named_style
 from ..engines.open import MINI
 from ..engines.protocol import Engine
 from ..options import ExtractOptions
@@ -28,7 +29,8 @@ def describe_asked(
     """
     from .. import __version__
 
-    told = asdict(options)
+    told = asdict(replace(options, examples=None))
+    told["examples"] = options.examples.digest if options.examples else None
     if options.lexicon:
         told["lexicon"] = blake2b(repr(options.lexicon).encode()).hexdigest()
     is_name = model is None or isinstance(model, str | Path)
@@ -41,6 +43,8 @@ def describe_asked(
         **told,
         **opening,
     }
+    if opening.get("style"):
+        asked["style"] = named_style(str(opening["style"])).to_dict()
     if "http" in opening:
         # How fast an endpoint is asked decides nothing.
         body = json.dumps(dict(opening["http"].extra_body), sort_keys=True)

@@ -12,19 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ..decoding.wrappers import answer_of
 from .endpoint import Failure, said
 from .protocol import Completion, Usage
 
 _CUT = ("length", "max_tokens", "model_length")
 _FILTERED = ("content_filter", "safety", "sensitive", "blocklist", "prohibited_content")
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
-# Marks in which models think; without the second, the answer has not begun.
-_MARKS = (
-    ("<think>", "</think>"),
-    ("<thinking>", "</thinking>"),
-    ("[THINK]", "[/THINK]"),
-    ("<|channel|>analysis", "<|channel|>final"),
-)
+_NO_SCORES = "its answers hold none"
 # Where an answer at the end of thoughts is looked for, in characters, and how many brackets that
 # begin none are passed over: each may be read up to the end.
 _TAIL, _TRIES = 20_000, 100
@@ -32,11 +27,15 @@ _TAIL, _TRIES = 20_000, 100
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A completion and its cost; `is_thought` says that the limit cut it before the answer began."""
+    """A completion and its cost; `is_thought` says that the limit cut it before the answer began.
+
+    `no_scores` says why it has no token probabilities.
+    """
 
     completion: Completion
     usage: Usage
     is_thought: bool = False
+    no_scores: str = _NO_SCORES
 
 
 def read_reply(value: Any) -> Reply:
@@ -94,8 +93,12 @@ def _reply(value: dict[str, Any], choice: dict[str, Any], content: str, thoughts
         return Reply(Completion("", "refused", problem=str(why)), usage)
     reason = "length" if ended in _CUT else "stop"
     if content.strip():
-        is_thought = reason == "length" and _is_thinking(content)
-        return Reply(Completion(content, reason, *_log_probs(choice, content)), usage, is_thought)
+        # Cut off in the middle of a thought, in the marks of any model family.
+        is_thought = reason == "length" and answer_of(content) is None
+        ends, log_probs = _log_probs(choice, content)
+        has_tokens = bool((choice.get("logprobs") or {}).get("content"))
+        why = "the tokens that it names do not spell its answer" if has_tokens else _NO_SCORES
+        return Reply(Completion(content, reason, ends, log_probs), usage, is_thought, why)
     if called := _whole(_called(message)):
         return Reply(Completion(called, reason), usage)
     if answer := _answer_in(thoughts):
@@ -153,11 +156,6 @@ def _called(message: dict[str, Any]) -> str:
                 given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
             )
     return "\n".join(answers)
-
-
-def _is_thinking(content: str) -> bool:
-    start = content.lstrip()
-    return any(start.startswith(begin) and end not in start for begin, end in _MARKS)
 
 
 def _answer_in(thoughts: str) -> str:
