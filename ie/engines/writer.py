@@ -10,7 +10,7 @@ from ..data.documents import Event, Extraction, Issue, shift
 from ..data.issues import excerpt
 from ..data.schema import Schema
 from ..data.text import windows
-from ..decoding.confidence import Calibration, without_scores
+from ..decoding.confidence import Calibration
 from ..decoding.decode import decode
 from ..decoding.formats import AskedTrigger
 from ..errors import ConfigError, ModelError
@@ -148,14 +148,6 @@ class Writer:
             self._kept[key] = (schema, split_schema(schema, task, limit))
         return self._kept[key][1]
 
-    def reads_scores(self, schema: Schema, options: ExtractOptions) -> bool:
-        """Return whether the backend is to give probabilities of what a run asks for."""
-        return options.wants_scores
-
-    def judge(self, ask: Ask, extraction: Extraction) -> Extraction:
-        """Return what is to be returned of an answer."""
-        return extraction
-
     def _completed(self, asks: Iterable[Ask], options: ExtractOptions) -> Iterator[Extraction]:
         """Ask prompts, made while the engine answers those before; yield what they bring."""
         constraints = None
@@ -165,7 +157,7 @@ class Writer:
         left = iter(asks)
         if (first := next(left, None)) is None:
             return
-        scores = self.reads_scores(first.question.schema, options)
+        scores = options.wants_scores
         asked: deque[Ask] = deque()
 
         def prompts() -> Iterator[Prompt]:
@@ -232,8 +224,7 @@ class Writer:
             asked=ask.trigger,
             offset=ask.question.start,
         )
-        found = self.judge(ask, without_repeats(extraction))
-        return found if options.wants_scores or not scores else without_scores(found)
+        return without_repeats(extraction)
 
     def _in_steps(
         self, answered: Iterable[list[_Answered]], options: ExtractOptions
