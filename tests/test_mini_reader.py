@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from chinchilla.data.documents import Entity, Extraction
 from chinchilla.data.schema import EntityType, EventType, RelationType, Role, Schema
 from chinchilla.errors import ConfigError, ModelError
 from chinchilla.mini.characters import SPECIAL, Characters
+from chinchilla.mini.decoder import consistent
 from chinchilla.mini.reader import WINDOW
 from chinchilla.mini.rules import Rules
 from chinchilla.mini.weights import open_reader
@@ -271,6 +273,19 @@ def test_long_texts_are_read_whole(parts: tuple[Characters, Words, Model]) -> No
     text = "丙" * (WINDOW - 2) + "雀巢公司在甲" + "丙" * WINDOW + "乙"
     found = read([text], reader, Schema("k", SCHEMA.entities))[0].entities
     assert {e.start // WINDOW for e in found} >= {1, 2}
+
+
+def test_windows_that_type_a_name_differently_are_brought_together() -> None:
+    def entity(kind: str, start: int, end: int, score: float | None) -> Entity:
+        return Entity(kind, "甲" * (end - start), start, end, score)
+
+    best, worse = entity("甲", 0, 3, 0.9), entity("乙", 0, 3, 0.8)
+    crossing, inside = entity("甲", 2, 5, 0.7), entity("乙", 1, 2, 0.1)
+    new, told = entity("新", 0, 3, 0.2), entity("乙", 0, 3, None)
+    every = (worse, best, crossing, inside, new, told)
+    found = consistent(Extraction(every), {"甲", "乙"})
+    assert found.entities == (best, inside, new, told)
+    assert consistent(found, {"甲", "乙"}) is found
 
 
 def test_options_of_language_models_are_refused(parts: tuple[Characters, Words, Model]) -> None:

@@ -10,7 +10,7 @@ from ..data.documents import Extraction, Issue, shift
 from ..data.issues import UNANSWERED, excerpt, unanswered
 from ..data.schema import Schema
 from ..data.text import windows
-from ..decoding.confidence import Calibration, without_scores
+from ..decoding.confidence import Calibration
 from ..decoding.decode import decode
 from ..decoding.formats import extraction_items, serialise
 from ..errors import ConfigError, ModelError
@@ -218,14 +218,6 @@ class Writer:
             self._kept[key] = (schema, make())
         return self._kept[key][1]
 
-    def reads_scores(self, schema: Schema, options: ExtractOptions) -> bool:
-        """Return whether the backend is to give probabilities of what a run asks for."""
-        return options.wants_scores
-
-    def judge(self, ask: Ask, extraction: Extraction) -> Extraction:
-        """Return what is to be returned of an answer."""
-        return extraction
-
     def _completed(self, asks: Iterable[Ask], options: ExtractOptions) -> Iterator[Extraction]:
         """Ask prompts, made while the engine answers those before; yield what they bring."""
         constraints = None
@@ -235,7 +227,7 @@ class Writer:
         left = iter(asks)
         if (first := next(left, None)) is None:
             return
-        scores = self.reads_scores(first.question.schema, options)
+        scores = options.wants_scores
         asked: deque[Ask] = deque()
 
         def prompts() -> Iterator[Prompt]:
@@ -303,8 +295,7 @@ class Writer:
             asked=ask.trigger,
             offset=ask.question.start,
         )
-        found = self.judge(ask, without_repeats(extraction))
-        return found if options.wants_scores or not scores else without_scores(found)
+        return without_repeats(extraction)
 
     def _again(
         self, answered: Iterable[list[_Answered]], options: ExtractOptions

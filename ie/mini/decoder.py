@@ -1,12 +1,14 @@
 """From the scores of one window to facts that fit together and fit the schema."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 
 from ..data.documents import Argument, Entity, Event, Extraction, Issue, Mention, Relation
 from ..data.schema import EventType, RelationType, Role
+from ..merge.extractions import keep
 from .heads import Heads, LabelParts
 from .labels import ARGUMENT, ENTITY, OBJECT, RELATION, ROLE, SAME, SUBJECT, TRIGGER
 from .questions import Questions
@@ -17,6 +19,7 @@ from .words import Array
 # Spans that stand in a link are candidates from this score on: at most so many of a label.
 _CANDIDATE, _MOST_LINKED = -4.0, 12
 _MOST = 64
+_ENDS = frozenset("。！？!?")
 
 Pair = tuple["Span", "Span", float]
 
@@ -55,9 +58,14 @@ class Asked:
         for _, head, roles, _, _ in questions.events:
             alone |= {head} if head is not None else set(roles)
         self.alone = alone
+        ends = set(questions.ends.values())
         self.least = np.array(
             [
-                rules.threshold(label.kind) - rules.near if place in alone else _CANDIDATE
+                rules.threshold(label.kind) - rules.near
+                if place in alone
+                else rules.end
+                if place in ends
+                else _CANDIDATE
                 for place, label in enumerate(questions.plan.spans)
             ],
             np.float32,
@@ -78,7 +86,13 @@ class Decoder:
         self.x = x
         self.offset = offset
         self.issues: list[Issue] = []
+        # The number of the sentence that each character stands in; line ends part none.
+        self.sentence = list(accumulate((character in _ENDS for character in text), initial=0))
         found = heads.spans(x, asked.spans, asked.least) if len(asked.least) else []
+        self.fitting = {
+            end: set(zip(found[place][0].tolist(), found[place][1].tolist(), strict=True))
+            for end, place in self.questions.ends.items()
+        }
         self.spans = [
             _best(k, *one, _MOST if k in asked.alone else _MOST_LINKED)
             for k, one in enumerate(found)
@@ -105,10 +119,12 @@ class Decoder:
     def relations(self) -> tuple[Relation, ...]:
         """Return the relations whose links score enough, each pair of strings once."""
         links = self.questions.plan.links
-        wanted = [
-            (links[place].label, self.spans[links[place].head], self.spans[links[place].tail])
-            for _, place in self.questions.relations
-        ]
+        wanted = []
+        for relation, place in self.questions.relations:
+            link = links[place]
+            heads = [s for s in self.spans[link.head] if self._fits(s, relation.subject)]
+            tails = [s for s in self.spans[link.tail] if self._fits(s, relation.object)]
+            wanted.append((link.label, heads, tails))
         found: list[Relation] = []
         for (relation, _), pairs in zip(self.questions.relations, self._pairs(wanted), strict=True):
             said: set[tuple[str, str]] = set()
@@ -134,6 +150,10 @@ class Decoder:
         found.sort(key=_place)
         return tuple(found)
 
+    def _fits(self, span: Span, end: str | None) -> bool:
+        """Return whether a span may be of the type of an end, if that type is known."""
+        return end not in self.fitting or (span.start, span.end) in self.fitting[end]
+
     def _far(self, kind: int) -> float:
         """Return the score that a span needs inside another or around it."""
         return self.rules.threshold(kind) + self.rules.nested
@@ -156,8 +176,15 @@ class Decoder:
             score=probability(RELATION, score),
         )
 
-    def _pairs(self, wanted: Sequence[tuple[int, list[Span], list[Span]]]) -> list[list[Pair]]:
-        """Return, for each (link label, heads, tails), the scored pairs of two different spans."""
+    def _pairs(
+        self, wanted: Sequence[tuple[int, list[Span], list[Span]]], far: float | None = None
+    ) -> list[list[Pair]]:
+        """Return, for each (link label, heads, tails), the scored pairs of two different spans.
+
+        A pair loses `far` (that of the rules) if a sentence ends between its spans.
+        """
+        far = self.rules.far if far is None else far
+        sentence = self.sentence
         pairs = [
             (k, head, tail)
             for k, (_, heads, tails) in enumerate(wanted)
@@ -178,7 +205,8 @@ class Decoder:
             self.asked.links,
         )
         for (k, head, tail), score in zip(pairs, scores.tolist(), strict=True):
-            found[k].append((head, tail, score))
+            is_far = sentence[head.start] != sentence[tail.start]
+            found[k].append((head, tail, score - far * is_far))
         return found
 
     def _triggered(self) -> list[Event]:
@@ -274,7 +302,7 @@ class Decoder:
     ) -> list[list[tuple[Role, Span, float]]]:
         """Return the arguments of each event: each joins the group that it fits best."""
         every = sorted({span for _, span, _ in spans}, key=lambda s: (s.start, s.end, s.place))
-        (pairs,) = self._pairs([(same, every, every)]) if every else ([],)
+        (pairs,) = self._pairs([(same, every, every)], far=0.0) if every else ([],)
         told = {(head, tail): score for head, tail, score in pairs if head.start <= tail.start}
         groups: list[list[tuple[Role, Span, float]]] = []
         for one in sorted(spans, key=lambda item: -item[2]):
@@ -293,6 +321,28 @@ class Decoder:
             else:
                 best.append(one)
         return groups
+
+
+def consistent(extraction: Extraction, known: Collection[str]) -> Extraction:
+    """Return the extraction of a whole text without entities that windows typed differently.
+
+    Of two that have one place, or cross, the better stays; as in one window, types in `known` and
+    others are weighed apart. Entities without a score stay.
+    """
+    left_out: set[int] = set()
+    open_: list[Entity] = []
+    for entity in sorted(extraction.entities, key=lambda e: (e.start or 0, e.end or 0)):
+        if entity.start is None or entity.end is None or entity.score is None:
+            continue
+        open_ = [one for one in open_ if (one.end or 0) > entity.start]
+        for other in open_:
+            same_group = (entity.type in known) == (other.type in known)
+            holds = other.start == entity.start or (other.end or 0) >= entity.end
+            if same_group and (entity.span == other.span or not holds):
+                worse = min(entity, other, key=lambda e: e.score or 0.0)
+                left_out.add(id(worse))
+        open_.append(entity)
+    return keep(extraction, lambda fact: id(fact) not in left_out) if left_out else extraction
 
 
 def _place(event: Event) -> int:

@@ -1,6 +1,6 @@
 """What a schema asks, as labels that the reader scores."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..data.schema import TASKS, EventType, RelationType, Schema, SchemaType
@@ -13,7 +13,8 @@ _EXAMPLES = 5
 class Questions:
     """The plan of a schema and what its places stand for.
 
-    `known` are the entity and event types met in training.
+    `ends` are the end types of relations that were met as entities, `known` the entity and event
+    types met in training.
     """
 
     plan: Plan = field(default_factory=Plan)
@@ -22,17 +23,16 @@ class Questions:
     events: list[tuple[EventType, int | None, list[int], list[int], int]] = field(
         default_factory=list
     )
+    ends: dict[str, int] = field(default_factory=dict)
     known: frozenset[str] = frozenset()
 
 
 def ask(
     schema: Schema,
     tasks: Sequence[str] = TASKS,
-    trained: Mapping[str, Sequence[str]] | None = None,
+    known: frozenset[str] = frozenset(),
 ) -> Questions:
-    """Return what a schema asks, as labels; `trained` are the labels met in training, by task."""
-    trained = trained or {}
-    known = frozenset((*trained.get("ner", ()), *trained.get("ee", ())))
+    """Return what a schema asks, as labels; `known` are the types met in training."""
     questions = Questions(known=known)
     plan = questions.plan
     if "ner" in tasks:
@@ -43,6 +43,9 @@ def ask(
             ends = [(end,) if end else () for end in (relation.subject, relation.object)]
             place = plan.relation(texts_of(relation, examples=False), ends[0], ends[1])
             questions.relations.append((relation, place))
+            for end in (relation.subject, relation.object):
+                if end and end in known and end not in questions.ends:
+                    questions.ends[end] = plan.entity((end,))
     if "ee" in tasks:
         for event in schema.events:
             roles = [tuple(filter(None, (r.name, r.description))) for r in event.roles]

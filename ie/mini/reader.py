@@ -20,7 +20,7 @@ from ..engines.protocol import Question, Window
 from ..errors import ConfigError, ModelError
 from ..options import ExtractOptions
 from .characters import BOS, PAD, Characters
-from .decoder import Asked, Decoder
+from .decoder import Asked, Decoder, consistent
 from .heads import Heads, LabelParts
 from .labels import Label
 from .questions import ask
@@ -88,8 +88,8 @@ class Reader:
             yield from self._answers(some)
 
     def settle(self, extraction: Extraction) -> Extraction:
-        """Return the extraction without issues about what another window brought."""
-        return settled(extraction)
+        """Return the extraction without what its windows contradict each other in."""
+        return settled(consistent(extraction, self._met))
 
     def close(self) -> None:
         """Free the encoder."""
@@ -103,7 +103,7 @@ class Reader:
         if key not in self._kept:
             if len(self._kept) > 32:
                 self._kept.clear()
-            questions = ask(schema, tasks, self.trained)
+            questions = ask(schema, tasks, self._met)
             plan = questions.plan
             labels = [*plan.spans, *plan.link_labels]
             self.words.learn_all(t for label in labels for t in (*label.texts, *label.context))
@@ -151,6 +151,11 @@ class Reader:
     def _decoded(self, question: Question, x: Array) -> Extraction:
         asked = self.asked(question.schema, question.tasks)
         return Decoder(self.heads, self.rules, asked, question.text, x, question.start).extraction()
+
+    @cached_property
+    def _met(self) -> frozenset[str]:
+        """The entity and event types met in training."""
+        return frozenset((*self.trained.get("ner", ()), *self.trained.get("ee", ())))
 
     @cached_property
     def _blas(self) -> ThreadpoolController:

@@ -13,7 +13,10 @@ class Rules:
 
     `least` is the score from which a kind is returned; `slope` and `offset` turn its scores into
     probabilities. A span inside another of another type, or around it, needs `nested` more. What lacks
-    at most `near` is told as withheld.
+    at most `near` is told as withheld. Relations and arguments whose parts stand in two sentences score
+    `far` less: training texts are short, and a page of news holds many names that have nothing to do
+    with each other. A span is no end of a relation if it scores less than `end` as an entity of that
+    end's type.
     """
 
     least: dict[str, float] = field(default_factory=dict)
@@ -21,6 +24,8 @@ class Rules:
     offset: dict[str, float] = field(default_factory=dict)
     nested: float = 2.0
     near: float = 0.25
+    far: float = 1.0
+    end: float = -2.0
 
     def threshold(self, kind: int) -> float:
         """Return the score from which a span or link of this kind is returned."""

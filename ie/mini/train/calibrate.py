@@ -12,6 +12,7 @@ import numpy as np
 
 from chinchilla.data import Extraction
 from chinchilla.data.schema import Schema
+from chinchilla.decoding.confidence import fit_calibration
 from chinchilla.mini.reader import Reader
 from chinchilla.mini.rules import Rules
 
@@ -81,18 +82,9 @@ def fit(facts: Iterable[tuple[float, bool]]) -> tuple[float, float]:
     pairs = list(facts)
     if len(pairs) < 30:
         return 1.0, 0.0
-    x = np.array([[score, 1.0] for score, _ in pairs])
-    y = np.array([float(right) for _, right in pairs])
-    w = np.array([1.0, 0.0])
-    for _ in range(50):
-        p = 1 / (1 + np.exp(-np.clip(x @ w, -30, 30)))
-        step = np.linalg.solve(
-            (x * (p * (1 - p))[:, None]).T @ x + 0.1 * np.eye(2), x.T @ (y - p) - 0.1 * (w - [1, 0])
-        )
-        w = w + step
-        if np.abs(step).max() < 1e-6:
-            break
-    return round(float(w[0]), 3), round(float(w[1]), 3)
+    scores = [1 / (1 + math.exp(-min(max(score, -30), 30))) for score, _ in pairs]
+    found = fit_calibration(scores, [right for _, right in pairs])
+    return round(1 / found.temperature, 3), round(found.bias, 3)
 
 
 def calibrate(
@@ -127,7 +119,8 @@ def add_facts(
     nested: float = FLAT,
 ) -> None:
     """Read examples under LOW and add their scored facts as those of set `name`."""
-    low = replace(reader, rules=replace(LOW, nested=nested))
+    told = reader.rules
+    low = replace(reader, rules=replace(LOW, nested=nested, far=told.far, end=told.end))
     found = read([e["text"] for e in examples], low, schema)
     golds = [gold_facts(example) for example in examples]
     every = [f for one, gold in zip(found, golds, strict=True) for f in scored(one, names, gold)]

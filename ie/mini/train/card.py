@@ -43,6 +43,8 @@ Expected calibration error: {errors}.
 
 {licence}
 
+It holds weights of multilingual-e5-small, Copyright (c) Microsoft Corporation, MIT License.
+
 How it was made and what was tried: `docs/mini-log.md`. More figures: `docs/benchmarks.md`.
 """
 

@@ -151,7 +151,16 @@ def prepare(
     characters, ids, singles = choose(packed, [*texts, *["query: 1"] * 99])
     words = label_encoder(packed, characters, ids)
     standardise(words, [w for label in labels.values() for w in label["wordings"]])
-    sizes = Sizes(pieces=len(ids), singles=len(singles), layers=layers)
+    shape = packed.shape
+    sizes = Sizes(
+        shape.hidden,
+        shape.heads,
+        shape.ffn,
+        shape.positions,
+        layers,
+        pieces=len(ids),
+        singles=len(singles),
+    )
     model = Model(sizes)
     model.encoder.take(packed, ids, singles, sizes.layers)
     run.mkdir(parents=True, exist_ok=True)

@@ -130,14 +130,15 @@ def calibrate(recipe: Recipe, report: Report) -> dict[str, Any]:
     """Choose thresholds on dev documents, write `rules.json` and return what it holds."""
     from .calibrate import calibrate
     from .evaluate import reader_of
+    from .export import trained_labels
     from .loop import trained
 
     run = Path(recipe.run)
     model, characters, words, seen = trained(run)
     known = [name for name in recipe.known if (recipe.caches / f"{name}.dev.jsonl").is_file()]
-    rules, errors, table = calibrate(
-        reader_of(model, characters, words), recipe.caches, known, recipe.dev_documents
-    )
+    labels = json.loads((recipe.caches / "labels.json").read_text(encoding="utf-8"))
+    reader = reader_of(model, characters, words, trained=trained_labels(labels))
+    rules, errors, table = calibrate(reader, recipe.caches, known, recipe.dev_documents)
     figures = {"rules": vars(rules), "error": errors, "f1": table, "characters": seen}
     text = json.dumps(figures, ensure_ascii=False, indent=1)
     (run / "rules.json").write_text(text + "\n", encoding="utf-8")

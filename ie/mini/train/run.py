@@ -16,10 +16,10 @@ from typing import Any
 
 from chinchilla.data.documents import Document
 from chinchilla.data.schema import Schema, read_schema
-from chinchilla.errors import InputError
+from chinchilla.errors import ConfigError, InputError
 from chinchilla.files.jsonl import read_documents
 from chinchilla.instructions.derive import derive_schema
-from chinchilla.mini.weights import FILE, read_facts
+from chinchilla.mini.weights import FILE
 from chinchilla.train.card import CARD_FILE, write_plot
 from chinchilla.train.reading import config_to_yaml
 from chinchilla.train.run import METRICS_FILE, PLOT_FILE, open_run, write_manifest
@@ -107,7 +107,9 @@ def run(config: TuneConfig, data: Data, *, force: bool = False, report: Report =
 
     told: Any = config
     out, base = Path(config.output), folder_of(config.model.base)
-    open_run(told, resume=False, force=force)
+    if (out / METRICS_FILE).is_file() and not force:
+        raise ConfigError(f"{out}: holds a run; pass --force to start over, or name another output")
+    open_run(told, resume=False, force=True)
     manifest = write_manifest(told, data.counts(), resume=False)
     metrics: list[dict[str, Any]] = []
     (out / METRICS_FILE).write_text("", encoding="utf-8")
@@ -128,7 +130,7 @@ def run(config: TuneConfig, data: Data, *, force: bool = False, report: Report =
         tuned.words,
         tuned.rules,
         known=tuned.words.known(),
-        trained=_trained(read_facts(base).get("trained", {}), data.schema),
+        trained=tuned.met,
     )
     for path in sorted(part.iterdir(), key=lambda path: path.name == FILE):
         os.replace(path, out / path.name)
@@ -151,13 +153,6 @@ def _told(line: dict[str, Any]) -> str:
         f"round {line['step']}: loss {line['loss']:.2f}, F1 {line['eval_f1']:.3f}{best}, "
         f"{line['minutes']:.1f} of at most {line['most']:g} minutes"
     )
-
-
-def _trained(before: dict[str, list[str]], schema: Schema) -> dict[str, list[str]]:
-    return {
-        task: sorted({*before.get(task, ()), *(item.label for item in schema.types(task))})
-        for task in ("ner", "re", "ee")
-    }
 
 
 def _write_card(

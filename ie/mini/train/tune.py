@@ -7,7 +7,7 @@ rises; the best state is kept, with thresholds chosen on them.
 import copy
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,12 @@ import torch
 from torch import nn
 
 from chinchilla.data.documents import Document
-from chinchilla.data.schema import Schema
+from chinchilla.data.schema import TASKS, Schema
 from chinchilla.data.text import windows
 from chinchilla.mini.characters import Characters
 from chinchilla.mini.reader import OVERLAP, WINDOW
 from chinchilla.mini.rules import Rules
+from chinchilla.mini.weights import read_facts
 from chinchilla.mini.words import Words
 
 from . import losses
@@ -39,12 +40,13 @@ Note = Callable[[dict[str, Any]], None]
 
 @dataclass(frozen=True)
 class Tuned:
-    """The tuned model, F1 on the documents kept aside before and after, rounds and minutes."""
+    """The tuned model with the labels that it has met, F1 on the documents kept aside, and more."""
 
     model: Model
     characters: Characters
     words: Words
     rules: Rules
+    met: dict[str, list[str]]
     before: float
     after: float
     rounds: int
@@ -70,10 +72,19 @@ def tune(
     torch.set_num_threads(plan.threads)
     torch.manual_seed(plan.seed)
     model, characters, words, rules = restore(base)
+    met = trained_on(read_facts(base).get("trained", {}), schema)
     examples = [[document.to_dict() for document in part] for part in (train, dev)]
     nested = 0.0 if any(map(is_nested, (*train, *dev))) else FLAT
-    run = _Run(model, characters, words, replace(rules, nested=nested), schema, plan)
+    run = _Run(model, characters, words, replace(rules, nested=nested), schema, plan, met)
     return run.tune(*examples, note)
+
+
+def trained_on(before: Mapping[str, Sequence[str]], schema: Schema) -> dict[str, list[str]]:
+    """Return the labels met before and those of a schema, by task."""
+    return {
+        task: sorted({*before.get(task, ()), *(item.label for item in schema.types(task))})
+        for task in TASKS
+    }
 
 
 def is_nested(document: Document) -> bool:
@@ -91,7 +102,9 @@ class _Run:
         rules: Rules,
         schema: Schema,
         plan: Tuning,
+        met: dict[str, list[str]],
     ) -> None:
+        self.met = met
         self.model, self.characters, self.words, self.rules = model, characters, words, rules
         self.schema, self.plan = schema, plan
         self.batcher = Batcher(characters, words)
@@ -131,7 +144,8 @@ class _Run:
                 break
         self.model.load_state_dict(kept)
         model, minutes = self.model.eval(), round(self.minutes, 2)
-        return Tuned(model, self.characters, self.words, rules, before, best, done, minutes, table)
+        words, characters = self.words, self.characters
+        return Tuned(model, characters, words, rules, self.met, before, best, done, minutes, table)
 
     def _round(
         self, pieces: list[Json], dev: list[Json]
@@ -172,13 +186,13 @@ class _Run:
 
     def before(self, documents: list[Json]) -> float:
         """Return the mean F1 over the kinds of facts under the rules of the base."""
-        reader = reader_of(self.model.eval(), self.characters, self.words, self.rules)
+        reader = reader_of(self.model.eval(), self.characters, self.words, self.rules, self.met)
         table = evaluate_schema(reader, documents, self.schema)
         return sum(values["f"] for values in table.values()) / max(len(table), 1)
 
     def score(self, documents: list[Json]) -> tuple[float, Rules, dict[str, float]]:
         """Return the mean F1 under the best thresholds, the rules with them, and F1 by kind."""
-        reader = reader_of(self.model.eval(), self.characters, self.words)
+        reader = reader_of(self.model.eval(), self.characters, self.words, self.rules, self.met)
         facts: Facts = {}
         names = names_of(self.schema)
         add_facts(facts, "own", reader, documents, self.schema, names, self.rules.nested)
