@@ -25,6 +25,9 @@ class ExtractOptions:
         max_tokens: the most tokens of an answer; None lets its text decide.
         constrain: let the model write only answers that parse, with labels of the schema and
             mentions of the text.
+        values: give dates, amounts and the like a `value` in one form; see `merge.values`.
+        document_date: the day that 昨日 and the like are told from, such as "2024-05-10", or the key
+            of `meta` that holds it; implies `values`. None leaves such mentions without a value.
     """
 
     types_per_prompt: int | None = None
@@ -35,6 +38,8 @@ class ExtractOptions:
     lexicon: Lexicon | None = None
     max_tokens: int | None = None
     constrain: bool = False
+    values: bool = False
+    document_date: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers that would leave out or ask for nothing, and names of files.
@@ -60,6 +65,11 @@ class ExtractOptions:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"{name} is {value}; expected at least 1")
+
+    @property
+    def wants_values(self) -> bool:
+        """Whether mentions are to have values."""
+        return self.values or self.document_date is not None
 
     @property
     def wants_scores(self) -> bool:

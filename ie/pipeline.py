@@ -22,7 +22,9 @@ from .engines.answered import answer_parts
 from .engines.open import open_engine
 from .engines.protocol import Engine, Question
 from .errors import ConfigError, InputError, ModelError
+from .files.places import with_boxes
 from .merge.extractions import at_least, concatenate, merge
+from .merge.values import add_values, date_of
 from .options import ExtractOptions
 
 DEFAULT_SCHEMA = "news"
@@ -181,7 +183,11 @@ class Extractor:
         # What the lexicon says is not weighed against scores.
         if options.lexicon:
             found = options.lexicon.apply(document.text, found)
-        return document.with_extraction(self.engine.settle(found))
+        found = self.engine.settle(found)
+        if options.wants_values:
+            day = options.document_date and date_of(document, options.document_date)
+            found = add_values(found, day or None)
+        return with_boxes(document.with_extraction(found))
 
 
 # A str is an Iterable[str] too; the first overload is the one that holds for it.

@@ -61,9 +61,9 @@ def test_a_title_goes_before_the_text_and_meta_says_where_it_ends(tmp_path, kind
 
 def test_csv_takes_a_named_column(tmp_path):
     path = tmp_path / "a.csv"
-    path.write_text('id,body\nx,"甲,乙\n丙"\n', encoding="utf-8")
+    path.write_text('id,body,place\nx,"甲,乙\n丙",丁\n', encoding="utf-8")
     assert texts(path, column="body") == [("x", "甲,乙\n丙")]
-    with pytest.raises(InputError, match="no column 'text'; columns are id, body"):
+    with pytest.raises(InputError, match="no column 'text'; columns are id, body, place"):
         texts(path)
 
 
