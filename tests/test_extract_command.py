@@ -248,9 +248,9 @@ def test_a_blank_file_costs_nothing_and_is_told(tmp_path):
 
 
 def test_files_of_a_folder_that_are_not_read_are_told_with_their_endings(tmp_path):
-    for name in ("a.txt", "b.pdf", "c.PDF", "d.json"):
+    for name in ("a.txt", "b.doc", "c.DOC", "d.json"):
         (tmp_path / name).write_text("北京", encoding="utf-8")
-    told = "note: left out 3 files of folders for their endings: .pdf (2), .json (1)\n"
+    told = "note: left out 3 files of folders for their endings: .doc (2), .json (1)\n"
     assert told in run(tmp_path).stderr
     assert run(tmp_path, "--quiet").stderr == ""
 

@@ -130,7 +130,9 @@ def test_a_year_that_is_not_told_stays_open_without_a_date():
 def test_the_next_day_is_that_after_the_day_told_before():
     found = Extraction(
         (Entity("时间", "次日", 20, 22), Entity("时间", "5月10日", 0, 5)),
-        events=(Event("裁员", None, (Argument("人数", "300人", 8, 12), Argument("x", "甲", 9, 10))),),
+        events=(
+            Event("裁员", None, (Argument("人数", "300人", 8, 12), Argument("x", "甲", 9, 10))),
+        ),
     )
     found = add_values(found, DAY)
     assert [entity.value for entity in found.entities] == ["2024-05-11", "2024-05-10"]

@@ -110,7 +110,11 @@ def command(
     form_in = input_format or ""
     reading = ReadOptions(lines, column, encoding, title_column, id_column, form_in)
     skipped: Counter[str] = Counter()
-    files = [name for name in find_inputs(inputs, skipped, form_in) if not _is_found(name, output, inputs)]
+    files = [
+        name
+        for name in find_inputs(inputs, skipped, form_in)
+        if not _is_found(name, output, inputs)
+    ]
     if skipped and not quiet:
         _tell_skipped(skipped)
     from ..pipeline import Extractor

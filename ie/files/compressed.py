@@ -34,7 +34,7 @@ def open_compressed(path: str | Path, buffer_bytes: int) -> IO[bytes]:
     kind = ending_of(path)
     if kind == ".zst":
         require_extra(f"{path}: reading .zst", "files", ["zstandard"])
-    packed = Path(path).open("rb")
+    packed = open(path, "rb")
     try:
         content = _unpacked(packed, kind)
     except BaseException:
@@ -46,9 +46,7 @@ def open_compressed(path: str | Path, buffer_bytes: int) -> IO[bytes]:
 def _unpacked(packed: IO[bytes], kind: str) -> Any:
     if kind == ".gz":
         return gzip.GzipFile(fileobj=packed, mode="rb")
-    import zstandard
-
-    return zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True)
+    return _Zstandard(packed)
 
 
 def _damage() -> tuple[type[Exception], ...]:
@@ -57,6 +55,47 @@ def _damage() -> tuple[type[Exception], ...]:
 
     zstandard = sys.modules.get("zstandard")
     return (EOFError, gzip.BadGzipFile, zlib.error, *([zstandard.ZstdError] if zstandard else []))
+
+
+class _Zstandard:
+    """The frames of a `.zst` file, one after another; the library's own reader takes a cut for an end."""
+
+    # So few bytes at a time, for they may grow to megabytes.
+    _BYTES = 1 << 10
+
+    def __init__(self, packed: IO[bytes]) -> None:
+        import zstandard
+
+        self._make = zstandard.ZstdDecompressor().decompressobj
+        self._packed = packed
+        self._frame: Any = None
+        self._waiting = b""
+        self._left = b""
+
+    def read1(self, size: int) -> bytes:
+        """Return some bytes, none at the end.
+
+        Raises:
+            EOFError: the file ends within a frame.
+        """
+        while not self._left:
+            data = self._waiting or self._packed.read(self._BYTES)
+            self._waiting = b""
+            if not data:
+                if self._frame is not None:
+                    raise EOFError("it ends too early")
+                return b""
+            self._frame = self._frame or self._make()
+            self._left = self._frame.decompress(data)
+            if self._frame.eof:
+                self._waiting = self._frame.unused_data
+                self._frame = None
+        data, self._left = self._left[:size], self._left[size:]
+        return data
+
+    def close(self) -> None:
+        """Let go of what is left."""
+        self._left = self._waiting = b""
 
 
 class _Unpacked(io.RawIOBase):
@@ -76,8 +115,7 @@ class _Unpacked(io.RawIOBase):
     def readinto(self, buffer: Any, /) -> int:
         try:
             # Not readinto: that would lose what comes before the damage.
-            read = getattr(self._content, "read1", self._content.read)
-            data = read(len(buffer))
+            data = self._content.read1(len(buffer))
         except self._damage as error:
             ending = ending_of(self._path)
             name = {".gz": "gzip", ".zst": "zstandard"}[ending]

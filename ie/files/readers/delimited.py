@@ -31,9 +31,7 @@ def _read(source: Source, mark: str) -> Iterator[Found]:
         too_long: dict[int, InputError] = {}
         lines = _lines(file, source.name, too_long)
         header = next(lines, "")
-        rows = read_rows(
-            chain([header] if header else [], lines), mark or find_delimiter(header)
-        )
+        rows = read_rows(chain([header] if header else [], lines), mark or find_delimiter(header))
         columns: list[str] = []
         key = ""
         for row in rows:

@@ -133,7 +133,7 @@ def _lines(text_page: Any, left: float, top: float) -> Iterator[Line]:
             yield from _line(letters, glyphs)
             letters, glyphs = [], []
         elif letter == "\t" or letter in _HYPHENS or letter.isprintable() or code > 0x7F:
-            x0, y0, x1, y1 = text_page.get_charbox(i)
+            x0, y0, x1, y1 = text_page.get_charbox(i, loose=True)
             letters.append(letter)
             glyphs.append([round(value, 1) for value in (x0 - left, top - y1, x1 - left, top - y0)])
     yield from _line(letters, glyphs)

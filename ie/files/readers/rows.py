@@ -33,7 +33,9 @@ def text_column(
     found = next((key for key in TEXT_KEYS if key in columns), None)
     if found is None:
         own = (options.id_column or "id", options.title)
-        usable = [name for name in (columns if texts is None else texts) if name not in own and name]
+        usable = [
+            name for name in (columns if texts is None else texts) if name not in own and name
+        ]
         if len(usable) != 1:
             _check_column(where or source.name, column, columns, "--column")
         found = usable[0]

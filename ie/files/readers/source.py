@@ -138,7 +138,9 @@ class Source:
         """Return the error of a file that a library cannot read."""
         said = str(error).strip().split("\n")[0][:200]
         why = f"{type(error).__name__}: {said}" if said else type(error).__name__
-        return InputError(f"{self.name}: not {what} that can be read ({why}); open and save it anew")
+        return InputError(
+            f"{self.name}: not {what} that can be read ({why}); open and save it anew"
+        )
 
 
 def bounded_lines(file: IO[bytes], name: str) -> Iterator[tuple[int, bytes | InputError]]:
@@ -153,8 +155,11 @@ def bounded_lines(file: IO[bytes], name: str) -> Iterator[tuple[int, bytes | Inp
         while line and not line.endswith(b"\n"):
             line = file.readline(1 << 20)
             size += len(line)
-        yield number, InputError(
-            f"{name}:{number}: a line of {size >> 20:,} MB; a text may have {MAX_TEXT >> 20} MB"
+        yield (
+            number,
+            InputError(
+                f"{name}:{number}: a line of {size >> 20:,} MB; a text may have {MAX_TEXT >> 20} MB"
+            ),
         )
 
 

@@ -70,7 +70,9 @@ def _cells(sheet: Any, source: Source) -> Iterator[tuple[int, list[Any]]]:
         except StopIteration:
             return
         except Exception as error:
-            raise source.damaged(f"{_WHAT}, beyond row {number} of {sheet.title!r},", error) from None
+            raise source.damaged(
+                f"{_WHAT}, beyond row {number} of {sheet.title!r},", error
+            ) from None
         number += 1
         if any(cell not in (None, "") for cell in row):
             yield number, list(row)

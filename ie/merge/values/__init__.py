@@ -31,9 +31,7 @@ def read_value(text: str, base: date | None = None, anchor: date | None = None) 
     if len(text) > _MAX_LENGTH:
         return None
     plain = "".join(normalize("NFKC", text).split())
-    return (
-        read_time(plain, base, anchor or base) or read_duration(plain) or read_quantity(plain)
-    )
+    return read_time(plain, base, anchor or base) or read_duration(plain) or read_quantity(plain)
 
 
 def add_values(found: Extraction, document_date: date | None = None) -> Extraction:

@@ -78,13 +78,14 @@ def _written(parts: dict[str, Decimal], qualifier: str) -> Value | None:
         days = parts.get("B")
         if days is None or len(parts) > 1:
             return None
-        value: dict[str, str | int | float | bool | None] = {"number": plain(days), "unit": "工作日"}
+        value: dict[str, str | int | float | bool | None] = {
+            "number": plain(days),
+            "unit": "工作日",
+        }
         return {**value, **({"qualifier": qualifier} if qualifier else {})}
     if "Q" in parts:
         parts = {**parts, "M": parts.get("M", Decimal(0)) + 3 * parts["Q"]}
     days_said = "".join(f"{plain(parts[code])}{code}" for code in "YMWD" if code in parts)
-    clock = "".join(
-        f"{plain(parts[code])}{code[0]}" for code in ("H", "MIN", "S") if code in parts
-    )
+    clock = "".join(f"{plain(parts[code])}{code[0]}" for code in ("H", "MIN", "S") if code in parts)
     said = f"P{days_said}" + (f"T{clock}" if clock else "")
     return {"duration": said, "qualifier": qualifier} if qualifier else said
