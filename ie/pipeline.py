@@ -148,7 +148,7 @@ class Extractor:
                 for document, parts in answered:
                     yield queue.done(self._kept(document, self._merged(parts)))
             except ModelError as error:
-                yield from queue.failed(error)
+                yield from map(with_boxes, queue.failed(error))
         if queue.failure:
             raise queue.failure
 

@@ -34,13 +34,12 @@ def open_compressed(path: str | Path, buffer_bytes: int) -> IO[bytes]:
     kind = ending_of(path)
     if kind == ".zst":
         require_extra(f"{path}: reading .zst", "files", ["zstandard"])
-    packed = open(path, "rb")
-    try:
-        content = _unpacked(packed, kind)
-    except BaseException:
-        packed.close()
-        raise
-    return io.BufferedReader(_Unpacked(content, packed, path), buffer_bytes)
+    packed = _opened(path)
+    return io.BufferedReader(_Unpacked(_unpacked(packed, kind), packed, path), buffer_bytes)
+
+
+def _opened(path: str | Path) -> IO[bytes]:
+    return Path(path).open("rb")
 
 
 def _unpacked(packed: IO[bytes], kind: str) -> Any:

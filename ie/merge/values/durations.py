@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from ...data.documents import Value
 from .numerals import NUMBER, read_number
-from .quantities import _peeled, plain
+from .quantities import peeled, plain
 
 _UNITS = {
     "年": "Y",
@@ -36,7 +36,7 @@ def read_duration(text: str) -> Value | None:
 
     二十四年 is one, 24年 may be a year: it has no value.
     """
-    rest, qualifier = _peeled(text)
+    rest, qualifier = peeled(text)
     for word, name in _AROUND.items():
         if text.startswith(word):
             rest, qualifier = text.removeprefix(word), name

@@ -51,125 +51,17 @@ _SAME = {
     **dict.fromkeys(("°C", "℃"), "摄氏度"),
     **{"m": "米", "cm": "厘米", "mm": "毫米", "t": "吨", "g": "克", "kW": "千瓦", "MW": "兆瓦"},
 }
-_UNITS = frozenset(
-    [
-        "千米",
-        "米",
-        "厘米",
-        "毫米",
-        "纳米",
-        "里",
-        "海里",
-        "平方米",
-        "平方千米",
-        "平方厘米",
-        "亩",
-        "公顷",
-        "立方米",
-        "升",
-        "毫升",
-        "吨",
-        "千克",
-        "克",
-        "毫克",
-        "斤",
-        "标准箱",
-        "桶",
-        "千瓦",
-        "兆瓦",
-        "千瓦时",
-        "度",
-        "摄氏度",
-        "伏",
-        "赫兹",
-        "人",
-        "人次",
-        "名",
-        "位",
-        "个",
-        "家",
-        "户",
-        "辆",
-        "台",
-        "架",
-        "艘",
-        "座",
-        "所",
-        "套",
-        "件",
-        "次",
-        "起",
-        "例",
-        "项",
-        "条",
-        "只",
-        "头",
-        "株",
-        "棵",
-        "本",
-        "册",
-        "部",
-        "篇",
-        "张",
-        "份",
-        "场",
-        "届",
-        "股",
-        "手",
-        "箱",
-        "盒",
-        "瓶",
-        "岁",
-        "级",
-        "倍",
-        "个百分点",
-        "个基点",
-        "基点",
-        "GB",
-        "MB",
-        "TB",
-        "字",
-        "票",
-        "层",
-        "间",
-        "种",
-        "支",
-        "批",
-        "枚",
-        "颗",
-        "对",
-        "双",
-        "门",
-        "幅",
-        "首",
-        "期",
-        "轮",
-        "列",
-        "班",
-        "单",
-        "笔",
-        "宗",
-        "处",
-        "片",
-        "块",
-        "口",
-        "点",
-        "公里/小时",
-        "千米/小时",
-        "米/秒",
-        "千卡",
-        "毫安时",
-        "亿立方米",
-        "亩次",
-        "吨级",
-        "万",
-        "亿",
-    ]
-) - {"万", "亿", "亿立方米"}
+_NAMES = """
+千米 米 厘米 毫米 纳米 里 海里 平方米 平方千米 平方厘米 亩 公顷 立方米 升 毫升 吨 吨级 千克 克 毫克 斤 标准箱
+桶 千瓦 兆瓦 千瓦时 度 摄氏度 伏 赫兹 人 人次 名 位 个 家 户 辆 台 架 艘 座 所 套 件 次 起 例 项 条 只 头 株 棵
+本 册 部 篇 张 份 场 届 股 手 箱 盒 瓶 岁 级 倍 个基点 基点 GB MB TB 字 票 层 间 种 支 批 枚 颗 对 双 门 幅 首
+期 轮 列 班 单 笔 宗 处 片 块 口 点 公里/小时 千米/小时 米/秒 千卡 毫安时
+"""
+_UNITS = frozenset(_NAMES.split())
 _SHARES = {"%": 100, "‰": 1000}
 _PARTS = {"百": 100, "千": 1000, "万": 10_000}
 _ALL_UNITS = sorted(
-    {*_MONEY, *_UNITS, *_SAME, *_SHARES, "成", "个点", "百分点"}, key=len, reverse=True
+    {*_MONEY, *_UNITS, *_SAME, *_SHARES, "成", "个百分点", "百分点"}, key=len, reverse=True
 )
 _UNIT = "|".join(map(re.escape, _ALL_UNITS))
 _ONE = re.compile(
@@ -187,7 +79,7 @@ _BARE = re.compile(r"[百千万亿]")
 
 def read_quantity(text: str) -> Value | None:
     """Return the quantity that a text without blanks is, or None."""
-    rest, qualifier = _peeled(text)
+    rest, qualifier = peeled(text)
     value = _share(rest) or _range(rest) or _one(rest, bare=bool(qualifier))
     if value is not None and qualifier:
         if value.get("qualifier") not in (None, qualifier, "above"):
@@ -196,7 +88,7 @@ def read_quantity(text: str) -> Value | None:
     return value
 
 
-def _peeled(text: str) -> tuple[str, str]:
+def peeled(text: str) -> tuple[str, str]:
     """Take what is said of a number off it: 约12% gives 12% and about."""
     for name, words in _BEFORE.items():
         for word in words:
@@ -274,7 +166,7 @@ def _valued(
         return {"number": plain(number / 10)}
     if not unit:
         return {"number": plain(number)}
-    name = "百分点" if unit in ("个百分点", "百分点") else _SAME.get(unit, unit)
+    name = _SAME.get(unit, unit)
     return {"number": plain(number), "unit": name.removeprefix("个") or name}
 
 
