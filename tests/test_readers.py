@@ -283,7 +283,10 @@ def test_a_page_is_read_by_its_main_text(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "package"),
-    [("a.pdf", "pypdfium2"), ("a.docx", "docx"), ("a.xlsx", "openpyxl"), ("a.parquet", "pyarrow")],
+    [
+        *[("a.pdf", "pypdfium2"), ("a.docx", "docx"), ("a.xlsx", "openpyxl")],
+        *[("a.parquet", "pyarrow"), ("a.txt.zst", "zstandard")],
+    ],
 )
 def test_a_missing_reader_is_told_before_anything_is_read(tmp_path, monkeypatch, name, package):
     path = tmp_path / name

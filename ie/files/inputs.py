@@ -71,7 +71,7 @@ def find_inputs(
                 f"{name}: ends in .json; rows are read from .jsonl, one JSON object a line: rename it "
                 "if it is like that, else convert it, as by jq -c '.[]'"
             )
-        check_installed(name, form)
+    check_installed(found, form)
     return found
 
 

@@ -1,9 +1,10 @@
 """The formats that are read: their endings, their readers, and what those need."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from ...data.extras import require_extra
+from ..compressed import ending_of
 from .delimited import read_csv, read_tsv
 from .json_lines import read_json_lines
 from .page import read_page
@@ -40,6 +41,7 @@ FORMS = {
 }
 _BY_ENDING = {ending: name for name, form in FORMS.items() for ending in form.endings}
 ENDINGS = tuple(_BY_ENDING)
+_PACKED = {".zst": ("zstandard",)}
 
 
 def form_name(name: str, given: str = "") -> str:
@@ -55,12 +57,16 @@ def form_of(source: Source) -> Form:
     return form
 
 
-def check_installed(name: str, given: str = "") -> None:
-    """Refuse a file whose reader is not installed, before anything is read.
+def check_installed(names: Iterable[str], given: str = "") -> None:
+    """Refuse files whose reader is not installed, before anything is read.
 
     Raises:
-        ModelError: names the extra.
+        ModelError: names the extra and the first such file.
     """
-    form = form_name(name, given)
-    if form and FORMS[form].packages:
-        require_extra(f"{name}: reading .{form}", "files", FORMS[form].packages)
+    seen: dict[tuple[str, str], str] = {}
+    for name in names:
+        seen.setdefault((form_name(name, given), ending_of(name)), name)
+    for (form, ending), name in seen.items():
+        packages = (*(FORMS[form].packages if form else ()), *_PACKED.get(ending, ()))
+        if packages:
+            require_extra(f"{name}: reading this", "files", packages)
