@@ -16,7 +16,7 @@ _BEFORE = {
     "at_most": ("至多", "最多", "不超过", "不高于"),
 }
 _BEHIND = {"about": ("左右", "上下"), "at_least": ("以上", "起"), "at_most": ("以下", "以内")}
-_MORE = ("余", "多", "来")
+_HOURS = 24
 
 _CURRENCIES = {
     "CNY": ("元人民币", "人民币元", "人民币", "元", "块钱", "RMB", "CNY"),
@@ -137,8 +137,14 @@ def _one(text: str, *, bare: bool) -> dict[str, str | int | float | bool | None]
 
 
 def _is_figure(text: str) -> bool:
-    """Return whether a number without a unit is surely one: 一 may be anything."""
-    return text[0].isdecimal() or len(text) > 1
+    """Return whether a number without a unit is surely one.
+
+    一 and 十一 may be names, 2024 a year, 600519 and 007 codes.
+    """
+    if not text.isdecimal():
+        return text[0].isdecimal() or any(unit in text for unit in "百千万亿")
+    is_year = len(text) == 4 and text[:2] in ("19", "20")
+    return len(text) < 6 and not is_year and (text[0] != "0" or text == "0")
 
 
 def _without_sign(text: str) -> tuple[str, str]:
@@ -164,6 +170,9 @@ def _valued(
         return {"number": plain(number / _SHARES[unit])}
     if unit == "成":
         return {"number": plain(number / 10)}
+    if unit == "点" and number <= _HOURS:
+        # Points, or a time of day.
+        return None
     if not unit:
         return {"number": plain(number)}
     name = _SAME.get(unit, unit)

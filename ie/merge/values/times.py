@@ -28,10 +28,10 @@ _TIME = re.compile(
     rf"|年?(?P<year_part>年初|年底|年末|年中|初|底|末)"
     rf"|(?:(?P<month>\d{{1,2}}|[{_CN}]{{1,3}})月份?|(?P<told_month>{'|'.join(_MONTHS)}))"
     rf"(?P<month_part>上旬|中旬|下旬|月初|月底|月末|初|底|末)?)?"
-    rf"(?:(?P<day>\d{{1,2}}|[{_CN}]{{1,3}})[日号]|(?P<told_day>{'|'.join((*_DAYS, *_TOLD_DAYS))}))?"
+    rf"(?:(?P<day>\d{{1,2}}|[{_CN}]{{1,3}})(?P<day_word>[日号])|(?P<told_day>{'|'.join((*_DAYS, *_TOLD_DAYS))}))?"
     r"(?:(?P<weeks>上上|上|本|这|下下|下)?(?:周|星期|礼拜)(?P<weekday>[一二三四五六日天]))?"
     rf"(?P<part>{_PARTS})?"
-    rf"(?:(?P<hour>\d{{1,2}}|[{_CN}]{{1,3}})(?:时|点钟?|:)(?:(?P<minute>\d{{1,2}}|[{_CN}]{{1,3}}|半)分?|整)?"
+    rf"(?:(?P<hour>\d{{1,2}}|[{_CN}]{{1,3}})(?:时|点钟?|:(?=\d\d))(?:(?P<minute>\d{{1,2}}|[{_CN}]{{1,3}}|半)分?|整)?"
     r"(?P<second>:\d\d)?)?"
 )
 _WRITTEN = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?:[T日](\d{1,2}):(\d\d)(?::\d\d)?)?")
@@ -113,6 +113,9 @@ def _plain(text: str, base: date | None, anchor: date | None) -> Value | None:
     day = _date(said, base, anchor)
     clock = _clock(said)
     if clock:
+        if said.keys() == {"hour"} and text.endswith("点"):
+            # It may be three points.
+            raise _Unreadable
         if day and len(day) != len("2024-05-10"):
             raise _Unreadable
         return f"{day}T{clock}"
@@ -156,7 +159,11 @@ def _date(said: dict[str, str], base: date | None, anchor: date | None) -> str:
 def _with_day(said: dict[str, str], year: str, month: int, base: date | None) -> str:
     day = _in(said["day"], 1, 31)
     if not month:
-        if base is None or "year" in said or "told_year" in said:
+        if base is None or "year" in said or "told_year" in said or not said["day"].isdecimal():
+            # 三日 are three days, too.
+            raise _Unreadable
+        if said["day_word"] == "号":
+            # 3号 may be the number of anything.
             raise _Unreadable
         # In news 10日 is that day of this month; one far ahead would be another month's.
         year, month = f"{base.year:04}", base.month
@@ -195,6 +202,9 @@ def _weekday(said: dict[str, str], base: date | None) -> str:
     week = said.get("weeks", "")
     weeks = week.count("下") - week.count("上")
     day = "一二三四五六日".index(said["weekday"].replace("天", "日"))
+    if not week and day > base.weekday():
+        # The last one, or the next.
+        raise _Unreadable
     return (base - timedelta(base.weekday()) + timedelta(7 * weeks + day)).isoformat()
 
 
