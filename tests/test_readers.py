@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import re
 import zipfile
 
 import pytest
@@ -213,7 +214,7 @@ def test_every_format_may_be_packed(tmp_path, name, kind):
     assert read(packed)[0].id[0] == "a"
     if name != "a.jsonl":
         packed.write_bytes(packed.read_bytes()[:-6])
-        assert f"{name}.{kind}:1: damaged" in refused(packed)
+        assert re.search(rf"{name}.{kind}:\d+: damaged", refused(packed))
 
 
 def test_what_grows_beyond_measure_is_not_unpacked(tmp_path, monkeypatch):

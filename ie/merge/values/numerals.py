@@ -3,8 +3,9 @@
 import re
 from decimal import Decimal
 
-# One numeral, as a part of larger patterns.
-NUMBER = r"[0-9零〇一二两三四五六七八九十百千万亿点.,]+"
+# One numeral, as a part of larger patterns; it neither begins nor ends with a point.
+_LETTERS = "0-9零〇一二两三四五六七八九十百千万亿"
+NUMBER = rf"[{_LETTERS}](?:[{_LETTERS}点.,]*[{_LETTERS}])?"
 _DIGITS = {letter: i % 10 for i, letter in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
 _GROUPED = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?")
 _PLAIN = re.compile(r"\d+(\.\d+)?")
