@@ -15,8 +15,8 @@ Box = list[float]
 _SENTENCE_ENDS = "。！？!?；;：:"
 # What PDFium puts in the place of a hyphen at the end of a line.
 _HYPHENS = "\x02\ufffe"
-# Lines looked at on either side to see how wide a column is.
-_NEAR = 40
+# Heights of a line; a shorter one is not ended by a margin.
+_FULL = 12
 
 
 class Line(NamedTuple):
@@ -157,28 +157,54 @@ def box_around(boxes: list[Box]) -> Box:
 
 def _joints(lines: list[Line]) -> Iterator[str]:
     """Yield what stands between each line and the next: nothing, a blank or a line end."""
-    for i, (line, following) in enumerate(zip(lines, lines[1:], strict=False)):
-        near = lines[max(0, i - _NEAR) : i + _NEAR]
-        if not _goes_on(line, following, near):
+    for number, block in enumerate(_blocks(lines)):
+        if number:
             yield "\n"
-        elif line.text[-1].isascii() and following.text[0].isascii() and line.text[-1].isalnum():
-            yield " "
-        else:
-            yield ""
+        left = min(line.box[0] for line in block)
+        right = max(line.box[2] for line in block)
+        for line, following in zip(block, block[1:], strict=False):
+            if not _goes_on(line, following, left, right):
+                yield "\n"
+            elif (
+                line.text[-1].isascii() and following.text[0].isascii() and line.text[-1].isalnum()
+            ):
+                yield " "
+            else:
+                yield ""
 
 
-def _goes_on(line: Line, following: Line, near: list[Line]) -> bool:
-    """Return whether a line was ended by the margin alone: it is full, and the next not indented."""
+def _blocks(lines: list[Line]) -> Iterator[list[Line]]:
+    """Yield lines that stand close below one another, in letters of about one size."""
+    block: list[Line] = []
+    for line in lines:
+        if block and not _is_below(block[-1].box, line.box):
+            yield block
+            block = []
+        block.append(line)
+    if block:
+        yield block
+
+
+def _is_below(box: Box, below: Box) -> bool:
+    height = box[3] - box[1]
+    if height <= 0 or below[0] >= box[2] or below[2] <= box[0]:
+        return False
+    is_alike = 0.7 < (below[3] - below[1]) / height < 1.4
+    return is_alike and below[1] > box[1] + height / 2 and below[1] - box[3] < height
+
+
+def _goes_on(line: Line, following: Line, left: float, right: float) -> bool:
+    """Return whether a line was ended by the margin alone: it is full, and the next not indented.
+
+    `left` and `right` are the ends of the block. Short lines, as of lists, do not go on.
+    """
     if line.text[-1] in _HYPHENS:
         return True
     x0, y0, x1, y1 = line.box
     height = y1 - y0
-    below = following.box
-    gap = below[1] - y1
-    if line.text[-1] in _SENTENCE_ENDS or height <= 0 or not -height < gap < height:
-        return False
-    if below[1] < y0 + height / 2 or not 0.7 < (below[3] - below[1]) / height < 1.4:
-        return False
-    column = [other.box for other in near if other.box[0] < x1 and other.box[2] > x0]
-    left, right = min(box[0] for box in column), max(box[2] for box in column)
-    return x1 > right - 1.6 * height and below[0] < left + 1.2 * height
+    return (
+        line.text[-1] not in _SENTENCE_ENDS
+        and x1 - x0 > _FULL * height
+        and x1 > right - 1.6 * height
+        and following.box[0] < left + 1.2 * height
+    )
