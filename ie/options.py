@@ -30,6 +30,9 @@ class ExtractOptions:
             and what it adds is added.
         examples: gold documents, of which those most like a text are shown to a language model.
         instructions: what a language model is told besides.
+        values: give dates, amounts and the like a `value` in one form; see `merge.values`.
+        document_date: the day that 昨日 and the like are told from, such as "2024-05-10", or the key
+            of `meta` that holds it; implies `values`. None leaves such mentions without a value.
     """
 
     types_per_prompt: int | None = None
@@ -43,6 +46,8 @@ class ExtractOptions:
     passes: int = 1
     examples: GoldExamples | None = None
     instructions: str = ""
+    values: bool = False
+    document_date: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers that would leave out or ask for nothing, and names of files.
@@ -79,6 +84,11 @@ class ExtractOptions:
             "instructions": bool(self.instructions),
         }
         return [name for name, is_given in given.items() if is_given]
+
+    @property
+    def wants_values(self) -> bool:
+        """Whether mentions are to have values."""
+        return self.values or self.document_date is not None
 
     @property
     def wants_scores(self) -> bool:

@@ -24,7 +24,9 @@ from .engines.prefilter import Prefiltered
 from .engines.protocol import Engine, Question, Usage
 from .engines.writer import Writer
 from .errors import ConfigError, InputError, ModelError, ModelGoneError
+from .files.places import with_boxes
 from .merge.extractions import at_least, concatenate, merge
+from .merge.values import add_values, date_of
 from .options import ExtractOptions
 
 DEFAULT_SCHEMA = "news"
@@ -170,7 +172,7 @@ class Extractor:
                 # Those that wait would fail as well, and all that come after them.
                 raise
             except ModelError as error:
-                yield from queue.failed(error)
+                yield from map(with_boxes, queue.failed(error))
         if queue.failure:
             raise queue.failure
 
@@ -208,7 +210,10 @@ class Extractor:
         found = self.engine.settle(found)
         if not options.wants_scores:
             found = without_scores(found)
-        return document.with_extraction(found)
+        if options.wants_values:
+            day = options.document_date and date_of(document, options.document_date)
+            found = add_values(found, day or None)
+        return with_boxes(document.with_extraction(found))
 
 
 # A str is an Iterable[str] too; the first overload is the one that holds for it.

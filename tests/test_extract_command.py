@@ -250,9 +250,9 @@ def test_a_blank_file_costs_nothing_and_is_told(tmp_path):
 
 
 def test_files_of_a_folder_that_are_not_read_are_told_with_their_endings(tmp_path):
-    for name in ("a.txt", "b.pdf", "c.PDF", "d.json"):
+    for name in ("a.txt", "b.doc", "c.DOC", "d.json"):
         (tmp_path / name).write_text("北京", encoding="utf-8")
-    told = "note: left out 3 files of folders for their endings: .pdf (2), .json (1)\n"
+    told = "note: left out 3 files of folders for their endings: .doc (2), .json (1)\n"
     assert told in run(tmp_path).stderr
     assert run(tmp_path, "--quiet").stderr == ""
 
@@ -339,3 +339,20 @@ def test_bad_input_gives_a_message_and_no_traceback(case, tmp_path, monkeypatch)
     assert result.returncode == code
     assert re.search(message, result.stderr, re.DOTALL), result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_values_stand_beside_mentions_where_they_are_asked_for(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("日期,正文\n2024-05-11,昨日，星河科技在北京宣布裁员300人。\n", encoding="utf-8")
+    plain = json.loads(run(path, "--tasks", "ee").stdout)
+    told = json.loads(run(path, "--tasks", "ee", "--document-date", "日期").stdout)
+    values = {a["text"]: a.pop("value", None) for e in told["events"] for a in e["arguments"]}
+    assert values["昨日"] == "2024-05-10"
+    assert values["300人"] == {"number": 300, "unit": "人"}
+    assert values["星河科技"] is None
+    assert told == plain
+
+
+def test_standard_input_is_read_in_the_format_named():
+    result = run("-", "--input-format", "csv", text="id,正文\nx,王芳在北京。\n")
+    assert json.loads(result.stdout)["id"] == "x"

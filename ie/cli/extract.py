@@ -15,7 +15,7 @@ import click
 from ..data.documents import Document
 from ..data.issues import UNANSWERED, unanswered
 from ..errors import InputError
-from ..files.inputs import ReadOptions, find_inputs, read_texts
+from ..files.inputs import INPUT_FORMATS, ReadOptions, find_inputs, read_texts
 from ..files.jsonl import read_documents, write_bytes
 from ..files.rendering import FORMS, IssuesBeside, render_documents
 from ..files.resumable import Done, after, is_complete, write_partial
@@ -47,12 +47,20 @@ _MOST_TOLD = 10
 )
 @click.option("-o", "--output", default="-", help="File to write; - is standard output.")
 @click.option("--lines", is_flag=True, help="Take each line of a text file as a document.")
-@click.option("--column", default="text", show_default=True, help="Column or key of the text.")
+@click.option("--column", "--text-column", default="text", show_default=True,
+              help="Column or key of the text.")  # fmt: skip
+@click.option("--id-column", default="", help="Column or key of the ids.  [default: id]")
 @click.option("--title-column", default="title", show_default=True,
               help="Column or key of the title, which goes before the text; '' for none.")  # fmt: skip
 @click.option("--encoding", default="auto", show_default=True,
               help="Encoding of the inputs; auto recognises each.")  # fmt: skip
+@click.option("--input-format", type=click.Choice(INPUT_FORMATS),
+              help="Format of all inputs.  [default: by their endings]")  # fmt: skip
 @model_options
+@click.option("--values", is_flag=True,
+              help="Give dates, amounts and the like a value in one form.")  # fmt: skip
+@click.option("--document-date", metavar="DATE|KEY",
+              help="Day that relative dates count from, or the key of meta that holds it; implies --values.")  # fmt: skip
 @click.option("--scores", is_flag=True, help="Score every mention and fact from 0 to 1.")
 @click.option("--min-score", type=click.FloatRange(0, 1), help="Drop what scores less.")
 @click.option(
@@ -95,8 +103,10 @@ def command(
     output: str,
     lines: bool,
     column: str,
+    id_column: str,
     title_column: str,
     encoding: str,
+    input_format: str | None,
     force: bool,
     resume: bool,
     keep_going: bool | None,
@@ -108,8 +118,8 @@ def command(
 ) -> None:
     """Extract entities, relations and events from each INPUT.
 
-    An INPUT is a file (.txt, .html, .jsonl, .csv, .tsv, each also .gz, .parquet), a folder, a glob
-    or -. CSV written to a file has issues in another beside it, OUTPUT.issues.csv.
+    An INPUT is a file (.txt, .html, .jsonl, .csv, .tsv, .parquet, .xlsx, .docx, .pdf, each also .gz or
+    .zst), a folder, a glob or -. CSV written to a file has issues in another beside it, OUTPUT.issues.csv.
     What is extracted as JSON Lines before a run fails or is stopped stays in OUTPUT.partial; go on from
     it with the same command and --resume. A document that the model gave no answer for stands in the
     results with an issue that says why; the exit code is then 1.
@@ -125,9 +135,11 @@ def command(
     if resume and is_complete(output):
         click.echo(f"note: {output} is complete already; there is nothing to do", err=True)
         return
-    reading = ReadOptions(lines, column, encoding, title_column)
+    form_in = input_format or ""
+    reading = ReadOptions(lines, column, encoding, title_column, id_column, form_in)
     skipped: Counter[str] = Counter()
-    found = [] if retry_failed and not is_run_folder(output) else find_inputs(inputs, skipped)
+    is_reread = retry_failed and not is_run_folder(output)
+    found = [] if is_reread else find_inputs(inputs, skipped, form_in)
     files = [name for name in found if not _is_found(name, output, inputs)]
     if skipped and not quiet:
         _tell_skipped(skipped)

@@ -31,7 +31,7 @@ def check_form(form: str) -> None:
         ModelError: names the extra.
     """
     if form == "parquet":
-        require_extra("writing Parquet", "train", ("pyarrow",))
+        require_extra("writing Parquet", "files", ("pyarrow",))
 
 
 def encode_shard(documents: Sequence[Document], form: str) -> bytes:

@@ -22,6 +22,12 @@ def _nothing() -> tuple[Any, ...]:
     return ()
 
 
+# What a mention says in one form, such as "2024-05-10"; see `merge.values`. Flat, so that it is cheap to
+# check.
+Scalar = str | int | float | bool | None
+Value = str | int | float | bool | dict[str, Scalar]
+
+
 # gc=False throughout: JSON forms no cycles, and corpora hold millions of these.
 class _Plain(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What has a JSON form."""
@@ -55,7 +61,10 @@ class Mention(_Located, frozen=True, omit_defaults=True, gc=False):
 
 
 class Entity(_Located, frozen=True, omit_defaults=True, gc=False):
-    """A typed mention. `type` is None only for relation ends of corpora without entity types."""
+    """A typed mention. `type` is None only for relation ends of corpora without entity types.
+
+    `value` is what the mention says in one form, if it was asked for.
+    """
 
     type: str | None
     text: str
@@ -63,10 +72,11 @@ class Entity(_Located, frozen=True, omit_defaults=True, gc=False):
     end: int | None
     score: float | None = None
     status: str = "exact"
+    value: Value | None = None
 
 
 class Argument(_Located, frozen=True, omit_defaults=True, gc=False):
-    """A mention that fills a role of an event."""
+    """A mention that fills a role of an event; for `value` see `Entity`."""
 
     role: str
     text: str
@@ -74,6 +84,7 @@ class Argument(_Located, frozen=True, omit_defaults=True, gc=False):
     end: int | None
     score: float | None = None
     status: str = "exact"
+    value: Value | None = None
 
 
 class Relation(_Plain, frozen=True, omit_defaults=True, gc=False):

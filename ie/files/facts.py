@@ -19,7 +19,7 @@ COLUMNS = (
 )
 ISSUE_COLUMNS = ("document", "number", "issue", "where", "detail")
 # What reading says of a text's place is no column of the user's.
-_PLACE = ("file", "line", "row", "title_end")
+_PLACE = ("file", "line", "row", "sheet", "cell", "title_end", "segments", "boxes", "glyphs")
 # A spreadsheet runs a cell that begins so, a Chinese or Japanese one that of full width too.
 _FORMULA = frozenset("=+-@\t\r\n＝＋－＠")
 _NUMBER = re.compile(r"[-+]?[0-9]+([.,][0-9]+)*([eE][-+]?[0-9]+)?%?")

@@ -5,12 +5,10 @@ Lines end at `\n` alone (U+2028 and U+0085 occur inside texts); line numbers are
 
 import errno
 import gzip
-import io
 import os
 import re
 import sys
 import tempfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -21,6 +19,7 @@ import msgspec
 
 from ..data.documents import Document, check_offsets
 from ..errors import ChinchillaError, InputError
+from .compressed import ending_of, open_compressed
 from .encodings import as_utf8, likely_encoding
 
 _T = TypeVar("_T")
@@ -35,48 +34,19 @@ _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _BUFFER_BYTES = 1 << 16
 
 
-class _Unzipped(io.RawIOBase):
-    """The content of a gzip file; damage is an InputError with the line, however it is read."""
-
-    def __init__(self, file: gzip.GzipFile, path: str | Path) -> None:
-        self._file = file
-        self._path = path
-        self._line = 1
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any, /) -> int:
-        try:
-            # Not readinto: that would lose what comes before the damage.
-            data = self._file.read1(len(buffer))
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise InputError(
-                f"{self._path}:{self._line}: damaged gzip file ({error}); get it anew, "
-                "or take .gz off its name if it is not compressed"
-            ) from None
-        buffer[: len(data)] = data
-        self._line += data.count(b"\n")
-        return len(data)
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
-
-
 def open_bytes(path: str | Path) -> IO[bytes]:
-    """Open a file, a `.gz` file or `-` for reading bytes.
+    """Open a file, a `.gz` or `.zst` file or `-` for reading bytes.
 
     Raises:
-        InputError: the file is missing, a folder, or unreadable; on reading, damaged gzip.
+        InputError: the file is missing, a folder, or unreadable; on reading, damaged when packed.
     """
     if str(path) == "-":
         if sys.stdin is None:
             raise InputError("-: standard input is closed; name a file")
         return sys.stdin.buffer
     try:
-        if str(path).lower().endswith(".gz"):
-            return io.BufferedReader(_Unzipped(gzip.open(path, "rb"), path), _BUFFER_BYTES)
+        if ending_of(path):
+            return open_compressed(path, _BUFFER_BYTES)
         return Path(path).open("rb", _BUFFER_BYTES)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; check the name") from None

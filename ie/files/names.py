@@ -4,13 +4,15 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+from .compressed import ending_of
+
 
 def stem_of(name: str) -> str:
     """Return the name of a file without its ending; `stdin` of `-`."""
     if name == "-":
         return "stdin"
     path = Path(name)
-    return (path.stem if path.suffix.lower() == ".gz" else path.name).rsplit(".", 1)[0]
+    return (path.stem if ending_of(path) else path.name).rsplit(".", 1)[0]
 
 
 def tell_apart(names: Iterable[str]) -> dict[str, str]:
