@@ -29,7 +29,7 @@ from chinchilla.mini.train.calibrate import choose  # noqa: E402
 from chinchilla.mini.train.draw import Drawer  # noqa: E402
 from chinchilla.mini.train.evaluate import read, reader_of, score  # noqa: E402
 from chinchilla.mini.train.export import export  # noqa: E402
-from chinchilla.mini.train.model import Model, Sizes  # noqa: E402
+from chinchilla.mini.train.model import Model, Sizes, distance_of  # noqa: E402
 from chinchilla.mini.train.restore import restore  # noqa: E402
 from chinchilla.mini.train.tune import parts as parts_of  # noqa: E402
 from chinchilla.mini.train.vary import vary  # noqa: E402
@@ -94,6 +94,8 @@ def model(chars: Characters) -> Model:
             torch.nn.init.normal_(value, std=0.1)
     torch.nn.init.normal_(made.labels.outer.weight, std=0.1)
     torch.nn.init.zeros_(made.labels.outer.bias)
+    torch.nn.init.normal_(made.links.between.weight, std=0.1)
+    torch.nn.init.normal_(made.links.clue.weight, std=0.1)
     return made.eval()
 
 
@@ -158,9 +160,6 @@ def test_span_and_link_scores_of_numpy_and_torch_agree(
     kinds = np.array([0, 1, 2, 3, 4])
     labels = reader.heads.labels(texts, kinds)
     with torch.inference_mode():
-        for part in (net.links.between, net.links.clue):
-            torch.nn.init.normal_(part.weight, std=0.1)
-        reader = reader_of(net, chars, label_words)
         a, b, c, gates, bias, link, link_bias = net.labels(
             torch.from_numpy(texts), torch.from_numpy(kinds)
         )
@@ -176,14 +175,21 @@ def test_span_and_link_scores_of_numpy_and_torch_agree(
     assert [len(one[0]) for one in few] == [int((one[2] >= 0.5).sum()) for one in found]
     heads, tails = np.array([[0, 2], [9, 10], [3, 4]]), np.array([[5, 6], [1, 3], [3, 6]])
     given = rng.normal(size=(3, 2)).astype(np.float32)
-    ours = reader.heads.links(x, heads, tails, given, np.arange(3), labels)
+    which = np.array([1, 0, 2])
+    ours = reader.heads.links(x, heads, tails, given, labels, which)
     with torch.inference_mode():
         y = torch.from_numpy(x)[None]
         zero = torch.zeros(3, dtype=torch.long)
         h, t = torch.from_numpy(heads), torch.from_numpy(tails)
-        theirs = link_bias[:3, 0] + losses.pair_scores(
-            net, y, zero, torch.arange(3), h, t, torch.from_numpy(given), link
+        theirs = link_bias[which, 0] + net.links(
+            losses.ends_of(y, zero, h),
+            losses.ends_of(y, zero, t),
+            losses.between(y, zero, h, t),
+            distance_of(h[:, 0], t[:, 0]),
+            link[which],
+            torch.from_numpy(given),
         )
+        theirs += losses.clearest(net, y, zero, torch.from_numpy(which), h, t, link)
     np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-4)
 
 
@@ -273,6 +279,27 @@ def test_long_texts_are_read_whole(parts: tuple[Characters, Words, Model]) -> No
     text = "丙" * (WINDOW - 2) + "雀巢公司在甲" + "丙" * WINDOW + "乙"
     found = read([text], reader, Schema("k", SCHEMA.entities))[0].entities
     assert {e.start // WINDOW for e in found} >= {1, 2}
+
+
+def test_links_stay_in_a_sentence_and_ends_are_of_their_types(
+    parts: tuple[Characters, Words, Model],
+) -> None:
+    chars, label_words, net = parts
+    low = Rules({"relation": -3.0}, far=0.0, end=-1e3)
+    trained = {"ner": ["公司"]}
+    text = "雀巢公司在甲收购了乙。公司裁员，\n甲在丙。"
+
+    def relations(rules: Rules) -> list[tuple[int, int]]:
+        found = read([text], reader_of(net, chars, label_words, rules, trained), SCHEMA)[0]
+        return [(r.subject.start or 0, r.object.start or 0) for r in found.relations]
+
+    end = text.index("。") + 1
+    free = relations(low)
+    assert any((a < end) != (b < end) for a, b in free)
+    held = relations(replace(low, far=1e3))
+    assert held
+    assert all((a < end) == (b < end) for a, b in held)
+    assert not relations(replace(low, end=1e3))
 
 
 def test_windows_that_type_a_name_differently_are_brought_together() -> None:

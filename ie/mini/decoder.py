@@ -201,8 +201,8 @@ class Decoder:
             np.array([(head.start, head.end) for _, head, _ in pairs]),
             np.array([(tail.start, tail.end) for _, _, tail in pairs]),
             np.array([(head.score, tail.score) for _, head, tail in pairs], np.float32),
-            labels,
             self.asked.links,
+            labels,
         )
         for (k, head, tail), score in zip(pairs, scores.tolist(), strict=True):
             is_far = sentence[head.start] != sentence[tail.start]

@@ -11,11 +11,28 @@ import numpy as np
 
 from .words import Array
 
-DISTANCES = 32
 # Clues of a link are looked for so far from its two spans.
 NEAR = 10
 # Labels whose spans are scored at once.
 _AT_ONCE = 64
+_LAYERS = (
+    "labels.inner",
+    "labels.outer",
+    "spans.tokens",
+    "spans.detect",
+    "links.head",
+    "links.tail",
+)
+_NEEDED = {f"{name}.{side}" for name in _LAYERS for side in ("weight", "bias")} | {
+    "labels.kind.weight",
+    "spans.widths",
+    "links.between.weight",
+    "links.between.bias",
+    "links.clue.weight",
+    "links.clue.bias",
+    "links.distance.weight",
+    "links.share",
+}
 
 
 @dataclass(frozen=True)
@@ -37,6 +54,8 @@ class Heads:
 
     def __init__(self, weights: dict[str, Array], detectors: int) -> None:
         self.w = {name: np.asarray(value, np.float32) for name, value in weights.items()}
+        if missing := _NEEDED - self.w.keys():
+            raise KeyError(f"the heads lack {', '.join(sorted(missing))}")
         self.detectors = detectors
         self.span = self.w["spans.tokens.weight"].shape[0] // 3
         self.size = self.w["spans.detect.weight"].shape[0] // (2 * detectors)
@@ -129,22 +148,25 @@ class Heads:
         return band  # type: ignore[no-any-return]
 
     def links(
-        self, x: Array, heads: Array, tails: Array, scores: Array, labels: Array, parts: LabelParts
+        self, x: Array, heads: Array, tails: Array, scores: Array, labels: LabelParts, which: Array
     ) -> Array:
         """Return scores of pairs [P]: spans [P, 2] of one text x [T, H], their scores [P, 2].
 
-        `labels` [P] are places of link labels in `parts`.
+        `which` [P] is the place of the label of each pair.
         """
         a, b = np.split(self._ends("links.head", x, heads), 2, axis=1)
         c, d = np.split(self._ends("links.tail", x, tails), 2, axis=1)
         gap = tails[:, 0] - heads[:, 0]
         near = np.minimum(np.floor(2 * np.log2(np.abs(gap) + 1)), 15).astype(np.int64)
         near += 16 * (gap < 0)
-        pair = a + c + b * d + self._between(x, heads, tails)
-        pair = gelu(pair + self.w["links.distance.weight"][near])
-        value = (pair * parts.link[labels]).sum(1) / np.float32(np.sqrt(self.link_size))
-        value += parts.link_bias[labels] + self._clearest(x, heads, tails, labels, parts)
+        pair = gelu(a + c + b * d + self._between(x, heads, tails) + self._distances[near])
+        value = np.einsum("ph,ph->p", pair, labels.link[which]) / np.sqrt(self.link_size)
+        value += labels.link_bias[which] + self._clearest(x, heads, tails, labels.link, which)
         return value + np.clip(scores, -8, 8) @ self.w["links.share"]  # type: ignore[no-any-return]
+
+    @property
+    def _distances(self) -> Array:
+        return self.w["links.distance.weight"]
 
     def _between(self, x: Array, heads: Array, tails: Array) -> Array:
         """Return the projected mean of the characters between the spans of pairs, [P, link size]."""
@@ -152,22 +174,21 @@ class Heads:
         high = np.maximum(np.maximum(heads[:, 0], tails[:, 0]), low)
         total = np.zeros((len(x) + 1, self.link_size), np.float32)
         np.cumsum(x @ self.w["links.between.weight"].T, axis=0, out=total[1:])
-        count = np.maximum(high - low, 1).astype(np.float32)
-        mean = (total[high] - total[low]) / count[:, None]
-        return mean + self.w["links.between.bias"]  # type: ignore[no-any-return]
+        mean = (total[high] - total[low]) / np.maximum(high - low, 1)[:, None]
+        return mean.astype(np.float32) + self.w["links.between.bias"]  # type: ignore[no-any-return]
 
-    def _clearest(
-        self, x: Array, heads: Array, tails: Array, labels: Array, parts: LabelParts
-    ) -> Array:
+    def _clearest(self, x: Array, heads: Array, tails: Array, links: Array, which: Array) -> Array:
         """Return the highest clue in or near each pair, [P]."""
-        some, row = np.unique(labels, return_inverse=True)
-        clues = parts.link[some] @ self._linear("links.clue", x).T
-        clues = np.pad(clues, ((0, 0), (0, 1)))  # so that an end may be the text's
+        places, row = np.unique(which, return_inverse=True)
+        clues = (
+            links[places] @ self._linear("links.clue", x).T / np.float32(np.sqrt(self.link_size))
+        )
         low = np.maximum(np.minimum(heads[:, 0], tails[:, 0]) - NEAR, 0)
         high = np.minimum(np.maximum(heads[:, 1], tails[:, 1]) + NEAR, len(x))
-        edges = np.stack([low, high], 1) + (row * clues.shape[1])[:, None]
-        best = np.maximum.reduceat(clues.reshape(-1), edges.reshape(-1))[::2]
-        return best / np.float32(np.sqrt(self.link_size))  # type: ignore[no-any-return]
+        # Every other segment is that of a pair; a last value, so that the last one has an end.
+        flat = np.append(clues.reshape(-1), np.float32(0))
+        edges = np.stack([low, high], axis=1) + row[:, None] * len(x)
+        return np.maximum.reduceat(flat, edges.reshape(-1))[::2]
 
     def _ends(self, name: str, x: Array, spans: Array) -> Array:
         """Return the projections of spans [P, 2], each different one computed once."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from ..data.documents import Argument, Event, Extraction, Issue, Mention, Relation
+from ..data.documents import Argument, Event, Extraction, Issue, Relation
 from ..data.issues import excerpt
 
 _UNSURE = "left out, too unsure"
@@ -43,7 +43,10 @@ def settled(extraction: Extraction) -> Extraction:
     return msgspec.structs.replace(extraction, issues=left)
 
 
-def _spot(mention: Mention | Any, offset: int) -> str:
-    if mention is None or mention.start is None:
-        return excerpt(mention.text) if mention else "(none)"
+def _spot(mention: Any, offset: int) -> str:
+    """Return what a mention says and where it stands."""
+    if mention is None:
+        return "(none)"
+    if mention.start is None:
+        return excerpt(mention.text)
     return f"{excerpt(mention.text)} at [{mention.start + offset}, {mention.end + offset})"

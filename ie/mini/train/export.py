@@ -57,12 +57,12 @@ def builtin_texts() -> list[str]:
 
 
 def trained_labels(labels: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
-    """Return the names of the labels of the caches, by task."""
+    """Return the names of the labels of the caches under every wording, by task."""
     tasks = {"entity": "ner", "relation": "re", "event": "ee"}
     found: dict[str, set[str]] = {task: set() for task in tasks.values()}
     for label in labels.values():
         if label["kind"] in tasks:
-            found[tasks[label["kind"]]] |= {label["name"], label["wordings"][0]}
+            found[tasks[label["kind"]]] |= {label["name"], *label["wordings"]}
     return {task: sorted(names) for task, names in found.items()}
 
 

@@ -144,7 +144,15 @@ def link_loss(
         ],
         1,
     )
-    logits = bias[label] + pair_scores(model, x, text, label, head, tail, near.detach(), vectors)
+    logits = bias[label] + model.links(
+        ends_of(x, text, head),
+        ends_of(x, text, tail),
+        between(x, text, head, tail),
+        distance_of(head[:, 0], tail[:, 0]),
+        vectors[label],
+        near.clamp(-8, 8).detach(),
+    )
+    logits = logits + clearest(model, x, text, label, head, tail, vectors)
     target = pairs[:, 8].float()
     loss = functional.binary_cross_entropy_with_logits(logits, target, reduction="sum")
     return loss / max(float(target.sum()), len(batch.lengths) / 2)
@@ -153,32 +161,6 @@ def link_loss(
 def ends_of(x: Tensor, text: Tensor, span: Tensor) -> Tensor:
     """Return first and last character of spans, [P, 2H]."""
     return torch.cat([x[text, span[:, 0]], x[text, span[:, 1] - 1]], -1)
-
-
-def pair_scores(
-    model: Model,
-    x: Tensor,
-    text: Tensor,
-    label: Tensor,
-    head: Tensor,
-    tail: Tensor,
-    near: Tensor,
-    vectors: Tensor,
-) -> Tensor:
-    """Return the scores of pairs [P] without the bias of their labels.
-
-    `text` and `label` [P] are places in x [B, T, H] and `vectors` [N, link]; head, tail [P, 2] are
-    spans, `near` [P, 2] their scores.
-    """
-    told = model.links(
-        ends_of(x, text, head),
-        ends_of(x, text, tail),
-        between(x, text, head, tail),
-        distance_of(head[:, 0], tail[:, 0]),
-        vectors[label],
-        near.clamp(-8, 8),
-    )
-    return told + clearest(model, x, text, label, head, tail, vectors)
 
 
 def between(x: Tensor, text: Tensor, head: Tensor, tail: Tensor) -> Tensor:

@@ -63,14 +63,17 @@ class Original:
         self.scores = np.array([score for _, score in vocabulary], np.float32)
         from safetensors import safe_open
 
-        self._file = safe_open(folder / "model.safetensors", "np")
+        # Typed by hand: the library's own functions have no types.
+        open_: Any = safe_open
+        self._file = open_(folder / "model.safetensors", "np")
         self._prefix = (
             "bert." if "bert.embeddings.LayerNorm.weight" in set(self._file.keys()) else ""
         )
 
     def tensor(self, name: str, columns: int = 0) -> np.ndarray[Any, Any]:
         """Return a tensor as float32, as [rows, columns] where columns are given."""
-        flat = self._file.get_tensor(self._prefix + self._named(name)).astype(np.float32)
+        stored = self._file.get_tensor(self._prefix + self._named(name))
+        flat: np.ndarray[Any, Any] = stored.astype(np.float32)
         return flat.reshape(-1, columns) if columns else flat.reshape(-1)
 
     def packed(self, name: str) -> np.ndarray[Any, Any]:

@@ -103,7 +103,7 @@ def run(config: TuneConfig, data: Data, *, force: bool = False, report: Report =
         ModelError: the model to start from cannot be read.
     """
     from .export import export
-    from .tune import Tuning, tune
+    from .tune import tune
 
     told: Any = config
     out, base = Path(config.output), folder_of(config.model.base)
@@ -120,8 +120,7 @@ def run(config: TuneConfig, data: Data, *, force: bool = False, report: Report =
             file.write(json.dumps(line) + "\n")
         report(_told(line))
 
-    plan = Tuning(**vars(config.training))
-    tuned = tune(data.train, data.dev, data.schema, base, plan, note)
+    tuned = tune(data.train, data.dev, data.schema, base, config.training, note)
     part = out / "model.part"
     export(
         part,

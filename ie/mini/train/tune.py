@@ -30,12 +30,16 @@ from .calibrate import FLAT, Facts, add_facts, choose
 from .draw import Drawer, Json
 from .evaluate import evaluate_schema, names_of, reader_of
 from .model import Model
-from .options import TuningOptions as Tuning
+from .options import TuningOptions
 from .restore import restore
 from .vary import moved
 
 # Takes what is to be told of a round; step 0 is the model before.
 Note = Callable[[dict[str, Any]], None]
+
+
+# Steps of a round, at least: of fewer the documents kept aside show noise alone.
+_FEWEST_STEPS = 16
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ def tune(
     dev: Sequence[Document],
     schema: Schema,
     base: Path,
-    plan: Tuning,
+    plan: TuningOptions,
     note: Note = lambda line: None,
 ) -> Tuned:
     """Tune the reader of folder `base` on `train`; `dev` chooses the best round.
@@ -73,10 +77,11 @@ def tune(
     torch.manual_seed(plan.seed)
     model, characters, words, rules = restore(base)
     met = trained_on(read_facts(base).get("trained", {}), schema)
-    examples = [[document.to_dict() for document in part] for part in (train, dev)]
+    examples = [document.to_dict() for document in train]
+    aside = [document.to_dict() for document in dev]
     nested = 0.0 if any(map(is_nested, (*train, *dev))) else FLAT
     run = _Run(model, characters, words, replace(rules, nested=nested), schema, plan, met)
-    return run.tune(*examples, note)
+    return run.tune(examples, aside, note)
 
 
 def trained_on(before: Mapping[str, Sequence[str]], schema: Schema) -> dict[str, list[str]]:
@@ -101,7 +106,7 @@ class _Run:
         words: Words,
         rules: Rules,
         schema: Schema,
-        plan: Tuning,
+        plan: TuningOptions,
         met: dict[str, list[str]],
     ) -> None:
         self.met = met
@@ -150,7 +155,7 @@ class _Run:
     def _round(
         self, pieces: list[Json], dev: list[Json]
     ) -> tuple[float, float, Rules, dict[str, float]]:
-        """Train once on all pieces; return the loss, and what `score` says of the mean weights."""
+        """Train a round; return the loss, and what `score` says of the mean weights."""
         loss = self.round(pieces, max(0.1, 1 - self.minutes / self.plan.minutes))
         raw = copy.deepcopy(self.model.state_dict())
         self.model.load_state_dict(self.mean)
@@ -159,13 +164,16 @@ class _Run:
         return loss, value, chosen, found
 
     def round(self, pieces: list[Json], share: float) -> float:
-        """Train once on all pieces; return the mean loss."""
+        """Train on all pieces, of few more often than once; return the mean loss."""
         self.model.train()
         for group in self.optimiser.param_groups:
             group["lr"] = group["highest"] * share
-        self.random.shuffle(pieces)
         total = count = 0.0
-        for batch in _batches(pieces, self.plan.batch_characters):
+        batches: list[list[Json]] = []
+        while len(batches) < _FEWEST_STEPS:
+            self.random.shuffle(pieces)
+            batches += _batches(pieces, self.plan.batch_characters)
+        for batch in batches:
             asked = [self.drawer.draw(item) for item in batch]
             loss, _ = losses.forward(self.model, self.batcher.batch(asked))
             self.optimiser.zero_grad(set_to_none=True)
@@ -207,7 +215,7 @@ class _Run:
         return sum(table.values()) / max(len(table), 1), rules, table
 
 
-def _optimiser(model: Model, plan: Tuning) -> torch.optim.Optimizer:
+def _optimiser(model: Model, plan: TuningOptions) -> torch.optim.Optimizer:
     encoder = model.encoder
     for part in (
         encoder.single,
