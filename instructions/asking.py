@@ -17,6 +17,10 @@ from chinchilla.instructions.negatives import (
 
 # More sets of labels than this are not kept: with random subsets nearly each one is new.
 _KEPT = 4096
+# Of the absent types drawn beside those present, one in so many is confusable with one of them.
+_CONFUSABLE = 4
+# How often a text is also asked about types that it lacks, as inference asks for all in turn.
+_ABSENT = 0.2
 
 
 @dataclass(slots=True)
@@ -46,12 +50,30 @@ class Asker:
         self, schema: Schema, task: str, piece: Document, rng: random.Random | None
     ) -> list[Asked]:
         """Return the types of each prompt about one piece of text."""
-        if rng is None or not self.asks_randomly:
+        limit = self._limit(schema, task)
+        if rng is None or not (self.asks_randomly or limit):
             return self.whole(schema, task)
         labels = [item.label for item in schema.types(task)]
         present = present_labels(piece, schema, task)
         choices = self._choices(schema, task, labels, present, rng)
+        if limit:
+            near = self._near(schema, task)
+            again = 0.0 if self.options.absent else _ABSENT
+            choices = (
+                part
+                for chosen in choices
+                for part in _drawn(chosen, present, near, rng, size=limit, again=again)
+            )
         return [asked for chosen in choices for asked in self._split(schema, task, chosen)]
+
+    def draws(self, schema: Schema) -> bool:
+        """Say whether a schema has more types than a prompt may ask for."""
+        return any(self._limit(schema, task) for task in self.options.tasks)
+
+    def _limit(self, schema: Schema, task: str) -> int:
+        """Return how many types a prompt asks for, 0 where it may ask for all."""
+        most = self.options.most_types.get(task, 0)
+        return most if len(schema.types(task)) > most else 0
 
     def asked(self, schema: Schema, task: str, labels: tuple[str, ...]) -> Asked:
         """Return the schema cut to some labels, made once."""
@@ -117,6 +139,35 @@ def _random_part(labels: Sequence[str], present: set[str], rng: random.Random) -
     keep = {label for label in labels if label in present and rng.random() < 0.7}
     keep.update(rng.sample(absent, min(few, len(absent))))
     return [label for label in labels if label in keep] or [rng.choice(list(labels))]
+
+
+def _drawn(
+    labels: Sequence[str],
+    present: set[str],
+    near: Mapping[str, Sequence[str]],
+    rng: random.Random,
+    *,
+    size: int,
+    again: float,
+) -> Iterator[list[str]]:
+    """Yield the labels of each prompt, `size` at most: every present one once, absent ones drawn.
+
+    `again` is the chance of one prompt more, for absent ones alone.
+    """
+    if len(labels) <= size:
+        yield list(labels)
+        return
+    own = [label for label in labels if label in present]
+    absent = [label for label in labels if label not in present]
+    parts = [own[i : i + size] for i in range(0, len(own), size)] or [[]]
+    if own and rng.random() < again:
+        parts.append([])
+    for part in parts:
+        room = min(size - len(part), len(absent))
+        keep = {*part, *confusable(absent, set(own), near, rng, room // _CONFUSABLE)}
+        rest = [label for label in absent if label not in keep]
+        keep.update(rng.sample(rest, min(size - len(keep), len(rest))))
+        yield [label for label in labels if label in keep]
 
 
 def _only_absent(

@@ -14,6 +14,8 @@ class BuildOptions:
     that a model learns to answer for what is asked; `shuffle` the chance that types come in
     random order. With `hard_negatives` or `random_negatives` it asks for the types present and
     so many absent ones. `absent` is the chance of a further prompt about absent types only.
+    Where a task has more types than `most_types` says of it, a prompt asks for at most so many: those
+    present, and others drawn anew for each text; one text in five is asked about absent ones too.
 
     How: each record draws one of `templates` (default: the style's) and, with `vary_wording`,
     one of its wordings. `shots` is the number of worked examples in a prompt.
@@ -31,6 +33,7 @@ class BuildOptions:
     hard_negatives: int | None = None
     random_negatives: int | None = None
     absent: float = 0.0
+    most_types: dict[str, int] = field(default_factory=dict)
     templates: tuple[str, ...] = ()
     vary_wording: bool = False
     shots: int = 0
@@ -51,4 +54,4 @@ class BuildOptions:
     def is_random(self) -> bool:
         """Whether any choice at all is left to chance."""
         varied = len(self.templates) > 1 or self.vary_wording or self.shots
-        return bool(self.asks_randomly or varied)
+        return bool(self.asks_randomly or varied or self.most_types)

@@ -179,7 +179,7 @@ class RecordWriter:
         self.is_random = options.is_random
         # Else each text has one record a question, and the questions are those of the schema.
         self.is_plain = not (
-            options.is_random
+            replace(options, most_types={}).is_random
             or options.max_tokens is not None
             or (options.style.steps == 2 and "ee" in options.tasks)
         )
@@ -193,7 +193,8 @@ class RecordWriter:
     def records(self, document: Document, make: Callable[..., _T]) -> Iterable[_T]:
         """Return what `make` gives for the fields of each record, in the order of `Record`."""
         self._count_types(document)
-        return self._plain(document, make) if self.is_plain else self._varied(document, make)
+        is_plain = self.is_plain and not self.asker.draws(self.schema_of(document))
+        return self._plain(document, make) if is_plain else self._varied(document, make)
 
     def _count_types(self, document: Document) -> None:
         """Count the annotations of the tasks built by whether the schema declares their type."""

@@ -396,3 +396,40 @@ def test_a_prompt_cut_to_the_limit_loses_only_what_it_asks_for():
     assert len({r.schema for r in records}) == 8
     assert len(records) > 8
     assert counts == {CUT: 1}
+
+
+def test_of_many_types_a_prompt_asks_for_those_present_and_drawn_others():
+    schema = read_schema({"name": "many", "entities": [f"甲{n}" for n in range(40)]})
+    text = "".join(f"乙{n}。" for n in range(60))
+    found = tuple(Entity(f"甲{n}", f"乙{n}", *_place(text, f"乙{n}。")) for n in (3, 9, 11, 30, 39))
+    documents = [Document(f"d{i}", text, found[: i % 6]) for i in range(60)]
+    options = BuildOptions(PromptStyle(types_per_prompt={"ner": 4}), most_types={"ner": 4})
+    records = list(build_records(documents, lambda document: schema, options))
+    assert {len(record.schema) for record in records} == {4}
+    for document in documents:
+        own = [record for record in records if record.id.startswith(f"{document.id}#")]
+        asked = [label for record in own for label in record.schema]
+        # Every present type is asked for once; answers hold every annotation.
+        assert all(asked.count(entity.type) == 1 for entity in document.entities)
+        answers = "".join(record.output for record in own)
+        assert all(f'"{entity.text}"' in answers for entity in document.entities)
+    # Texts with annotations are at times asked about absent types alone.
+    empty = [record for record in records if record.output == '{"entities":[]}']
+    assert len(empty) > 10
+    assert len({record.schema for record in records}) > 30
+    # As a run of its own: what a document is asked does not depend on the others.
+    alone = list(build_records(documents[5:6], lambda document: schema, options))
+    assert alone == [record for record in records if record.id.startswith("d5#")]
+
+
+def test_few_types_are_all_asked_for_in_order_whatever_the_limit():
+    schema = read_schema({"name": "few", "entities": ["人名", "机构名"]})
+    documents = [Document(f"d{n}", "张伟加入腾讯。") for n in range(5)]
+    plain = list(build_records(documents, lambda document: schema, BuildOptions()))
+    options = BuildOptions(most_types={"ner": 2, "re": 2, "ee": 2})
+    assert list(build_records(documents, lambda document: schema, options)) == plain
+
+
+def _place(text, mention):
+    start = text.index(mention)
+    return start, start + len(mention) - 1

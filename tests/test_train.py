@@ -387,6 +387,43 @@ def test_the_run_folder_says_what_was_done(place, tmp_path):
     assert any(line.startswith("validation at step 2: loss") and "f1" in line for line in lines)
 
 
+def test_card_and_style_name_what_the_weights_have_seen(place, tmp_path):
+    rows = tiny_models.people_records(8)
+    long = rows[0] | {"id": "long#0", "source": "skipped", "schema": ["地名"], "input": "在" * 300}
+    files = [
+        tiny_models.write_records(tmp_path / "a.jsonl", [*rows, long]),
+        tiny_models.write_records(
+            tmp_path / "b.jsonl", [row | {"id": f"b{row['id']}", "source": "b"} for row in rows]
+        ),
+    ]
+    config = configuration(
+        place,
+        tmp_path / "run",
+        data={"train": tuple(files), "allow_skipped": 0.2},
+        training={"max_steps": 1, "batch_size": 1},
+    )
+    result = train(config)
+    style = json.loads((result.folder / "chinchilla.json").read_text("utf-8"))
+    assert style["trained"] == {"ner": ["人名", "机构名"]}
+    manifest = json.loads((tmp_path / "run" / "data.json").read_text("utf-8"))
+    # One row of two records of eleven characters each; the record that was skipped is in none.
+    assert sum(manifest["sources"].values()) <= 2
+    assert manifest["counts"]["skipped as too long"] == 1
+    assert manifest["step"] == 1
+    assert "skipped" not in manifest["sources"]
+
+
+def test_more_skipped_records_than_allowed_stop_the_run(place, tmp_path):
+    rows = tiny_models.people_records(8)
+    path = tiny_models.write_records(tmp_path / "r.jsonl", [*rows, rows[0] | {"input": "在" * 300}])
+    config = configuration(place, tmp_path / "run", data={"train": (path,)})
+    with pytest.raises(ChinchillaError, match=r"1 of 9 training records \(11.1%\) are longer"):
+        train(config)
+    assert not (tmp_path / "run" / "model").exists()
+    longest = configuration(place, tmp_path / "run", data={"train": (path,), "max_length": 512})
+    assert train(longest).steps == 4
+
+
 def test_early_stopping_keeps_the_best_checkpoint(place, tmp_path):
     config = configuration(
         place,
@@ -399,7 +436,9 @@ def test_early_stopping_keeps_the_best_checkpoint(place, tmp_path):
     )
     result = train(config)
     assert result.steps < 40
-    assert result.figures["best step"] == result.steps - 2
+    assert result.figures["best step"] == result.step == result.steps - 2
+    assert result.line().endswith(f"is that of step {result.step}, the best")
+    assert train(config, resume=True).step == result.step
 
 
 def test_small_data_and_few_steps_work(place, tmp_path):
@@ -464,7 +503,12 @@ def test_the_command_reports_mistakes_and_trains(place, tmp_path):
     bad = runner.invoke(command, [str(path), "methd=full"])
     assert isinstance(bad.exception, ChinchillaError)
     assert "unknown key 'methd'; did you mean 'method'?" in str(bad.exception)
-    assert runner.invoke(command, [str(path), "--check"]).output == ""
+    checked = runner.invoke(command, [str(path), "--check"], catch_exceptions=False).stdout
+    assert "16 records, 90 tokens the longest, 8 rows packed" in checked
+    assert checked.endswith("all is well\n")
+    absent = runner.invoke(command, [str(path), "--check", "model.base=no/such"]).stdout
+    assert "not checked: lengths" in absent
+    assert "all is well" not in absent
     shown = runner.invoke(command, [str(path), "--vocabulary"], catch_exceptions=False)
     assert "tokens a character" in shown.stdout
     done = runner.invoke(command, [str(path), "training.max_steps=1"], catch_exceptions=False)

@@ -114,6 +114,20 @@ def test_windows_divide_an_overlong_record_and_its_annotations(tokenizer, tmp_pa
     assert max(examples.lengths) <= 40
 
 
+def test_windows_are_what_is_validated(tokenizer, tmp_path):
+    schema = tmp_path / "s.yaml"
+    schema.write_text("name: p\nentities: [人名]\n", encoding="utf-8")
+    text = "张伟在北京工作了，李娜在上海工作了。王芳在广州工作了，张伟加入了腾讯公司。"
+    long = record(text, "张伟⟦人名⟧李娜⟦人名⟧王芳⟦人名⟧张伟⟦人名⟧", task="ner", schema=("人名",))
+    encoding = Encoding(tokenizer, 40, overlong="window", format="compact", schema=str(schema))
+    taken = []
+    examples = encode_records([long], encoding, taken)
+    assert "".join(piece.input for piece in taken) == text
+    assert len(taken) == len(examples) > 1
+    assert examples.subjects == [("unknown", "ner", ("人名",))]
+    assert examples.counts["tokens of the longest"] > 40
+
+
 def test_windows_without_a_schema_are_refused(tokenizer):
     long = record("张" * 80, source="nobody", task="ner")
     with pytest.raises(ConfigError, match=r"give data\.schema"):

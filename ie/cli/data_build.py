@@ -148,6 +148,8 @@ _COUNT = click.IntRange(min=0)
     callback=_table(int, _TASK_NAMES),
     help="As in ee=10.",
 )
+@click.option("--most-types", type=_COUNT, default=16, show_default=True,
+              help="Types per prompt: those of the text, others drawn; 0: all.")  # fmt: skip
 @click.option("--subset", type=_RATE, default=0.0, help="Chance to ask for a part of the types.")
 @click.option("--shuffle", type=_RATE, default=0.0, help="Chance to ask in random order.")
 @click.option("--hard-negatives", type=_COUNT, help="Confusable absent types per prompt.")
@@ -248,6 +250,7 @@ def _job(choices: dict[str, Any]) -> Any:
     style = _style(choices)
     templates = choices["template"] if len(choices["template"]) > 1 else ()
     build = {name: choices[name] for name in _BUILD if choices[name] is not None}
+    build["most_types"] = _most_types(choices)
     rest = ("schema", "negatives", "shots_from", "tokenizer", "licences", "workers")
     return BuildJob(
         tuple(choices["inputs"]),
@@ -255,6 +258,12 @@ def _job(choices: dict[str, Any]) -> Any:
         MixOptions(**{name: choices[name] for name in _MIX}),
         **{name: choices[name] for name in rest},
     )
+
+
+def _most_types(choices: dict[str, Any]) -> dict[str, int]:
+    """Return the limit of each task for which all types are not asked in turn."""
+    most, told = choices["most_types"], choices["types_per_prompt"]
+    return {task: most for task in _TASK_NAMES if most and task not in told}
 
 
 def _style(choices: dict[str, Any]) -> Any:
@@ -268,7 +277,7 @@ def _style(choices: dict[str, Any]) -> Any:
     return PromptStyle(
         name,
         form or read_template(name).format,
-        types_per_prompt=choices["types_per_prompt"],
+        types_per_prompt={**_most_types(choices), **choices["types_per_prompt"]},
         window=choices["window"],
         steps=choices["steps"],
         rationale=choices["rationale"],

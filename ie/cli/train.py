@@ -14,7 +14,7 @@ _PACKAGES = ("torch", "transformers", "peft", "accelerate")
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint of the run folder.")
 @click.option("--force", is_flag=True, help="Start over in a folder that holds a run.")
 @click.option("--trust-remote-code", is_flag=True, help="Run code that comes with the base model.")
-@click.option("--check", is_flag=True, help="Check the configuration, then stop.")
+@click.option("--check", is_flag=True, help="Check configuration, data and lengths, then stop.")
 @click.option("--vocabulary", is_flag=True, help="Report how the tokenizer cuts the data; stop.")
 @click.option("--quiet", is_flag=True, help="Report errors only.")
 def command(
@@ -39,6 +39,10 @@ def command(
     settings = read_config(config, overrides)
     require_extra("training", "train", _PACKAGES)
     if check:
+        from ..train.preview import preview
+
+        for line in preview(settings):
+            click.echo(line)
         return
     if vocabulary:
         _show_vocabulary(settings.model.base, settings.data.train, trust_remote_code)
@@ -50,7 +54,7 @@ def command(
             click.echo(line, err=True)
 
     result = train(settings, resume=resume, force=force, report=report)
-    report(f"{result.steps} steps; the model is in {result.folder}")
+    report(result.line())
     _part()
 
 

@@ -90,7 +90,8 @@ class DataOptions:
     """Instruction records in JSON Lines. Lengths are in tokens, prompt and answer together.
 
     `dev_fraction` of the training records is held out where no `dev` file is given. Longer records
-    are skipped and counted, cut into windows of text, or an error. `packing` (null: where it is
+    are skipped and counted, cut into windows of text, or an error; a run stops where more than the
+    share `allow_skipped` of them is skipped. `packing` (null: where it is
     exact) joins records to full rows without attention between them. `schema` (null: the
     built-in one of each record's source) reads answers back, for windows and for scoring.
     `style` is the `chinchilla.json` of the records; it is looked for beside them.
@@ -103,6 +104,7 @@ class DataOptions:
     style: str | None = None
     max_length: Annotated[int, Meta(ge=8)] = 1024
     overlong: Annotated[str, one_of(OVERLONG)] = "skip"
+    allow_skipped: Fraction = 0.01
     packing: bool | None = None
     workers: Count = 0
 

@@ -3,15 +3,23 @@
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from itertools import islice
 
 from ..engines.tokens import Tokenizer, pad_id
 from ..errors import InputError
 from ..prompts.prompt import PromptStyle
 from .config import DataOptions, TrainConfig
-from .examples import Encoding, Examples, TrainingRecord, encode_records, read_records
-from .packing import PackedCollator, PaddedCollator, PairCollator, Rows, pack
+from .examples import (
+    LONGEST,
+    SKIPPED,
+    Encoding,
+    Examples,
+    TrainingRecord,
+    encode_records,
+    read_records,
+)
+from .packing import PackedCollator, PaddedCollator, PairCollator, Rows, epoch_order, pack
 from .record_style import find_style
 
 Collator = PackedCollator | PaddedCollator | PairCollator
@@ -28,8 +36,6 @@ class RunData:
     packed: bool
     seq2seq: bool
     pad: int
-    labels: Counter[tuple[str, str]] = field(default_factory=Counter)
-    sources: Counter[str] = field(default_factory=Counter)
 
     def collator(self, rows: Rows) -> Collator:
         """Return what makes batches of such rows."""
@@ -37,6 +43,18 @@ class RunData:
             return PairCollator(rows.examples, self.pad)
         kind = PackedCollator if self.packed else PaddedCollator
         return kind(rows.examples, self.pad)
+
+    def subjects(self, rows: Iterable[int]) -> tuple[Counter[tuple[str, str]], Counter[str]]:
+        """Count the labels, by task, and the sources of the examples in some training rows."""
+        examples = self.train.examples
+        met = Counter(examples.about[i] for row in rows for i in self.train[row])
+        labels: Counter[tuple[str, str]] = Counter()
+        sources: Counter[str] = Counter()
+        for number, count in met.items():
+            source, task, names = examples.subjects[number]
+            sources[source] += count
+            labels.update({(task, name): count for name in names})
+        return labels, sources
 
     def counts(self) -> dict[str, int]:
         """Return what became of the records, for the manifest."""
@@ -66,9 +84,8 @@ def read_data(config: TrainConfig, tokenizer: Tokenizer, *, seq2seq: bool, packe
         style.occurrences,
     )
     train, dev_records = split_records(options, config.training.seed)
-    labels: Counter[tuple[str, str]] = Counter()
-    sources: Counter[str] = Counter()
-    examples = encode_records(_counted(train, labels, sources), encoding)
+    examples = encode_records(train, encoding)
+    _check_skipped(examples.counts, options, "training")
     if not len(examples):
         left = ", ".join(f"{count:,} {what}" for what, count in examples.counts.items() if count)
         raise InputError(
@@ -77,13 +94,28 @@ def read_data(config: TrainConfig, tokenizer: Tokenizer, *, seq2seq: bool, packe
         )
     dev = None
     if dev_records:
-        dev_examples = encode_records(dev_records, replace(encoding, overlong=_dev_rule(options)))
+        asked, dev_records = dev_records, []
+        dev_examples = encode_records(asked, encoding, dev_records)
+        _check_skipped(dev_examples.counts, options, "validation")
         if not len(dev_examples):
             raise InputError(f"no validation record has at most {options.max_length} tokens")
         dev = Rows(dev_examples, layout(dev_examples, options.max_length, packed=packed))
     rows = Rows(examples, layout(examples, options.max_length, packed=packed))
     pad = pad_id(tokenizer)
-    return RunData(rows, dev, dev_records, style, packed, seq2seq, pad, labels, sources)
+    return RunData(rows, dev, dev_records, style, packed, seq2seq, pad)
+
+
+def rows_seen(config: TrainConfig, data: RunData, steps: int, processes: int) -> Iterable[int]:
+    """Return the training rows that so many steps have used."""
+    training = config.training
+    batch = training.batch_size * processes
+    count = steps * batch * training.accumulation
+    if count >= len(data.train):
+        return range(len(data.train))
+    grouped = not data.packed
+    return epoch_order(
+        data.train.lengths, batch=batch, seed=training.seed, epoch=0, grouped=grouped
+    )[:count]
 
 
 def layout(examples: Examples, size: int, *, packed: bool) -> list[list[int]]:
@@ -118,17 +150,18 @@ def _document(record: TrainingRecord) -> str:
     return record.id.rpartition("#")[0] or record.id
 
 
-def _dev_rule(options: DataOptions) -> str:
-    # Windows change what is asked; validation records are those asked as they are.
-    return "skip" if options.overlong == "window" else options.overlong
+def _check_skipped(counts: Counter[str], options: DataOptions, what: str) -> None:
+    """Stop where more records than allowed are too long to be used.
 
-
-def _counted(
-    records: Iterable[TrainingRecord],
-    labels: Counter[tuple[str, str]],
-    sources: Counter[str],
-) -> Iterator[TrainingRecord]:
-    for record in records:
-        labels.update((record.task, label) for label in record.schema)
-        sources[record.source or "unknown"] += 1
-        yield record
+    Raises:
+        InputError: with what to do.
+    """
+    skipped, records = counts[SKIPPED], counts["records"]
+    if skipped <= options.allow_skipped * records:
+        return
+    raise InputError(
+        f"{skipped:,} of {records:,} {what} records ({skipped / records:.1%}) are longer than "
+        f"data.max_length {options.max_length:,}; the longest has {counts[LONGEST]:,} tokens. Raise "
+        "it, cut their texts with data.overlong=window, build records that ask for fewer types "
+        "(chinchilla data build --most-types), or go on without them with data.allow_skipped=0.05"
+    )

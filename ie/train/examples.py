@@ -1,5 +1,6 @@
 """Instruction records as token ids: read, tokenise, and deal with what is too long."""
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ from ..prompts.messages import Prompt
 
 # Windows shorter than this many characters are not worth asking about.
 _LEAST_WINDOW = 16
+SKIPPED = "skipped as too long"
+LONGEST = "tokens of the longest"
 
 
 class TrainingRecord(msgspec.Struct, frozen=True):
@@ -46,17 +49,24 @@ class TrainingRecord(msgspec.Struct, frozen=True):
         return Prompt(self.instruction, self.input)
 
 
+# Source, task and labels of a record.
+Subject = tuple[str, str, tuple[str, ...]]
+
+
 @dataclass
 class Examples:
     """Token ids of all examples in one array, so that millions of them fit in memory.
 
-    `lengths` are in tokens, prompt and answer with its end-of-sequence token together.
+    `lengths` are in tokens, prompt and answer with its end-of-sequence token together. `about`
+    is the number in `subjects` of what each example asks for.
     """
 
     tokens: npt.NDArray[np.int32]
     starts: npt.NDArray[np.int64]
     prompts: npt.NDArray[np.int32]
     counts: Counter[str] = field(default_factory=Counter)
+    about: list[int] = field(default_factory=list)
+    subjects: list[Subject] = field(default_factory=list)
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
@@ -123,11 +133,15 @@ def _holds_words(value: Any) -> bool:
     return bool(value.strip()) if isinstance(value, str) else value is not None
 
 
-def encode_records(records: Iterable[TrainingRecord], encoding: Encoding) -> Examples:
-    """Tokenise records; none is ever cut inside its answer.
+def encode_records(
+    records: Iterable[TrainingRecord],
+    encoding: Encoding,
+    taken: list[TrainingRecord] | None = None,
+) -> Examples:
+    """Tokenise records; none is ever cut inside its answer. What is asked is added to `taken`.
 
     `counts` of the result tells `records`, `examples`, `skipped as too long`, `cut into windows`,
-    `annotations cut by a window` and `unknown tokens`.
+    `annotations cut by a window`, `tokens of the longest` and `unknown tokens`.
 
     Raises:
         InputError: a record is too long and `overlong` is `error`.
@@ -136,19 +150,36 @@ def encode_records(records: Iterable[TrainingRecord], encoding: Encoding) -> Exa
     counts: Counter[str] = Counter()
     chunks: list[npt.NDArray[np.int32]] = []
     starts, prompts = [0], []
+    about: list[int] = []
+    subjects: dict[Subject, int] = {}
     for record in records:
         counts["records"] += 1
-        for prompt, answer in _fitting(record, encoding, counts):
+        before = len(prompts)
+        for piece, prompt, answer in _fitting(record, encoding, counts):
             chunks.append(np.array(prompt + answer, dtype=np.int32))
             starts.append(starts[-1] + len(chunks[-1]))
             prompts.append(len(prompt))
+            if taken is not None:
+                taken.append(piece)
+        if made := len(prompts) - before:
+            subject = (
+                record.source or "unknown",
+                record.task,
+                tuple(map(sys.intern, record.schema)),
+            )
+            about += [subjects.setdefault(subject, len(subjects))] * made
     counts["examples"] = len(prompts)
     tokens = np.concatenate(chunks) if chunks else np.zeros(0, dtype=np.int32)
     unknown = encoding.tokenizer.unk_token_id
     if unknown is not None:
         counts["unknown tokens"] = int((tokens == unknown).sum())
     return Examples(
-        tokens, np.array(starts, dtype=np.int64), np.array(prompts, dtype=np.int32), counts
+        tokens,
+        np.array(starts, dtype=np.int64),
+        np.array(prompts, dtype=np.int32),
+        counts,
+        about,
+        list(subjects),
     )
 
 
@@ -184,21 +215,25 @@ def record_task(record: TrainingRecord) -> str:
     return record.task if record.task in TASKS else "ee"
 
 
-def _fitting(
-    record: TrainingRecord, encoding: Encoding, counts: Counter[str]
-) -> Iterator[tuple[list[int], list[int]]]:
-    """Yield the ids of prompt and answer, or of the windows of a record that is too long."""
+# What is asked, and the ids of its prompt and answer.
+_Asked = tuple[TrainingRecord, list[int], list[int]]
+
+
+def _fitting(record: TrainingRecord, encoding: Encoding, counts: Counter[str]) -> Iterator[_Asked]:
+    """Yield a record with the ids of prompt and answer, or of the windows of a record that is too long."""
     prompt, answer = _ids(record, encoding)
-    if len(prompt) + len(answer) <= encoding.max_length:
-        yield prompt, answer
+    length = len(prompt) + len(answer)
+    counts[LONGEST] = max(counts[LONGEST], length)
+    if length <= encoding.max_length:
+        yield record, prompt, answer
         return
     if encoding.overlong == "error":
         raise InputError(
-            f"record {record.id!r} has {len(prompt) + len(answer)} tokens, more than "
+            f"record {record.id!r} has {length} tokens, more than "
             f"{encoding.max_length}; raise data.max_length or set data.overlong to skip or window"
         )
     if encoding.overlong == "skip":
-        counts["skipped as too long"] += 1
+        counts[SKIPPED] += 1
         return
     counts["cut into windows"] += 1
     yield from _windowed(record, encoding, counts, len(record.input) // 2)
@@ -206,14 +241,14 @@ def _fitting(
 
 def _windowed(
     record: TrainingRecord, encoding: Encoding, counts: Counter[str], size: int
-) -> Iterator[tuple[list[int], list[int]]]:
+) -> Iterator[_Asked]:
     if size < _LEAST_WINDOW:
-        counts["skipped as too long"] += 1
+        counts[SKIPPED] += 1
         return
     for piece in _pieces(record, encoding, counts, size):
         prompt, answer = _ids(piece, encoding)
         if len(prompt) + len(answer) <= encoding.max_length:
-            yield prompt, answer
+            yield piece, prompt, answer
         else:
             yield from _windowed(piece, encoding, counts, size // 2)
 

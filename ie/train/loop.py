@@ -14,7 +14,8 @@ from ..errors import ConfigError, ModelError
 from .card import CARD_FILE, write_card, write_plot
 from .checks import check_model
 from .config import PROMPT_METHODS, TrainConfig
-from .dataset import RunData, read_data
+from .dataset import RunData, read_data, rows_seen
+from .examples import LONGEST
 from .methods import attach, save_trained
 from .packing import PACKABLE_TYPES
 from .record_style import write_trained_style
@@ -23,6 +24,8 @@ from .run import (
     METRICS_FILE,
     MODEL,
     PLOT_FILE,
+    STEP,
+    finish_manifest,
     last_checkpoint,
     open_run,
     write_manifest,
@@ -34,11 +37,21 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class TrainResult:
-    """Where the model is and what came of the run; `figures` go into the model card."""
+    """Where the model is and what came of the run; `figures` go into the model card.
+
+    `steps` were done; the weights in `folder` are those of `step`, the best one where there was
+    validation.
+    """
 
     folder: Path
     steps: int
     figures: dict[str, Any]
+    step: int
+
+    def line(self) -> str:
+        """Say to people which weights stand where."""
+        which = "the last step" if self.step == self.steps else f"step {self.step}, the best"
+        return f"{self.steps} steps; the model in {self.folder} is that of {which}"
 
 
 def train(
@@ -61,13 +74,9 @@ def train(
     logs: Any = transformers.utils.logging
     logs.set_verbosity_error()
     source = base_of(config)
-    architecture = load_config(source)
-    seq2seq = bool(architecture.is_encoder_decoder)
-    packable = architecture.model_type in PACKABLE_TYPES and config.method not in PROMPT_METHODS
-    check_model(config, seq2seq=seq2seq, packable=packable, model_type=str(architecture.model_type))
+    seq2seq, packed = check_architecture(config, source)
     if main:
         open_run(config, resume=resume, force=force)
-    packed = packable if config.data.packing is None else config.data.packing
     tokenizer = load_tokenizer(config.model.base, trust_remote_code=source.trust_remote_code)
     new = NewTokens()
     if config.model.added_tokens:
@@ -75,16 +84,18 @@ def train(
     data = read_data(config, tokenizer, seq2seq=seq2seq, packed=packed)
     manifest: dict[str, Any] = {}
     if main:
-        counted = {"counts": data.counts(), "sources": dict(sorted(data.sources.items()))}
+        _, sources = data.subjects(range(len(data.train)))
+        counted = {"counts": data.counts(), "sources": dict(sorted(sources.items()))}
         manifest = write_manifest(config, counted, resume=resume)
-    say(_data_line(data))
+    say(data_line(data))
     total = total_steps(config, len(data.train), int(os.environ.get("WORLD_SIZE", "1")))
     # The card is what a run writes last but for a picture; a step more would be another model.
     card = Path(config.output) / MODEL / CARD_FILE
     if resume and card.is_file():
         say("finished before; --force starts over")
         newest = last_checkpoint(Path(config.output))
-        return TrainResult(card.parent, int(newest.rpartition("-")[2]) if newest else total, {})
+        steps = int(newest.rpartition("-")[2]) if newest else total
+        return TrainResult(card.parent, steps, {}, int(manifest.get(STEP, steps)))
     if main:
         card.unlink(missing_ok=True)
     # Before the weights: FSDP and DeepSpeed change how they are loaded. From here on every
@@ -105,6 +116,20 @@ def train(
         say(f"resuming from {checkpoint}")
     trainer.train(resume_from_checkpoint=checkpoint)
     return _finish(config, source, trainer, tokenizer, data, manifest, say)
+
+
+def check_architecture(config: TrainConfig, source: BaseModel) -> tuple[bool, bool]:
+    """Return whether the base is an encoder-decoder, and whether records will share rows.
+
+    Raises:
+        ModelError: the base cannot be read.
+        ConfigError: method, data and architecture do not go together.
+    """
+    architecture = load_config(source)
+    seq2seq, kind = bool(architecture.is_encoder_decoder), str(architecture.model_type)
+    packable = kind in PACKABLE_TYPES and config.method not in PROMPT_METHODS
+    check_model(config, seq2seq=seq2seq, packable=packable, model_type=kind)
+    return seq2seq, packable if config.data.packing is None else config.data.packing
 
 
 def base_of(config: TrainConfig) -> BaseModel:
@@ -300,6 +325,7 @@ def _finish(
 
     folder = Path(config.output) / MODEL
     steps = int(trainer.state.global_step)
+    step = int(trainer.state.best_global_step or steps) if _is_best(trainer) else steps
     model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
     figures = _figures(trainer)
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
@@ -310,7 +336,10 @@ def _finish(
         save_trained(model, config, folder)
     if trainer.is_world_process_zero():
         tokenizer.save_pretrained(folder)
-        write_trained_style(data.style, data.labels, folder)
+        rows = rows_seen(config, data, step, int(os.environ.get("WORLD_SIZE", "1")))
+        labels, sources = data.subjects(rows)
+        write_trained_style(data.style, labels, folder)
+        finish_manifest(config, manifest, sources, step)
         if config.method != "full":
             replace(source, trust_remote_code=False).write(folder)
         if not trainer.options.sharded:
@@ -321,7 +350,12 @@ def _finish(
         write_plot(
             read_metrics(Path(config.output) / METRICS_FILE), Path(config.output) / PLOT_FILE
         )
-    return TrainResult(folder, steps, figures)
+    return TrainResult(folder, steps, figures, step)
+
+
+def _is_best(trainer: Any) -> bool:
+    """Say whether the weights at the end are those of the best validation."""
+    return bool(trainer.args.load_best_model_at_end and trainer.state.best_model_checkpoint)
 
 
 def _figures(trainer: Any) -> dict[str, Any]:
@@ -339,11 +373,16 @@ def _figures(trainer: Any) -> dict[str, Any]:
     return figures
 
 
-def _data_line(data: RunData) -> str:
+def data_line(data: RunData) -> str:
+    """Say to people what became of the records."""
     counts = data.train.examples.counts
     used = int(data.train.examples.lengths.sum()) / max(1, sum(_widths(data)))
     how = "packed" if data.packed else "grouped by length"
-    parts = [f"{counts['records']} records", f"{len(data.train)} rows {how}, {used:.0%} filled"]
+    parts = [
+        f"{counts['records']} records",
+        f"{counts[LONGEST]} tokens the longest",
+        f"{len(data.train)} rows {how}, {used:.0%} filled",
+    ]
     parts += [
         f"{counts[name]} {name}"
         for name in ("skipped as too long", "cut into windows", "annotations cut by a window")

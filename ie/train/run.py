@@ -27,6 +27,8 @@ METRICS_FILE = "metrics.jsonl"
 PLOT_FILE = "curves.png"
 CHECKPOINTS = "checkpoints"
 MODEL = "model"
+# Of the manifest: the step whose weights the model folder holds.
+STEP = "step"
 _PACKAGES = (
     "chinchilla-ie",
     "torch",
@@ -118,9 +120,24 @@ def write_manifest(config: TrainConfig, counts: dict[str, Any], *, resume: bool)
         for part in ("train", "dev"):
             if list(earlier.get(part, {}).values()) != list(manifest[part].values()):
                 raise ConfigError(f"{path}: data.{part} has changed since the run began")
+        if STEP in earlier:
+            manifest |= {STEP: earlier[STEP], "sources": earlier["sources"]}
+    _write(manifest, path)
+    return manifest
+
+
+def finish_manifest(
+    config: TrainConfig, manifest: dict[str, Any], sources: dict[str, int], step: int
+) -> None:
+    """Say in `data.json`, and in the manifest, which records the weights of a step have seen."""
+    manifest["sources"] = dict(sorted(sources.items()))
+    manifest[STEP] = step
+    _write(manifest, Path(config.output) / DATA_FILE)
+
+
+def _write(manifest: dict[str, Any], path: Path) -> None:
     text = json.dumps(manifest, ensure_ascii=False, indent=1)
     path.write_text(text + "\n", encoding="utf-8")
-    return manifest
 
 
 def describe_environment() -> dict[str, Any]:
