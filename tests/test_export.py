@@ -85,6 +85,47 @@ def test_generation_settings_are_greedy_and_stop(tmp_path):
     assert written["eos_token_id"] == 1
 
 
+def test_the_type_of_the_weights_is_kept(tmp_path):
+    folder = tmp_path / "m"
+    tokenizer = tiny_models.build_tokenizer()
+    model = tiny_models.build_model("qwen2", len(tokenizer)).to(torch.bfloat16)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    report = export_model(folder, tmp_path / "out", prompts=[PROMPT])
+    assert report.dtype == "bfloat16"
+    assert json.loads((tmp_path / "out" / "config.json").read_text("utf-8"))["dtype"] == "bfloat16"
+    assert report.logits == 0
+
+
+def test_an_export_is_verified_on_records_of_its_run_and_says_what_int8_costs(tmp_path):
+    run = trained(tmp_path, method="full", max_steps=60)
+    schema = tmp_path / "s.yaml"
+    schema.write_text("name: p\nentities: [人名, 机构名]\n", encoding="utf-8")
+    report = export_model(run, tmp_path / "ct2", ct2="int8", schema=str(schema))
+    assert report.prompts == 8
+    assert len(report.f1) == 3
+    assert report.f1[0] == report.f1[1] > 0.5
+    assert any(
+        "F1 on the 8 records: before" in line and "as int8" in line for line in report.lines()
+    )
+    named = export_model(
+        run, tmp_path / "whole", verify=str(tmp_path / "r.jsonl"), schema=str(schema)
+    )
+    assert named.f1 == report.f1[:2]
+
+
+def test_the_folder_of_a_run_is_a_model(tmp_path):
+    from chinchilla.engines.open import open_writer
+
+    run = trained(tmp_path)
+    assert open_writer(run).name == str(run / "model")
+    assert open_writer(run).style.trained == {"ner": ["人名", "机构名"]}
+    for name in ("tokenizer_config.json", "adapter_config.json"):
+        (run / "model" / name).unlink()
+    with pytest.raises(ModelError, match="not finished; go on with it by chinchilla train"):
+        open_writer(run)
+
+
 @pytest.mark.parametrize("family", ["glm4", "internlm3"])
 def test_what_ctranslate2_cannot_convert_is_refused_with_the_reason(tmp_path, family):
     folder = tiny_models.save_model(tmp_path / "m", family)
@@ -132,5 +173,6 @@ def test_the_command_prints_the_differences(tmp_path):
     done = CliRunner().invoke(command, arguments, catch_exceptions=False)
     assert done.exit_code == 0
     assert "greatest logit difference 0.00e+00" in done.stderr
-    assert "2 of 2 answers are the same" in done.stderr
+    assert "8 of 8 answers are the same" in done.stderr
+    assert "F1 was not measured" in done.stderr
     assert done.stdout == ""

@@ -12,6 +12,13 @@ from ..prompts.prompt import STYLE_FILE, PromptStyle
 CALIBRATION_FILE = "calibration.json"
 
 
+def model_folder(name: str | Path) -> Path:
+    """Return the folder of a model: inside the run folder of `chinchilla train`, else as it is named."""
+    inside = Path(name) / "model"
+    is_run = (Path(name) / "config.yaml").is_file() and (inside / "tokenizer_config.json").is_file()
+    return inside if is_run else Path(name)
+
+
 def read_style(folder: Path) -> PromptStyle:
     """Return how the model of a folder was taught to be asked, or the general style.
 

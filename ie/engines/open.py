@@ -9,7 +9,7 @@ from ..errors import ConfigError, ModelError, near_miss
 from ..mini.reader import is_reader, open_reader
 from ..prompts.prompt import PromptStyle
 from .http_options import HttpOptions
-from .model_files import find_calibration, read_style
+from .model_files import find_calibration, model_folder, read_style
 from .protocol import Engine
 from .writer import Writer
 
@@ -39,6 +39,8 @@ def open_engine(
         ConfigError: an option is for models of another kind, such as quantisation for `mini`.
     """
     name = str(model or MINI)
+    if "://" not in name:
+        name = str(model_folder(name))
     is_transformers = not (
         name == MINI
         or name.startswith(("http://", "https://"))
@@ -113,6 +115,11 @@ def open_writer(model: str | Path | None = None) -> Writer:
 
 
 def _check_folder(name: str, folder: Path) -> None:
+    if (folder / "config.yaml").is_file() and (folder / "data.json").is_file():
+        raise ModelError(
+            f"{name}: is a run of chinchilla train that is not finished; go on with it by "
+            "chinchilla train CONFIG --resume"
+        )
     if folder.is_dir():
         files = ("config.json", "adapter_config.json", "bottleneck.json")
         if not any((folder / file).is_file() for file in files):

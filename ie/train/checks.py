@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..data.configuration import Problem
 from ..errors import ConfigError
-from .config import BOTTLENECK_METHODS, PROMPT_METHODS, TrainConfig
+from .config import BOTTLENECK_METHODS, LOW_RANK_METHODS, PROMPT_METHODS, TrainConfig
 
 
 def mistakes(config: TrainConfig) -> Iterator[Problem]:
@@ -88,6 +88,16 @@ def _methods(config: TrainConfig) -> Iterator[Problem]:
         )
     if method == "adalora" and not 0 <= adapter.prune_from < adapter.prune_until <= 1:
         yield "adapter.prune_from", "expected 0 <= prune_from < prune_until <= 1"
+    if adapter.init == "pissa" and (
+        method not in ("lora", "rslora") or config.quantisation != "none"
+    ):
+        yield "adapter.init", "'pissa' is for 'lora' and 'rslora' on a base that is not quantised"
+    if config.training.lora_plus and method not in LOW_RANK_METHODS:
+        yield "training.lora_plus", f"{method!r} has no LoRA matrices; set it to 0"
+    if (adapter.init == "pissa" or config.training.lora_plus) and (
+        config.distributed.fsdp or config.distributed.deepspeed
+    ):
+        yield "distributed", "'pissa' and lora_plus are not supported on sharded models"
     if config.distributed.fsdp and config.distributed.deepspeed:
         yield "distributed", "choose fsdp or deepspeed, not both"
     if config.distributed.deepspeed and config.quantisation != "none":

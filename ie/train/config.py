@@ -39,6 +39,7 @@ OPTIMIZERS = (
     "adamw_bnb_8bit",
 )
 TRACKERS = ("none", "tensorboard", "wandb")
+INITS = ("default", "pissa")
 METRICS = ("loss", "f1")
 ATTENTIONS = ("auto", "eager", "sdpa", "flash_attention_2")
 
@@ -71,7 +72,9 @@ class AdapterOptions:
     `rank`, `alpha` and `dropout` are for the low-rank methods, `virtual_tokens` for the prompt methods.
     `bottleneck` is the inner width of sequential and parallel adapters. AdaLoRA starts at
     `initial_rank` and prunes to a mean of `rank` between the fractions `prune_from` and
-    `prune_until` of all steps.
+    `prune_until` of all steps. `init` says where LoRA starts: `pissa` (Meng et al. 2024) at the
+    principal singular vectors of the base instead of at nothing; it is saved as a plain LoRA of
+    twice the rank.
     """
 
     rank: AtLeastOne = 16
@@ -83,6 +86,7 @@ class AdapterOptions:
     initial_rank: int = 24
     prune_from: float = 0.1
     prune_until: float = 0.7
+    init: Annotated[str, one_of(INITS)] = "default"
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,9 @@ class TrainingOptions:
 
     `max_steps` above 0 overrides `epochs`. `warmup` is a fraction of all steps. `autocast` (null:
     where the device has bfloat16) computes in bfloat16 over weights kept as they are.
+    `neftune` above 0 adds noise of that size to embeddings (NEFTune, Jain et al. 2023: 5 to 15), scaled
+    by the length of a row. `lora_plus` above 0 is how many times the learning rate LoRA's second matrix
+    gets (LoRA+, Hayou et al. 2024: 16). `liger` takes Liger's kernels, on a GPU.
     """
 
     epochs: float = 3.0
@@ -129,6 +136,9 @@ class TrainingOptions:
     optimizer: Annotated[str, one_of(OPTIMIZERS)] = "auto"
     gradient_checkpointing: bool = False
     autocast: bool | None = None
+    neftune: Annotated[float, Meta(ge=0)] = 0.0
+    lora_plus: Annotated[float, Meta(ge=0)] = 0.0
+    liger: bool = False
     seed: int = 0
 
 

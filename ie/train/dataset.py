@@ -22,6 +22,8 @@ from .examples import (
 from .packing import PackedCollator, PaddedCollator, PairCollator, Rows, epoch_order, pack
 from .record_style import find_style
 
+# Records looked through for some to show.
+_SOME = 64
 Collator = PackedCollator | PaddedCollator | PairCollator
 
 
@@ -55,6 +57,12 @@ class RunData:
             sources[source] += count
             labels.update({(task, name): count for name in names})
         return labels, sources
+
+    def some_records(self, config: TrainConfig) -> list[TrainingRecord]:
+        """Return some of the training records, for a run without validation."""
+        longest = config.data.max_length
+        records = islice(read_records(config.data.train), 10 * _SOME)
+        return [r for r in records if len(r.input) + len(r.output) < longest][:_SOME]
 
     def counts(self) -> dict[str, int]:
         """Return what became of the records, for the manifest."""

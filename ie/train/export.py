@@ -9,36 +9,37 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from ..engines.loading import (
+    BaseModel,
     LoadedModel,
     adapter_base,
     attach_adapter,
     greedy,
     is_adapter,
     load_base,
+    load_config,
     load_model,
     quiet_libraries,
 )
-from ..engines.model_files import read_style, write_style
+from ..engines.model_files import model_folder, read_style, write_style
 from ..engines.stops import folder_settings, model_stops, stop_ids
 from ..engines.tokens import answer_text, prompt_ids
 from ..errors import ConfigError, ModelError
 from ..prompts.messages import Prompt
 from ..prompts.prompt import STYLE_FILE
+from .examples import TrainingRecord
+from .sample import Sample, find_sample
 
 CT2_TYPES = ("float32", "float16", "bfloat16", "int8", "int8_float32", "int8_float16", "int16")
 _BESIDE = ("chat_template.jinja", "chat_template.json", "README.md")
 _TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
-_SAMPLE = (
-    Prompt("找出文中的人名和机构名。", "张伟二〇一九年在北京加入腾讯。"),
-    Prompt("找出文中的事件。", "雀巢裁员4000人，涉及欧洲和亚洲的工厂。"),
-)
-_ANSWER_TOKENS = 32
+# Prompts answered together.
+_BATCH = 8
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ class ExportReport:
 
     `logits` is the greatest difference of next-token logits on the sample prompts and `scale`
     the greatest logit; `same_answers` of `prompts` greedy answers are equal, before conversion
-    and (`ct2_same_answers`, None without one) after it.
+    and (`ct2_same_answers`, None without one) after it. `f1` has the strict F1 of the answers
+    before export, after merging and after conversion, as far as the prompts have right answers.
     """
 
     folder: Path
@@ -56,6 +58,9 @@ class ExportReport:
     prompts: int
     same_answers: int
     ct2_same_answers: int | None
+    dtype: str = ""
+    ct2: str | None = None
+    f1: tuple[float | None, ...] = ()
 
     def lines(self) -> list[str]:
         """Return the report as lines for people."""
@@ -67,6 +72,14 @@ class ExportReport:
             result.append(
                 f"CTranslate2: {self.ct2_same_answers} of {self.prompts} answers are the same"
             )
+        if self.dtype:
+            result.append(f"weights are {self.dtype}, as those of the source")
+        if self.f1 and None not in self.f1:
+            names = ("before", "merged", f"as {self.ct2}")
+            told = ", ".join(f"{name} {f1:.3f}" for name, f1 in zip(names, self.f1, strict=False))
+            result.append(f"F1 on the {self.prompts} records: {told}")
+        else:
+            result.append("F1 was not measured: name records with their answers by --verify")
         return result
 
 
@@ -76,45 +89,57 @@ def export_model(
     *,
     ct2: str | None = None,
     prompts: Sequence[Prompt] = (),
+    verify: str | Path | None = None,
+    schema: str | None = None,
     trust_remote_code: bool = False,
     force: bool = False,
 ) -> ExportReport:
     """Write a whole model from an adapter, a run folder or a model, as CTranslate2 if `ct2`.
 
     Tokenizer, generation settings and `chinchilla.json` go with it. `prompts` are compared before
-    and after (default: two of our own).
+    and after; by default those of the records in the file `verify`, whose answers `schema` reads (None:
+    the built-in one of each record's source), else those that the run kept, else invented ones.
 
     Raises:
         ConfigError: unknown `ct2` type, or the output exists.
         ModelError: what the source is cannot be merged or converted, with the reason.
     """
-    source, output = _resolve(source), Path(output)
+    run, source, output = Path(source), model_folder(source), Path(output)
     if ct2 is not None and ct2 not in CT2_TYPES:
         raise ConfigError(f"unknown type {ct2!r} for --ct2; use {', '.join(CT2_TYPES)}")
     _check_output(output, force=force)
-    asked = list(prompts) or list(_SAMPLE)
+    style = read_style(source)
+    sample = find_sample(source, run, verify, schema, style)
+    if prompts:
+        records = [TrainingRecord(p.instruction, "", p.input) for p in prompts]
+        sample = Sample(records, style, None)
+    asked = sample.prompts
     _check_mergeable(source)
     before = load_model(str(source), trust_remote_code=trust_remote_code)
     if ct2:
         _check_convertible(before.model.config)
-    reference = _observe(before, asked)
     seq2seq, tokenizer = before.seq2seq, before.tokenizer
+    most = sample.answer_tokens(tokenizer)
+    reference = _observe(before, asked, most)
     del before
     with TemporaryDirectory(dir=output.parent if output.parent.is_dir() else None) as scratch:
         whole = Path(scratch) / "whole"
-        _write_whole(source, whole, tokenizer, trust_remote_code=trust_remote_code)
-        after = _observe(load_model(str(whole), trust_remote_code=trust_remote_code), asked)
+        dtype = _write_whole(source, whole, tokenizer, trust_remote_code=trust_remote_code)
+        after = _observe(load_model(str(whole), trust_remote_code=trust_remote_code), asked, most)
         result = whole
         converted = None
         if ct2:
             result = Path(scratch) / "ct2"
             convert(whole, result, ct2)
-            converted = _ct2_answers(result, tokenizer, asked, seq2seq=seq2seq)
+            converted = _ct2_answers(result, tokenizer, asked, most, seq2seq=seq2seq)
         if output.exists():
             shutil.rmtree(output)
         output.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(str(result), str(output))
-    return _report(output, reference, after, converted)
+    answers = [reference.answers, after.answers, *([converted] if converted is not None else [])]
+    report = _report(output, reference, after, converted)
+    f1 = tuple(sample.f1(part) for part in answers)
+    return replace(report, dtype=dtype, ct2=ct2, f1=f1)
 
 
 def convert(model: Path, output: Path, quantisation: str) -> None:
@@ -135,12 +160,6 @@ def convert(model: Path, output: Path, quantisation: str) -> None:
         if (model / name).is_file():
             shutil.copy2(model / name, output / name)
     _copy_style(model, output)
-
-
-def _resolve(source: str | Path) -> Path:
-    """Return the model of a run folder, or the folder or hub id itself."""
-    inside = Path(source) / "model"
-    return inside if (inside / "tokenizer_config.json").is_file() else Path(source)
 
 
 def _check_output(output: Path, *, force: bool) -> None:
@@ -184,9 +203,13 @@ def _check_convertible(config: Any) -> None:
         )
 
 
-def _write_whole(source: Path, folder: Path, tokenizer: Any, *, trust_remote_code: bool) -> None:
+def _write_whole(source: Path, folder: Path, tokenizer: Any, *, trust_remote_code: bool) -> str:
+    """Write the merged model and return the type of its weights."""
     model = _merged(source, tokenizer, trust_remote_code=trust_remote_code)
     model.config.use_cache = True
+    dtype = _stored_dtype(source, trust_remote_code=trust_remote_code)
+    if dtype is not None:
+        model = model.to(dtype)
     model.save_pretrained(folder, safe_serialization=True)
     tokenizer.save_pretrained(folder)
     settings = model.generation_config
@@ -201,6 +224,22 @@ def _write_whole(source: Path, folder: Path, tokenizer: Any, *, trust_remote_cod
         if (source / name).is_file() and not (folder / name).exists():
             shutil.copy2(source / name, folder / name)
     _copy_style(source, folder)
+    return str(model.dtype).removeprefix("torch.")
+
+
+def _stored_dtype(source: Path, *, trust_remote_code: bool) -> Any:
+    """Return the float type in which a model, or the base of an adapter, is stored.
+
+    It was loaded in another where the machine does not compute in it.
+    """
+    import torch
+
+    base = BaseModel(str(source), trust_remote_code=trust_remote_code)
+    if is_adapter(source):
+        base = adapter_base(source, trust_remote_code=trust_remote_code)
+    told: Any = getattr(load_config(base), "dtype", None)
+    told = getattr(torch, told, None) if isinstance(told, str) else told
+    return told if told is not None and told.is_floating_point else None
 
 
 def _copy_style(source: Path, folder: Path) -> None:
@@ -230,28 +269,29 @@ class _Observation:
     answers: list[str]
 
 
-def _observe(loaded: LoadedModel, prompts: Sequence[Prompt]) -> _Observation:
+def _observe(loaded: LoadedModel, prompts: Sequence[Prompt], most: int) -> _Observation:
     """Return next-token logits and greedy answers."""
     import torch
 
     logits, answers = [], []
-    for prompt in prompts:
-        ids = prompt_ids(loaded.tokenizer, prompt, seq2seq=loaded.seq2seq)
-        device = loaded.model.get_input_embeddings().weight.device
+    asked = [prompt_ids(loaded.tokenizer, prompt, seq2seq=loaded.seq2seq) for prompt in prompts]
+    device = loaded.model.get_input_embeddings().weight.device
+    for ids in asked:
         inputs = {"input_ids": torch.tensor([ids], device=device)}
         if loaded.seq2seq:
             start = loaded.model.config.decoder_start_token_id
             inputs["decoder_input_ids"] = torch.tensor([[start]], device=device)
         with torch.no_grad():
             logits.append(loaded.model(**inputs).logits[0, -1].float().cpu())
-        new = greedy(loaded.model, loaded.tokenizer, [ids], _ANSWER_TOKENS)[0]
-        stops = model_stops(loaded.model, loaded.tokenizer)
-        answers.append(answer_text(loaded.tokenizer, new, stops))
+    stops = model_stops(loaded.model, loaded.tokenizer)
+    for at in range(0, len(asked), _BATCH):
+        new = greedy(loaded.model, loaded.tokenizer, asked[at : at + _BATCH], most)
+        answers += [answer_text(loaded.tokenizer, row, stops) for row in new]
     return _Observation(logits, answers)
 
 
 def _ct2_answers(
-    folder: Path, tokenizer: Any, prompts: Sequence[Prompt], *, seq2seq: bool
+    folder: Path, tokenizer: Any, prompts: Sequence[Prompt], most: int, *, seq2seq: bool
 ) -> list[str]:
     import ctranslate2
 
@@ -266,7 +306,7 @@ def _ct2_answers(
         found = translator.translate_batch(
             asked,
             beam_size=1,
-            max_decoding_length=_ANSWER_TOKENS,
+            max_decoding_length=most,
             max_input_length=0,
             end_token=ends,
         )
@@ -276,7 +316,7 @@ def _ct2_answers(
         found = generator.generate_batch(
             asked,
             beam_size=1,
-            max_length=_ANSWER_TOKENS,
+            max_length=most,
             include_prompt_in_result=False,
             end_token=ends,
         )

@@ -8,28 +8,29 @@ from typing import Any
 
 import yaml
 
-from ..engines.loading import BaseModel, has_bfloat16, load_base, load_config, quiet_libraries
+from ..engines.loading import BaseModel, has_bfloat16, load_base, quiet_libraries
 from ..engines.tokens import load_tokenizer
 from ..errors import ConfigError, ModelError
+from .base import base_of, check_architecture
 from .card import CARD_FILE, write_card, write_plot
-from .checks import check_model
 from .config import PROMPT_METHODS, TrainConfig
 from .dataset import RunData, read_data, rows_seen
 from .examples import LONGEST
-from .methods import attach, save_trained
-from .packing import PACKABLE_TYPES
+from .methods import attach, save_start, save_trained
 from .record_style import write_trained_style
 from .run import (
     CHECKPOINTS,
     METRICS_FILE,
     MODEL,
     PLOT_FILE,
+    START,
     STEP,
     finish_manifest,
     last_checkpoint,
     open_run,
     write_manifest,
 )
+from .sample import write_sample
 from .vocabulary import NewTokens, add_tokens, start_embeddings
 
 Report = Callable[[str], None]
@@ -106,6 +107,8 @@ def train(
     if new.ids:
         start_embeddings(model, tokenizer, new)
     model = attach(model, config, total_steps=total, new_tokens=new.ids)
+    if main:
+        save_start(model, config, Path(config.output) / START)
     if config.training.gradient_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     say(_model_line(model, total))
@@ -116,34 +119,6 @@ def train(
         say(f"resuming from {checkpoint}")
     trainer.train(resume_from_checkpoint=checkpoint)
     return _finish(config, source, trainer, tokenizer, data, manifest, say)
-
-
-def check_architecture(config: TrainConfig, source: BaseModel) -> tuple[bool, bool]:
-    """Return whether the base is an encoder-decoder, and whether records will share rows.
-
-    Raises:
-        ModelError: the base cannot be read.
-        ConfigError: method, data and architecture do not go together.
-    """
-    architecture = load_config(source)
-    seq2seq, kind = bool(architecture.is_encoder_decoder), str(architecture.model_type)
-    packable = kind in PACKABLE_TYPES and config.method not in PROMPT_METHODS
-    check_model(config, seq2seq=seq2seq, packable=packable, model_type=kind)
-    return seq2seq, packable if config.data.packing is None else config.data.packing
-
-
-def base_of(config: TrainConfig) -> BaseModel:
-    """Return what a run loads; a folder is named by its full path, so that adapters find it."""
-    base = config.model.base
-    if Path(base).is_dir():
-        base = str(Path(base).resolve())
-    dtype = config.model.dtype
-    if dtype == "auto" and config.method == "full":
-        # Updates are smaller than bfloat16 resolves; autocast still computes in it.
-        dtype = "float32"
-    return BaseModel(
-        base, dtype, config.quantisation, config.model.attention, config.model.trust_remote_code
-    )
 
 
 def total_steps(config: TrainConfig, rows: int, processes: int) -> int:
@@ -184,6 +159,7 @@ def _trainer(
         seed=config.training.seed,
         own_loss=not (is_prompt and data.seq2seq),
         sharded=bool(config.distributed.fsdp or config.distributed.deepspeed),
+        lora_plus=config.training.lora_plus,
         score=score,
     )
     trainer = ExtractionTrainer(
@@ -262,6 +238,8 @@ def _arguments(config: TrainConfig, total: int, *, has_dev: bool) -> Any:
         report_to=_trackers(config),
         run_name=Path(config.output).name,
         project=tracking.project,
+        neftune_noise_alpha=training.neftune or None,
+        **_liger(config),
         disable_tqdm=True,
         remove_unused_columns=False,
         dataloader_num_workers=config.data.workers,
@@ -299,6 +277,22 @@ def _trackers(config: TrainConfig) -> list[str]:
     return [to]
 
 
+def _liger(config: TrainConfig) -> dict[str, Any]:
+    """Return the arguments of Liger's kernels but for those of the loss, which is our own."""
+    if not config.training.liger:
+        return {}
+    import importlib.util
+
+    import torch
+
+    if importlib.util.find_spec("liger_kernel") is None:
+        raise ModelError("training.liger: not installed; run: pip install liger-kernel")
+    if not torch.cuda.is_available():
+        raise ModelError("training.liger: its kernels need a GPU; set it to false")
+    kept = {"cross_entropy": False, "fused_linear_cross_entropy": False}
+    return {"use_liger_kernel": True, "liger_kernel_config": kept}
+
+
 def _sharding(config: TrainConfig) -> dict[str, Any]:
     """Return the arguments of FSDP or DeepSpeed, from their file."""
     if config.distributed.deepspeed:
@@ -333,9 +327,10 @@ def _finish(
     if trainer.options.sharded:
         trainer.save_model(str(folder))
     elif trainer.is_world_process_zero():
-        save_trained(model, config, folder)
+        save_trained(model, config, folder, Path(config.output) / START)
     if trainer.is_world_process_zero():
         tokenizer.save_pretrained(folder)
+        write_sample(data.dev_records or data.some_records(config), Path(config.output))
         rows = rows_seen(config, data, step, int(os.environ.get("WORLD_SIZE", "1")))
         labels, sources = data.subjects(rows)
         write_trained_style(data.style, labels, folder)

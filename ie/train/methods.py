@@ -43,13 +43,29 @@ def attach(
         ) from None
 
 
-def save_trained(model: Model, config: TrainConfig, folder: Path) -> None:
-    """Write what was trained: the adapter alone, or the whole model for `full`."""
+def save_start(model: Model, config: TrainConfig, folder: Path) -> None:
+    """Write the adapter as it starts where it starts by taking a part out of the base."""
+    if config.adapter.init == "default":
+        return
+    model.save_pretrained(folder)
+    (folder / "README.md").unlink(missing_ok=True)
+
+
+def save_trained(model: Model, config: TrainConfig, folder: Path, start: Path) -> None:
+    """Write what was trained: the adapter alone, or the whole model for `full`.
+
+    An adapter that `save_start` wrote to `start` becomes its difference from that, which belongs to
+    the untouched base.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     if config.method in BOTTLENECK_METHODS:
         save_bottlenecks(model, folder, config.method, config.adapter.bottleneck)
     else:
-        model.save_pretrained(folder, safe_serialization=True)
+        options: dict[str, Any] = {}
+        if config.adapter.init != "default":
+            options["path_initial_model_for_weight_conversion"] = str(start)
+        with quiet_libraries():
+            model.save_pretrained(folder, safe_serialization=True, **options)
         # peft's own card, a form full of "more information needed".
         (folder / "README.md").unlink(missing_ok=True)
 
@@ -89,6 +105,7 @@ def _peft_config(peft: Any, model: Model, config: TrainConfig, total_steps: int)
             target_modules=list(adapter.targets) or names,
             use_dora=method == "dora",
             use_rslora=method == "rslora",
+            init_lora_weights=adapter.init if adapter.init != "default" else True,
         )
     if method == "ia3":
         chosen = [n for n in names if n in (*_ATTENTION, *_FEED_FORWARD)]

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from ..engines.tokens import load_tokenizer
 from ..errors import ModelError
+from .base import base_of, check_architecture
 from .config import TrainConfig
-from .loop import base_of, check_architecture, data_line, total_steps
+from .loop import data_line, total_steps
 
 
 def preview(config: TrainConfig) -> Iterator[str]:

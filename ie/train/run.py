@@ -5,6 +5,7 @@ data.json          files with their hashes, and what became of their records
 environment.json   package versions, git revision, devices
 metrics.jsonl      every logged figure       curves.png   loss and F1 over the steps
 checkpoints/       to resume from            model/       the adapter or model, with its card
+sample.jsonl       records that an export is verified on
 """
 
 import hashlib
@@ -27,6 +28,8 @@ METRICS_FILE = "metrics.jsonl"
 PLOT_FILE = "curves.png"
 CHECKPOINTS = "checkpoints"
 MODEL = "model"
+# Where an adapter began that took its start out of the base.
+START = "start"
 # Of the manifest: the step whose weights the model folder holds.
 STEP = "step"
 _PACKAGES = (

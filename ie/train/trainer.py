@@ -30,13 +30,14 @@ class LoopOptions:
     """What `ExtractionTrainer` does otherwise than its base class.
 
     `own_loss`: the model's logits can be aligned with the labels (else its own loss is used).
-    `score` returns metrics of generated answers.
+    `lora_plus` is the factor of LoRA+ (0: none). `score` returns metrics of generated answers.
     """
 
     grouped: bool
     seed: int
     own_loss: bool
     sharded: bool
+    lora_plus: float = 0.0
     score: Callable[[Any], dict[str, float]] | None = None
 
 
@@ -49,6 +50,23 @@ class ExtractionTrainer(Trainer):
         # Our loss divides by the answer tokens of the whole step, on all devices.
         self.model_accepts_loss_kwargs = True
         self.speed = Speed()
+
+    def create_optimizer(self, model: Any = None) -> Any:
+        """Give LoRA's second matrices a higher learning rate where it was asked for."""
+        if not self.options.lora_plus or self.optimizer is not None:
+            return super().create_optimizer(model)
+        from peft.optimizers import create_loraplus_optimizer
+
+        trained: Any = model or self.model
+        kind, settings = self.get_optimizer_cls_and_kwargs(self.args, trained)
+        self.optimizer = create_loraplus_optimizer(
+            trained,
+            kind,
+            loraplus_lr_ratio=self.options.lora_plus,
+            loraplus_weight_decay=self.args.weight_decay,
+            **settings,
+        )
+        return self.optimizer
 
     def get_batch_samples(
         self, epoch_iterator: Iterator[Batch], num_batches: int, device: Any

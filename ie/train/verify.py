@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from ..engines.bottleneck import load_bottlenecks, remove_bottlenecks
-from ..engines.loading import quiet_libraries
+from ..engines.loading import load_base, quiet_libraries
 from ..errors import ModelError
+from .base import base_of
 from .config import BOTTLENECK_METHODS, TrainConfig
 
 # Greatest difference of logits that rounding alone can make, by far.
@@ -61,6 +62,9 @@ def _reloaded(model: Any, config: TrainConfig, folder: Path) -> Any:
 
     is_tuner = hasattr(model.base_model, "unload")
     base = model.unload() if is_tuner else model.get_base_model()
+    if config.adapter.init != "default":
+        # What was unloaded lacks the part that the adapter began with.
+        base = load_base(base_of(config)).to(_device(base))
     with quiet_libraries():
         return PeftModel.from_pretrained(base, folder)
 
@@ -68,13 +72,16 @@ def _reloaded(model: Any, config: TrainConfig, folder: Path) -> Any:
 def _logits(model: Any, ids: list[int]) -> Any:
     import torch
 
-    device = model.get_input_embeddings().weight.device
-    inputs = {"input_ids": torch.tensor([ids], device=device)}
+    inputs = {"input_ids": torch.tensor([ids], device=_device(model))}
     if model.config.is_encoder_decoder:
         inputs["decoder_input_ids"] = inputs["input_ids"][:, :8]
     model.eval()
     with torch.no_grad():
         return model(**inputs).logits.float()
+
+
+def _device(model: Any) -> Any:
+    return model.get_input_embeddings().weight.device
 
 
 def _compare_weights(model: Any, folder: Path) -> None:
