@@ -125,6 +125,8 @@ def test_every_training_file_loads_and_says_how_to_run_it(path, tmp_path, monkey
     head = path.read_text(encoding="utf-8").split("output:")[0]
     assert f"chinchilla train configs/train/{path.name} data.train=records/train.jsonl" in head
     assert "Memory:" in head
+    assert "none is left out" in head
+    assert config.data.overlong == "window"
     assert "not measured" in head
     assert config.distributed == type(config.distributed)() or "torchrun --nproc_per_node" in head
 
