@@ -273,6 +273,7 @@ def _observe(loaded: LoadedModel, prompts: Sequence[Prompt], most: int) -> _Obse
     """Return next-token logits and greedy answers."""
     import torch
 
+    _place(loaded.model)
     logits, answers = [], []
     asked = [prompt_ids(loaded.tokenizer, prompt, seq2seq=loaded.seq2seq) for prompt in prompts]
     device = loaded.model.get_input_embeddings().weight.device
@@ -288,6 +289,18 @@ def _observe(loaded: LoadedModel, prompts: Sequence[Prompt], most: int) -> _Obse
         new = greedy(loaded.model, loaded.tokenizer, asked[at : at + _BATCH], most)
         answers += [answer_text(loaded.tokenizer, row, stops) for row in new]
     return _Observation(logits, answers)
+
+
+def _place(model: Any) -> None:
+    """Move a model to the accelerator, if there is one with room for it."""
+    import torch
+
+    if not torch.cuda.is_available() or getattr(model, "hf_device_map", None):
+        return
+    try:
+        model.to("cuda")
+    except torch.OutOfMemoryError:
+        model.to("cpu")
 
 
 def _ct2_answers(
