@@ -30,9 +30,9 @@ from chinchilla.prompts.prompt import (
     read_template,
     render_arguments,
     render_instruction,
+    show_pairs,
     without_arguments,
 )
-from chinchilla.prompts.wording import render_demonstrations
 
 # (source, task, whether the answer is empty): what is counted and balanced.
 Kind = tuple[str, str, bool]
@@ -409,10 +409,10 @@ class RecordWriter:
         else:
             answers = [_answer(other, asked, style) for other in shown]
         pairs = [(other.text, answer) for other, answer in zip(shown, answers, strict=True)]
-        lang = read_template(style.template).lang
-        if pairs:
-            instruction += render_demonstrations(pairs, lang)
-        return instruction
+        if pairs and read_template(style.template).frame:
+            # In place of the examples made up of the schema.
+            return render_instruction(asked.task, asked.schema, style, shown)
+        return instruction + show_pairs(pairs, style)
 
 
 def _answer(

@@ -6,8 +6,7 @@ import tiny_models
 
 from chinchilla.engines.tokens import answer_ids, answer_text, load_tokenizer, pad_id, prompt_ids
 from chinchilla.errors import ConfigError, InputError
-from chinchilla.prompts.messages import Prompt
-from chinchilla.prompts.prompt import plain_prompt
+from chinchilla.prompts.messages import Prompt, plain_prompt
 from chinchilla.train.config import DataOptions
 from chinchilla.train.dataset import split_records
 from chinchilla.train.examples import Encoding, TrainingRecord, encode_records, read_records

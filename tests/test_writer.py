@@ -71,7 +71,7 @@ def test_a_text_too_long_for_the_model_is_read_in_parts(task):
 def test_a_prompt_that_never_fits_is_told():
     said = Completion("", "refused", problem="the prompt has 900 tokens", is_too_long=True)
     found = Extractor(scripted_engine(lambda _: said), SCHEMA, "ner").extract("甲和乙" * 40)
-    assert {issue.kind for issue in found.issues} == {"unparsable"}
+    assert {issue.kind for issue in found.issues} == {"unanswered"}
     assert "the prompt has 900 tokens" in found.issues[0].detail
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..errors import InputError
 from .documents import Document, Extraction, Issue
+from .issues import UNANSWERED
 
 # No more documents are read while those that wait for their turn have so many characters, each counted
 # with some more.
@@ -71,7 +72,7 @@ class DocumentQueue:
 
 
 def _without_answer(document: Document, problem: str) -> Document:
-    issue = Issue("unparsable", f"no answer: {problem}")
+    issue = Issue(UNANSWERED, f"no answer: {problem}")
     return document.with_extraction(Extraction(issues=(issue,)))
 
 

@@ -6,6 +6,8 @@ This table is the only list of kinds: `ISSUE_KINDS`, the scorers' rates and the 
 
 from typing import NamedTuple
 
+from .documents import Document, Extraction
+
 
 class IssueKind(NamedTuple):
     """A kind of issue: its name in the JSON, what happened, and what a person should do."""
@@ -15,7 +17,14 @@ class IssueKind(NamedTuple):
     to_do: str
 
 
+UNANSWERED = "unanswered"
 KINDS = (
+    IssueKind(
+        UNANSWERED,
+        "The model gave no answer for the text or a part of it: the server refused it, filtered it or "
+        "failed at it.",
+        "See the reason in the detail; ask again with `--retry-failed`.",
+    ),
     IssueKind(
         "unparsable",
         "An answer, or an item of it, could not be read.",
@@ -92,6 +101,11 @@ KINDS = (
     ),
 )
 ISSUE_KINDS = tuple(kind.name for kind in KINDS)
+
+
+def unanswered(value: Document | Extraction) -> str:
+    """Return why a text, or a part of it, has no answer; empty if it has one."""
+    return next((issue.detail for issue in value.issues if issue.kind == UNANSWERED), "")
 
 
 def issue_table() -> str:

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..errors import ModelError
-from ..prompts.messages import Prompt
-from ..prompts.prompt import plain_prompt
+from ..prompts.messages import Prompt, plain_prompt
 from .stops import folder_settings, stop_ids
 from .tokens import has_chat_template, load_tokenizer, model_context, prompt_ids
 

@@ -6,17 +6,19 @@ and the ids a model is trained to continue are the ids it is asked with.
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from ..errors import ModelError
-from ..prompts.messages import Prompt
-from ..prompts.prompt import plain_prompt
+from ..prompts.messages import Prompt, chat_turns, plain_prompt
 from .hub import hub_options
 from .stops import cut_at, stop_ids
 
 # A tokenizer that does not know says some 10^30.
 _UNBOUNDED = 10_000_000
+# A word of the system, to find in what a template renders.
+_WORD = "qzsystemzq"
 # The name of a note of transformers.
 _LONG_NOTE = "sequence-length-is-longer-than-the-maximum"
 # A transformers tokenizer; typed loosely because the base install does not have transformers.
@@ -65,12 +67,16 @@ def prompt_ids(
 ) -> list[int]:
     """Return the ids to ask a model with.
 
-    With a chat template: one user turn and the opening of the answer's turn, with thinking
-    switched off or on. Otherwise the plain prompt with the tokenizer's own opening token; `seq2seq` keeps the
+    With a chat template: the turns of the prompt and the opening of the answer's turn, with thinking
+    switched off or on. A template without a place for the system's words gets them in the user's turn.
+    Otherwise the plain prompt with the tokenizer's own opening token; `seq2seq` keeps the
     end-of-sequence token that encoders expect. Special tokens spelt out in the prompt stay text.
     """
     if tokenizer.chat_template:
-        return _chat_ids(tokenizer, plain_prompt(prompt).rstrip("\n"), thinking=thinking)
+        turns = chat_turns(prompt)
+        if len(turns) > 1 and not _has_system(tokenizer, str(tokenizer.chat_template)):
+            turns = chat_turns(prompt, has_system=False)
+        return _chat_ids(tokenizer, turns, thinking=thinking)
     ids: list[int] = tokenizer(plain_prompt(prompt), split_special_tokens=True).input_ids
     if not seq2seq and ids and ids[-1] == tokenizer.eos_token_id:
         ids.pop()
@@ -125,23 +131,33 @@ def pad_id(tokenizer: Tokenizer) -> int:
     raise ModelError("the tokenizer has neither a padding nor an end-of-sequence token")
 
 
-def _chat_ids(tokenizer: Tokenizer, content: str, *, thinking: bool) -> list[int]:
-    rendered: str = tokenizer.apply_chat_template(
-        [{"role": "user", "content": content}],
+@lru_cache(maxsize=8)
+def _has_system(tokenizer: Tokenizer, _template: str) -> bool:
+    """Return whether the chat template says what the system says."""
+    from jinja2 import TemplateError
+
+    turns = [{"role": "system", "content": _WORD}, {"role": "user", "content": "?"}]
+    try:
+        return _WORD in tokenizer.apply_chat_template(turns, tokenize=False)
+    except (TemplateError, ValueError, TypeError, KeyError):
+        return False
+
+
+def _chat_ids(tokenizer: Tokenizer, turns: list[dict[str, str]], *, thinking: bool) -> list[int]:
+    rest: str = tokenizer.apply_chat_template(
+        turns,
         add_generation_prompt=True,
         tokenize=False,
         enable_thinking=thinking,
     )
-    ids: list[int]
-    if not any(token in content for token in tokenizer.all_special_tokens):
-        ids = tokenizer(rendered, add_special_tokens=False).input_ids
-        return ids
-    # A text that quotes "<|im_end|>" must not close its own turn.
-    inner = content.strip()
-    head, _, tail = rendered.rpartition(inner)
-    ids = tokenizer(head, add_special_tokens=False).input_ids
-    ids += tokenizer(inner, add_special_tokens=False, split_special_tokens=True).input_ids
-    return ids + list(tokenizer(tail, add_special_tokens=False).input_ids)
+    ids: list[int] = []
+    for content in (turn["content"].strip() for turn in turns):
+        # A text that quotes "<|im_end|>" must not close its own turn.
+        if any(token in content for token in tokenizer.all_special_tokens) and content in rest:
+            head, _, rest = rest.partition(content)
+            ids += tokenizer(head, add_special_tokens=False).input_ids
+            ids += tokenizer(content, add_special_tokens=False, split_special_tokens=True).input_ids
+    return ids + list(tokenizer(rest, add_special_tokens=False).input_ids)
 
 
 def _template_beside(folder: Path) -> Any:

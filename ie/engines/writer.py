@@ -7,12 +7,12 @@ from functools import partial
 from itertools import chain, islice
 
 from ..data.documents import Event, Extraction, Issue, shift
-from ..data.issues import excerpt
+from ..data.issues import UNANSWERED, excerpt, unanswered
 from ..data.schema import Schema
 from ..data.text import windows
 from ..decoding.confidence import Calibration, without_scores
 from ..decoding.decode import decode
-from ..decoding.formats import AskedTrigger
+from ..decoding.formats import extraction_items, serialise
 from ..errors import ConfigError, ModelError
 from ..merge.extractions import merge, without_repeats
 from ..options import ExtractOptions
@@ -20,16 +20,25 @@ from ..prompts.messages import Prompt
 from ..prompts.prompt import (
     PromptStyle,
     occurrence_of,
+    read_template,
     render_arguments,
-    render_prompt,
+    render_further,
     split_schema,
 )
+from ..prompts.wording import TRIGGERS
 from .answered import answer_parts
+from .asks import Ask, Wording
 from .constrain import AnswerConstraint, without_roles
 from .protocol import Backend, Completion, Question, Window
 
-# Characters in one prompt for models whose style does not say.
-_WINDOW = 2000
+# Characters in one prompt for models whose style does not say, and the tokens that they may be.
+_WINDOW, _WINDOW_TOKENS = 2000, 2400
+# Of a context that is known, the share that the text of a prompt may take; the least such window.
+_SHARE, _LEAST_WINDOW = 5, 200
+# A text to see by how many tokens a character a model reads.
+_SAMPLE = "据报道，海星公司5月3日在青川市宣布裁员300人，其董事长李明表示遗憾。" * 4
+# The types that a prompt asks to choose from, in multiples of those that it asks to fill.
+_MOST_CHOICE = 6
 # Characters of the longest usual name.
 _LONGEST_NAME = 24
 # Questions whose texts hold this many characters are asked together, where all must be known first;
@@ -43,22 +52,6 @@ _SHORTEST, _MOST_HALVED, _MOST_FITTED = 32, 4, 16
 _TAIL, _LONGEST_CIRCLE = 200, 50
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """One prompt: the question that it is part of, its task, and the schema of the answer.
-
-    `trigger` is what the second of two steps asks about, with its occurrence: a trigger that occurs
-    once has occurrence 0, and no trigger is an empty string. `depth` is how often the text was halved.
-    """
-
-    question: Question
-    task: str
-    schema: Schema
-    prompt: Prompt
-    trigger: AskedTrigger | None = None
-    depth: int = 0
-
-
 _Answered = tuple[Ask, Extraction]
 
 
@@ -70,9 +63,14 @@ class Writer:
     backend: Backend
     style: PromptStyle
     calibration: Calibration | None = None
+    # What a user should know of how it is asked.
+    note: str = ""
     # A run asks for one schema again and again.
     _kept: dict[tuple[int, str, int | None], tuple[Schema, list[Schema]]] = field(
         default_factory=dict, init=False, repr=False, compare=False
+    )
+    _wordings: list[tuple[ExtractOptions, Wording]] = field(
+        default_factory=list, init=False, repr=False, compare=False
     )
 
     @property
@@ -81,11 +79,23 @@ class Writer:
         return self.style.trained
 
     def check(self, options: ExtractOptions) -> None:
-        """Refuse to constrain a model that reasons before it answers.
+        """Refuse what the model cannot be asked.
 
         Raises:
-            ConfigError: names the model.
+            ConfigError: names the model and the option: it reasons before it answers, which cannot be
+                constrained; its prompts are bare labels; or it was taught no word to be asked again with.
         """
+        template = read_template(self.style.template)
+        if template.types == "labels" and options.for_writers:
+            raise ConfigError(
+                f"{self.name}: is asked in bare labels, to which {' and '.join(options.for_writers)} "
+                "cannot be added; leave it out"
+            )
+        if options.passes > 1 and not template.further:
+            raise ConfigError(
+                f"{self.name}: was taught to be asked by {self.style.template}, which has no words to "
+                "ask again for what was missed; leave passes at 1"
+            )
         if options.constrain and self.style.rationale:
             raise ConfigError(
                 f"{self.name}: was taught to reason before it answers, which a constraint "
@@ -93,14 +103,22 @@ class Writer:
             )
 
     def windows(self, tasks: Sequence[str]) -> list[Window]:
-        """Return windows of the style's size, each task apart."""
-        sizes = [(task, self.style.window.get(task, _WINDOW)) for task in tasks]
+        """Return windows of the style's size, each task apart; smaller ones for a small context."""
+        sizes = [(task, self.style.window.get(task) or self._window()) for task in tasks]
         # Relations and events reach over sentences; a long text is read with overlap.
         overlaps = [0 if task == "ner" else size // 5 for task, size in sizes]
         return [
             Window((task,), size, overlap, _LONGEST_NAME)
             for (task, size), overlap in zip(sizes, overlaps, strict=True)
         ]
+
+    def _window(self) -> int:
+        """Return how many characters of text a prompt of this model should hold."""
+        counted = self.backend.count_tokens(Prompt("", _SAMPLE)) / len(_SAMPLE)
+        tokens = _WINDOW_TOKENS
+        if context := getattr(self.backend, "context", None):
+            tokens = min(tokens, context // _SHARE)
+        return max(_LEAST_WINDOW, min(_WINDOW, round(tokens / max(counted, 0.1))))
 
     def settle(self, extraction: Extraction) -> Extraction:
         """Return the extraction as it is."""
@@ -118,26 +136,53 @@ class Writer:
         Raises:
             ModelError: the engine fails.
         """
-        # A second step, and constraints, are for many questions at once.
-        in_batches = self.style.steps == 2 or options.constrain
-        for some in _batches(questions) if in_batches else [questions]:
+        left = iter(questions)
+        if (first := next(left, None)) is None:
+            return
+        in_steps = self.style.steps == 2 or (
+            self.style.types_first is not None and bool(first.schema.events)
+        )
+        # What is asked again, and constraints, are for many questions at once.
+        in_batches = in_steps or options.passes > 1 or options.constrain
+        most = getattr(self.backend, "at_once", None)
+        left = chain((first,), left)
+        for some in _batches(left, most) if in_batches else [left]:
             answered = answer_parts(
                 some,
                 partial(self.asks, options=options),
                 partial(self._completed, options=options),
                 self.name,
             )
-            parts = (found for _, found in answered)
-            for found in self._in_steps(parts, options) if self.style.steps == 2 else parts:
+            parts: Iterable[list[_Answered]] = (found for _, found in answered)
+            if options.passes > 1:
+                parts = self._again(parts, options)
+            for found in self._in_steps(parts, options) if in_steps else parts:
                 yield _united(found)
 
     def asks(self, question: Question, options: ExtractOptions) -> list[Ask]:
-        """Return the prompts of a question."""
-        return [
-            Ask(question, task, schema, render_prompt(task, schema, question.text, self.style))
-            for task in question.tasks
-            for schema in self.shards(question.schema, task, options.types_per_prompt)
-        ]
+        """Return the prompts of a question, the first ones where there are two steps."""
+        wording, asks = self._wording(options), []
+        for task in question.tasks:
+            step = TRIGGERS if self._is_choice(question.schema, task) else task
+            limit = options.types_per_prompt or self.style.types_per_prompt.get(task)
+            if step == TRIGGERS and limit:
+                limit *= _MOST_CHOICE
+            for schema in self.shards(question.schema, task, limit):
+                prompt = wording.prompt(step, schema, question.text)
+                asks.append(Ask(question, task, schema, prompt, step=step))
+        return asks
+
+    def _is_choice(self, schema: Schema, task: str) -> bool:
+        """Return whether the types that occur are asked for before their roles."""
+        most = self.style.types_first
+        return task == "ee" and most is not None and len(schema.events) > most
+
+    def _wording(self, options: ExtractOptions) -> Wording:
+        for known, wording in self._wordings:
+            if known is options:
+                return wording
+        self._wordings[:] = [(options, Wording(self.style, options))]
+        return self._wordings[0][1]
 
     def shards(self, schema: Schema, task: str, limit: int | None = None) -> list[Schema]:
         """Return the schemas to ask for one by one, each of this task alone."""
@@ -200,18 +245,19 @@ class Writer:
         text, question = ask.question.text, ask.question
         size = len(text) // 2 + 1
         spans = windows(text, size, 0 if ask.task == "ner" else size // 5, _LONGEST_NAME)
-        asks = []
+        wording, asks = self._wording(options), []
         for start, end in spans:
             part = replace(question, text=text[start:end], start=question.start + start)
-            prompt = render_prompt(ask.task, ask.schema, part.text, self.style)
-            asks.append(Ask(part, ask.task, ask.schema, prompt, depth=ask.depth + 1))
+            asks.append(
+                ask.about(part, wording.prompt(ask.step or ask.task, ask.schema, part.text))
+            )
         found = self._completed(asks, options)
         parts = [shift(one, start) for one, (start, _) in zip(found, spans, strict=True)]
         return merge(parts, spans)
 
     def _constraint(self, ask: Ask) -> AnswerConstraint:
-        is_first_step = self.style.steps == 2 and ask.task == "ee" and ask.trigger is None
-        schema = without_roles(ask.schema) if is_first_step else ask.schema
+        is_first = self.style.steps == 2 and ask.task == "ee" and ask.trigger is None
+        schema = without_roles(ask.schema) if is_first or ask.step == TRIGGERS else ask.schema
         return AnswerConstraint(schema, ask.task, ask.question.text, self.style.format)
 
     def _decoded(
@@ -235,21 +281,71 @@ class Writer:
         found = self.judge(ask, without_repeats(extraction))
         return found if options.wants_scores or not scores else without_scores(found)
 
+    def _again(
+        self, answered: Iterable[list[_Answered]], options: ExtractOptions
+    ) -> list[list[_Answered]]:
+        """Ask again for what was missed, as often as the options say, and add it."""
+        parts = list(answered)
+        for _ in range(options.passes - 1):
+            asked = [
+                replace(ask, prompt=self._further(ask, found))
+                for some in parts
+                for ask, found in some
+                if not unanswered(found)
+            ]
+            more = self._completed(asked, options)
+            parts = [
+                [
+                    (
+                        ask,
+                        found if unanswered(found) else _united([(ask, found), (ask, next(more))]),
+                    )
+                    for ask, found in some
+                ]
+                for some in parts
+            ]
+        return parts
+
+    def _further(self, ask: Ask, found: Extraction) -> Prompt:
+        items = extraction_items(found, ask.schema, (ask.task,))
+        said = serialise(items, self.style.format, (ask.task,))
+        return render_further(ask.prompt, ask.task, said, self.style)
+
     def _in_steps(
         self, answered: Iterable[list[_Answered]], options: ExtractOptions
     ) -> Iterator[list[_Answered]]:
-        """Put in place of each event that was found the answer to the prompt for its arguments."""
+        """Add to the answers of first steps those to the prompts for roles and arguments."""
         first = list(answered)
-        further = [[ask for part in parts for ask in self._arguments(*part)] for parts in first]
-        said = self._completed(chain.from_iterable(further), options)
-        for parts, asks in zip(first, further, strict=True):
-            kept = [(ask, _without_events(found)) for ask, found in parts]
-            found = list(zip(asks, islice(said, len(asks)), strict=False))
-            if len(found) < len(asks):
-                raise ModelError(f"{self.name}: the engine left prompts without an answer")
-            yield kept + found
+        further = [[list(self._second(*part, options)) for part in parts] for parts in first]
+        said = self._completed(chain.from_iterable(chain.from_iterable(further)), options)
+        for parts, asked in zip(first, further, strict=True):
+            kept = []
+            for (ask, found), asks in zip(parts, asked, strict=True):
+                second = list(zip(asks, islice(said, len(asks)), strict=False))
+                if len(second) < len(asks):
+                    raise ModelError(f"{self.name}: the engine left prompts without an answer")
+                if ask.step == TRIGGERS:
+                    found = _not_answered(found, [extraction for _, extraction in second])
+                elif asks:
+                    found = _without_events(found, found.events)
+                kept += [(ask, found), *second]
+            yield kept
 
-    def _arguments(self, ask: Ask, answer: Extraction) -> Iterator[Ask]:
+    def _second(self, ask: Ask, answer: Extraction, options: ExtractOptions) -> Iterator[Ask]:
+        """Yield the prompts that follow a first step: for roles of types, or arguments of triggers."""
+        question = ask.question
+        if ask.step == TRIGGERS:
+            labels = list(dict.fromkeys(event.type for event in answer.events))
+            limit = options.types_per_prompt or self.style.types_per_prompt.get("ee")
+            for schema in (
+                split_schema(ask.schema.select("ee", labels), "ee", limit) if labels else ()
+            ):
+                prompt = self._wording(options).prompt("ee", schema, question.text)
+                yield Ask(question, "ee", schema, prompt, step="ee")
+        elif self.style.steps == 2 and ask.task == "ee":
+            yield from self._arguments(ask, answer, self._wording(options).style)
+
+    def _arguments(self, ask: Ask, answer: Extraction, style: PromptStyle) -> Iterator[Ask]:
         """Yield the prompts for the arguments of the events of an answer, each trigger once."""
         for event in {_named(event): event for event in answer.events}.values():
             schema = ask.schema.select("ee", [event.type])
@@ -257,7 +353,7 @@ class Writer:
             trigger = event.trigger.text if event.trigger else None
             start = event.trigger.start if event.trigger else None
             place = occurrence_of(text, trigger, start) if trigger else 0
-            prompt = render_arguments(schema, trigger, text, self.style, place)
+            prompt = render_arguments(schema, trigger, text, style, place)
             yield Ask(ask.question, "ee", schema, prompt, (trigger or "", place))
 
 
@@ -269,13 +365,13 @@ def _is_circling(answer: str) -> bool:
     )
 
 
-def _batches(questions: Iterable[Question]) -> Iterator[list[Question]]:
+def _batches(questions: Iterable[Question], most: int | None = None) -> Iterator[list[Question]]:
     batch: list[Question] = []
     size = 0
     for question in questions:
         batch.append(question)
         size += _QUESTION + len(question.text)
-        if size >= _BATCH_CHARACTERS:
+        if size >= _BATCH_CHARACTERS or len(batch) == most:
             yield batch
             batch, size = [], 0
     if batch:
@@ -288,15 +384,29 @@ def _united(parts: Sequence[_Answered]) -> Extraction:
     return merge([found for _, found in parts], whole)
 
 
-def _without_events(answer: Extraction) -> Extraction:
-    """Return a first answer without its events, which are asked about again, but not their issues."""
-    if not answer.events:
+def _not_answered(first: Extraction, second: Sequence[Extraction]) -> Extraction:
+    """Return a first answer without the events that second answers tell of, arguments and all.
+
+    An event that only the first one saw stays, with its trigger alone.
+    """
+    events = [event for found in second for event in found.events]
+    seen = {_named(event) for event in events}
+    types = {event.type for event in events}
+    # Without a trigger nothing tells one event of a type from another.
+    told = [e for e in first.events if _named(e) in seen or (e.trigger is None and e.type in types)]
+    return _without_events(first, told)
+
+
+def _without_events(answer: Extraction, told: Sequence[Event]) -> Extraction:
+    """Return a first answer without events that are told elsewhere, but not without their issues."""
+    if not told:
         return answer
     issues = tuple(
         Issue(issue.kind, issue.detail) if issue.where.startswith("events[") else issue
         for issue in answer.issues
     )
-    return Extraction(issues=issues)
+    left = tuple(event for event in answer.events if event not in told)
+    return Extraction(events=left, issues=issues)
 
 
 def _named(event: Event) -> tuple[str, str, int | None]:
@@ -309,4 +419,4 @@ def _refused(ask: Ask, problem: str) -> Issue:
     start = ask.question.start
     trigger = f", trigger {excerpt(ask.trigger[0])!r}" if ask.trigger else ""
     where = f"{ask.task} at [{start}, {start + len(ask.question.text)}){trigger}"
-    return Issue("unparsable", f"no answer for {where} from the server: {problem}")
+    return Issue(UNANSWERED, f"no answer for {where}: {problem}")

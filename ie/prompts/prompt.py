@@ -10,9 +10,12 @@ With `steps: 2` events are asked twice: `render_prompt("ee", …)` asks for trig
 With `rationale: true` the answer begins with `<think>…</think>`, which `parse` skips.
 With `occurrences: true` the answer numbers the occurrence of a mention whose string stands in the
 text several times, where the order of the answer does not tell (see `decoding.encode`).
+A template with a `frame` is for general models: the instruction is the system's, the framed text the
+user's (`messages.chat_turns`), and types, form and worked examples are made in `general`.
 """
 
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -26,10 +29,19 @@ from ..data.schema import TASKS, Schema
 from ..decoding.encode import encode
 from ..decoding.formats import FORMATS
 from ..errors import ConfigError, near_miss
+from .general import (
+    describe_form,
+    describe_table,
+    empty_answer,
+    made_examples,
+    show_examples,
+    values_rule,
+)
 from .messages import Prompt
 from .wording import (
     ARGUMENTS,
     FORMAT_TEXT,
+    INSTRUCTIONS_TEXT,
     OCCURRENCES_TEXT,
     RATIONALE_TEXT,
     TRIGGERS,
@@ -56,7 +68,9 @@ class PromptStyle:
     training per task (empty: unknown, as for a general model). `steps` 2 asks for events in two
     prompts; `rationale` asks for a few words of reasoning before the answer; `demonstrations`
     are gold documents (in their JSON form) shown as worked examples in every prompt. A model taught
-    before there were `occurrences` does not say them, hence their default.
+    before there were `occurrences` does not say them, hence their default. Of a schema with more event
+    types than `types_first` (None: however many), a first prompt asks which types occur and a second
+    for the roles of those. `instructions` are the user's own, said in every prompt.
     """
 
     template: str = "zh-v1"
@@ -69,6 +83,8 @@ class PromptStyle:
     rationale: bool = False
     demonstrations: list[dict[str, Any]] = field(default_factory=list)
     occurrences: bool = False
+    types_first: int | None = None
+    instructions: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -97,6 +113,10 @@ class PromptStyle:
         return style
 
 
+# How a model is asked of which nothing is known.
+GENERAL = PromptStyle("zh-v3", types_per_prompt={"ner": 16, "re": 16, "ee": 16}, types_first=16)
+
+
 def check_style(style: PromptStyle, where: str = STYLE_FILE) -> None:
     """Check that the template exists and words what the style asks for.
 
@@ -104,9 +124,14 @@ def check_style(style: PromptStyle, where: str = STYLE_FILE) -> None:
         ConfigError: unknown template, `steps` out of range, or no wording for two steps.
     """
     template = read_template(style.template)
+    if template.frame and style.format != template.format:
+        raise ConfigError(
+            f"{where}: template {style.template!r} is for the format {template.format!r}, "
+            f"not {style.format!r}"
+        )
     if style.steps not in (1, 2):
         raise ConfigError(f"{where}: steps is {style.steps}; events are asked in 1 or 2 steps")
-    if style.steps == 2 and TRIGGERS not in template.wordings:
+    if (style.steps == 2 or style.types_first is not None) and TRIGGERS not in template.wordings:
         able = [name for name in template_names() if TRIGGERS in read_template(name).wordings]
         raise ConfigError(
             f"{where}: template {style.template!r} has no wording for two-step events; "
@@ -116,13 +141,20 @@ def check_style(style: PromptStyle, where: str = STYLE_FILE) -> None:
 
 @dataclass(frozen=True)
 class Template:
-    """Wordings per task and step. `types` is `labels` (bare) or `list` (a described line each)."""
+    """Wordings per task and step.
+
+    `types` is `labels` (bare), `list` (a described line each) or `table` (as `general` writes them).
+    `frame` is what the user's turn holds around `{text}`, `further` what is said after it to ask again
+    for what is not in `{found}`.
+    """
 
     name: str
     lang: str
     format: str
     types: str
     wordings: dict[str, tuple[str, ...]]
+    frame: str = ""
+    further: str = ""
 
 
 @cache
@@ -148,15 +180,30 @@ def read_template(name: str) -> Template:
     value = yaml.safe_load(source.read_text(encoding="utf-8"))
     steps = [step for step in (TRIGGERS, ARGUMENTS) if step in value]
     wordings = {task: tuple(value[task]) for task in (*TASKS, *steps)}
-    return Template(name, value["lang"], value["format"], value["types"], wordings)
+    frame, further = value.get("frame", ""), value.get("further", "")
+    return Template(name, value["lang"], value["format"], value["types"], wordings, frame, further)
 
 
-def render_prompt(task: str, schema: Schema, text: str, style: PromptStyle) -> Prompt:
+def render_prompt(
+    task: str,
+    schema: Schema,
+    text: str,
+    style: PromptStyle,
+    shown: Sequence[Document] | None = None,
+) -> Prompt:
     """Ask for all types that the schema declares for one task in one text.
 
-    With two steps, the prompt for `ee` asks for triggers alone; see `render_arguments`.
+    With two steps, the prompt for `ee` asks for triggers alone, as that for `triggers` always does; see
+    `render_arguments`. `shown` are gold documents to show as worked examples instead of the style's.
     """
-    return Prompt(render_instruction(task, schema, style), text)
+    instruction = render_instruction(task, schema, style, shown)
+    return Prompt(instruction, text, read_template(style.template).frame)
+
+
+def render_further(prompt: Prompt, task: str, found: str, style: PromptStyle) -> Prompt:
+    """Ask again for what an answer missed; `found` is that answer as `encode` writes it."""
+    said = read_template(style.template).further.replace("{empty}", empty_answer(task))
+    return replace(prompt, after=said.replace("{found}", found))
 
 
 def render_arguments(
@@ -172,7 +219,7 @@ def render_arguments(
     instruction = render_instruction(ARGUMENTS, schema, style)
     named = describe_trigger(trigger, occurrence, template.types, template.lang)
     instruction = instruction.replace("{trigger}", named)
-    return Prompt(instruction, text)
+    return Prompt(instruction, text, template.frame)
 
 
 def occurrence_of(text: str, mention: str, start: int | None) -> int:
@@ -186,31 +233,60 @@ def occurrence_of(text: str, mention: str, start: int | None) -> int:
     return number
 
 
-def render_instruction(task: str, schema: Schema, style: PromptStyle) -> str:
+def render_instruction(
+    task: str, schema: Schema, style: PromptStyle, shown: Sequence[Document] | None = None
+) -> str:
     """Return the instruction alone; `{trigger}` is left open in that of the arguments step."""
     template = read_template(style.template)
     step = TRIGGERS if task == "ee" and style.steps == 2 else task
+    task = "ee" if step in (TRIGGERS, ARGUMENTS) else task
     wordings = template.wordings[step]
-    wording = wordings[style.wording % len(wordings)]
-    types = describe_types(
-        schema.types("ee" if step == ARGUMENTS else task), template.types, template.lang
-    )
-    described = FORMAT_TEXT[template.lang, style.format][step] if "{format}" in wording else ""
     # Not str.format: names and descriptions may hold braces.
-    instruction = wording.replace("{types}", types).replace("{format}", described)
+    fill = _table_slots if template.frame else _list_slots
+    instruction = fill(wordings[style.wording % len(wordings)], task, step, schema, style)
+    if style.instructions:
+        instruction += "\n" + INSTRUCTIONS_TEXT[template.lang] + style.instructions
     if style.occurrences and template.types != "labels":
         instruction += "\n" + OCCURRENCES_TEXT[template.lang, style.format]
     if style.rationale:
         instruction += "\n" + RATIONALE_TEXT[template.lang]
-    if style.demonstrations and step != ARGUMENTS:
+    if step == ARGUMENTS:
+        return instruction
+    if shown is None:
         shown = [Document.from_dict(value) for value in style.demonstrations]
-        pairs = [(document.text, _answer(document, schema, task, style)) for document in shown]
-        instruction += render_demonstrations(pairs, template.lang)
-    return instruction
+    if template.frame and not shown:
+        shown = made_examples(schema, task)
+    pairs = [(document.text, _answer(document, schema, task, step, style)) for document in shown]
+    return instruction + show_pairs(pairs, style)
 
 
-def _answer(document: Document, schema: Schema, task: str, style: PromptStyle) -> str:
-    if task == "ee" and style.steps == 2:
+def show_pairs(pairs: Sequence[tuple[str, str]], style: PromptStyle) -> str:
+    """Return worked examples, texts and their answers, as they follow an instruction."""
+    template = read_template(style.template)
+    if not pairs:
+        return ""
+    if template.frame:
+        return show_examples(pairs, template.frame)
+    return render_demonstrations(pairs, template.lang)
+
+
+def _list_slots(wording: str, task: str, step: str, schema: Schema, style: PromptStyle) -> str:
+    template = read_template(style.template)
+    types = describe_types(schema.types(task), template.types, template.lang)
+    described = FORMAT_TEXT[template.lang, style.format][step] if "{format}" in wording else ""
+    return wording.replace("{types}", types).replace("{format}", described)
+
+
+def _table_slots(wording: str, task: str, step: str, schema: Schema, style: PromptStyle) -> str:
+    types = schema.types(task)
+    wording = wording.replace("{empty}", empty_answer(task))
+    wording = wording.replace("{values}", values_rule(types))
+    wording = wording.replace("{format}", describe_form(types, task, step))
+    return wording.replace("{types}", describe_table(types, with_roles=step != TRIGGERS))
+
+
+def _answer(document: Document, schema: Schema, task: str, step: str, style: PromptStyle) -> str:
+    if step == TRIGGERS:
         document = without_arguments(document)
     return encode(document, schema, style.format, (task,), occurrences=style.occurrences)
 
@@ -229,8 +305,3 @@ def split_schema(schema: Schema, task: str, limit: int | None) -> list[Schema]:
     labels = [item.label for item in schema.types(task)]
     size = limit or len(labels)
     return [schema.select(task, labels[i : i + size]) for i in range(0, len(labels), size)]
-
-
-def plain_prompt(prompt: Prompt) -> str:
-    """Join a prompt for models without a chat template; the answer follows directly."""
-    return f"{prompt.instruction}\n{prompt.input}\n"

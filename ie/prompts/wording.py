@@ -103,6 +103,7 @@ RATIONALE_TEXT = {
     "zh": "先在 <think> 与 </think> 之间写出分析，再给出答案。",
     "en": "First write your analysis between <think> and </think>, then the answer.",
 }
+INSTRUCTIONS_TEXT = {"zh": "补充要求：", "en": "Also: "}
 _WHERE_UNCLEAR = {
     "zh": "同样的文字在文中出现多次、而先后次序不能说明是哪一处时，",
     "en": "Where a string occurs several times in the text and order does not tell which is meant, ",

@@ -20,6 +20,7 @@ from ..engines.tokens import Tokenizer, answer_ids, prompt_ids
 from ..errors import ConfigError, InputError
 from ..files.jsonl import read_values
 from ..prompts.messages import Prompt
+from ..prompts.prompt import read_template, template_names
 
 # Windows shorter than this many characters are not worth asking about.
 _LEAST_WINDOW = 16
@@ -42,8 +43,10 @@ class TrainingRecord(msgspec.Struct, frozen=True):
 
     @property
     def prompt(self) -> Prompt:
-        """What a model is asked."""
-        return Prompt(self.instruction, self.input)
+        """What a model is asked, in the turns of the template that the record names."""
+        name = str(self.template).partition("#")[0]
+        frame = read_template(name).frame if name in template_names() else ""
+        return Prompt(self.instruction, self.input, frame)
 
 
 @dataclass
