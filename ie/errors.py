@@ -28,6 +28,10 @@ class ModelError(ChinchillaError):
     """A model or a package that it needs is missing or unusable."""
 
 
+class ModelGoneError(ModelError):
+    """The model answers no further text, whatever it is: its server is away, or its quota used up."""
+
+
 def near_miss(name: str, known: Iterable[str]) -> str:
     """Return "; did you mean 'x'?" for the closest known name, or an empty string."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)

@@ -20,8 +20,10 @@ from .data.text import windows
 from .decoding.confidence import calibrate
 from .engines.answered import answer_parts
 from .engines.open import open_engine
-from .engines.protocol import Engine, Question
-from .errors import ConfigError, InputError, ModelError
+from .engines.prefilter import Prefiltered
+from .engines.protocol import Engine, Question, Usage
+from .engines.writer import Writer
+from .errors import ConfigError, InputError, ModelError, ModelGoneError
 from .merge.extractions import at_least, concatenate, merge
 from .options import ExtractOptions
 
@@ -73,11 +75,26 @@ class Extractor:
         else:
             self._model = self.engine = model
         self.engine.check(self.options)
+        if self.options.for_writers and not isinstance(self.engine, Writer | Prefiltered):
+            raise ConfigError(
+                f"{self.engine.name}: is no language model, so {' and '.join(self.options.for_writers)} "
+                "would have no effect; leave it out"
+            )
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return what makes it anew, as pickle asks: the model is loaded again where it is opened."""
         make = partial(Extractor, options=self.options, **self._opening)
         return make, (self._model, self.schema, self.tasks)
+
+    @property
+    def usage(self) -> Usage | None:
+        """The tokens that all answers so far took, if the engine counts them."""
+        return getattr(self.engine, "usage", None)
+
+    @property
+    def note(self) -> str:
+        """What a user should know of how the model is asked; usually nothing."""
+        return getattr(self.engine, "note", "")
 
     def untrained_notes(self) -> list[str]:
         """Return `untrained` in words, a sentence a task."""
@@ -145,6 +162,9 @@ class Extractor:
             try:
                 for document, parts in answered:
                     yield queue.done(self._kept(document, self._merged(parts)))
+            except ModelGoneError:
+                # Those that wait would fail as well, and all that come after them.
+                raise
             except ModelError as error:
                 yield from queue.failed(error)
         if queue.failure:

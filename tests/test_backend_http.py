@@ -116,7 +116,7 @@ def test_a_prompt_is_asked_greedily_as_one_user_turn(monkeypatch):
 def test_answers_keep_the_order_of_the_prompts():
     def answer(body, number):
         time.sleep(0.02 * (number % 3 == 1))
-        return chat(body["messages"][0]["content"][-2:])
+        return chat(body["messages"][-1]["content"][-2:])
 
     answers, asked = ask(answer, prompts=30)
     assert [a.text for a in answers] == [f"文本{i}"[-2:] for i in range(30)]
@@ -286,7 +286,7 @@ def refuses(wanted, status=400):
     """Answer all but the prompts whose text ends as wanted, which are refused at once."""
 
     def answer(body, _):
-        text = body["messages"][0]["content"]
+        text = body["messages"][-1]["content"]
         if text.endswith(wanted):
             return status, {"error": {"message": TOO_LONG}}
         time.sleep(0.01)
@@ -304,7 +304,7 @@ def test_a_refused_prompt_is_an_answer_in_its_place(status):
     assert [i for i, a in enumerate(answers) if a.finish_reason == "refused"] == [3, 20]
     assert answers[3].problem == f"status {status}: {TOO_LONG}"
     # What was said of one prompt leaves the others as they were.
-    others = [body for _, _, body in asked if not body["messages"][0]["content"].endswith("本3")]
+    others = [body for _, _, body in asked if not body["messages"][-1]["content"].endswith("本3")]
     assert sum("max_tokens" not in body for body in others) <= 1
 
 
@@ -341,7 +341,7 @@ def test_a_schema_that_a_server_refuses_leaves_the_others_theirs():
     schemas = [AnswerConstraint(SCHEMA, "ner", f"文本{i}") for i in range(12)]
 
     def answer(body, _):
-        if body["messages"][0]["content"].endswith("本9"):
+        if body["messages"][-1]["content"].endswith("本9"):
             return 400, {"error": {"message": "json_schema is too complex"}}
         return chat(ANSWER)
 
@@ -382,10 +382,82 @@ def test_a_server_that_takes_no_constraint_at_all_is_an_error():
         )
 
 
-def test_the_compact_format_cannot_be_constrained_over_http():
+def test_the_compact_format_is_constrained_by_a_grammar():
+    def answer(body, _):
+        return chat("张伟⟦人名⟧") if "grammar" in body else (400, UNKNOWN)
+
     constraint = AnswerConstraint(SCHEMA, "ner", "张伟来了", "compact")
-    with pytest.raises(ModelError, match="json format only"):
-        ask(lambda *_: chat(ANSWER), constraints=[constraint])
+    [said], asked = ask(answer, constraints=[constraint])
+    assert said.text == "张伟⟦人名⟧"
+    assert not any("response_format" in body for _, _, body in asked)
+    assert "MENTION" in asked[-1][2]["grammar"]
+
+
+UNKNOWN = {"error": {"message": "structured_outputs, response_format or grammar: unknown field"}}
+HELD = AnswerConstraint(SCHEMA, "ner", "张伟来了")
+WAYS = ["json_schema", "json", "grammar", "top", "ebnf", "json_object"]
+
+
+def way_of(body):
+    form = body.get("response_format", {}).get("type")
+    return (
+        form
+        or next(iter(body.get("structured_outputs", {})), None)
+        or ("top" if "grammar" in body else "ebnf" if "ebnf" in body else None)
+    )
+
+
+@pytest.mark.parametrize("followed", WAYS)
+def test_a_way_that_is_taken_and_not_followed_is_passed_over_and_told_once(followed):
+    def answer(body, _):
+        return chat(ANSWER if way_of(body) == followed else "我觉得张伟是人名。")
+
+    with server(answer) as (address, asked), backend(address) as engine:
+        expected = warnings.catch_warnings() if followed == WAYS[0] else pytest.warns(UserWarning)
+        with expected as told:
+            for _ in range(4):
+                [said] = engine.generate([prompts(1)[0]], constraints=[HELD])
+                assert said.text == ANSWER
+    assert len(told or ()) == (followed != WAYS[0])
+    assert [way_of(body) for _, _, body in asked] == WAYS[: WAYS.index(followed)] + [followed] * 4
+
+
+def test_where_no_way_is_followed_answers_are_as_they_are():
+    with server(lambda *_: chat("没有")) as (address, asked), backend(address) as engine:
+        with pytest.warns(UserWarning, match="takes a constraint and does not follow it"):
+            [said] = engine.generate(prompts(1), constraints=[HELD])
+        [again] = engine.generate(prompts(1), constraints=[HELD])
+    assert (said.text, again.text) == ("没有", "没有")
+    assert [way_of(body) for _, _, body in asked] == [*WAYS, None]
+
+
+@pytest.mark.parametrize("reason", ["stop", "length"])
+def test_white_space_without_end_ends_and_is_asked_for_in_another_way(reason):
+    def answer(body, number):
+        if way_of(body) == "json_schema" and number > 4:
+            return chat('{"entities":[' + " " * 40 * (reason == "length"), reason)
+        return chat(ANSWER)
+
+    with server(answer) as (address, asked), backend(address) as engine:
+        with pytest.warns(UserWarning):
+            answers = [next(engine.generate(prompts(1), constraints=[HELD])).text for _ in range(6)]
+    assert answers == [ANSWER] * 6
+    assert "\n\n\n\n" in asked[0][2]["stop"]
+
+
+def test_a_server_without_a_place_for_the_system_is_told_in_the_user_s_turn():
+    def answer(body, _):
+        if body["messages"][0]["role"] == "system":
+            return 400, {"error": {"message": "System role not supported"}}
+        return chat(ANSWER)
+
+    with server(answer) as (address, asked), backend(address) as engine:
+        asking = [Prompt("找出人名", "张伟", "<文本>\n{text}\n</文本>")] * 2
+        for one in asking:
+            assert next(engine.generate([one])).text == ANSWER
+    contents = [body["messages"][-1]["content"] for _, _, body in asked]
+    folded = "找出人名\n\n<文本>\n张伟\n</文本>"
+    assert contents == ["<文本>\n张伟\n</文本>", folded, folded]
 
 
 def test_extraction_over_http_gives_offsets():
@@ -395,7 +467,9 @@ def test_extraction_over_http_gives_offsets():
         found = Extractor(engine, SCHEMA, options=options).extract("老师张伟来了")
         engine.backend.close()
     assert [(e.text, e.start, e.end) for e in found.entities] == [("张伟", 2, 4)]
-    assert "人名" in asked[0][2]["messages"][0]["content"]
+    system, user = asked[0][2]["messages"]
+    assert "人名" in system["content"]
+    assert user == {"role": "user", "content": "<文本>\n老师张伟来了\n</文本>"}
 
 
 def test_half_of_a_surrogate_pair_becomes_a_mark_with_and_without_probabilities():
@@ -418,7 +492,7 @@ def refusing(text, status=400):
     """Answer each prompt but that about a text."""
 
     def answer(body, number):
-        if text in body["messages"][0]["content"]:
+        if text in body["messages"][-1]["content"]:
             return status, {"error": {"message": "the context is too long"}}
         return chat(ANSWER)
 
@@ -454,12 +528,12 @@ def test_a_document_that_was_refused_says_so_and_the_others_are_there(options):
         engine.backend.close()
     assert [len(document.entities) for document in found] == [1, 0, 1]
     (issue,) = found[1].issues
-    assert issue.kind == "unparsable"
-    assert "no answer for ner at [0, 3) from the server: status 400" in issue.detail
+    assert issue.kind == "unanswered"
+    assert "no answer for ner at [0, 3): status 400" in issue.detail
 
 
 def text_of(body):
-    return body["messages"][0]["content"].split("\n")[-1]
+    return body["messages"][-1]["content"].split("\n")[-1]
 
 
 def prompts(number):
@@ -621,7 +695,7 @@ def test_a_server_without_probabilities_is_told_once(is_refused):
         return chat("好")
 
     with server(answer) as (address, _), backend(address) as engine:
-        message = f"^{address}: gives no token probabilities, so nothing has a score and min_score"
+        message = f"^{address}: gives no token probabilities \\((it refuses|its answers)"
         with pytest.warns(UserWarning, match=message) as told:
             list(engine.generate(prompts(3), scores=True))
         assert [note.filename for note in told] == [__file__]

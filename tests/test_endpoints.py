@@ -118,12 +118,12 @@ def test_a_value_that_is_refused_is_not_a_field_that_is():
         ("Unsupported parameter: 'reasoning_effort' is not known", None),
     ):
         attempt = Fields("http://localhost:11434/v1", "off", {}).attempt()
-        assert attempt.body(9, scores=False, schema=None)["reasoning_effort"] == "none"
+        assert attempt.body(9, scores=False, held=None)["reasoning_effort"] == "none"
         assert attempt.refuse(400, said)
         # Another way is for models that are seen to think.
-        assert set(attempt.body(9, scores=False, schema=None)) == {"max_tokens", "temperature"}
+        assert set(attempt.body(9, scores=False, held=None)) == {"max_tokens", "temperature"}
         attempt.give_more()
-        assert attempt.body(9, scores=False, schema=None).get("reasoning_effort") == effort
+        assert attempt.body(9, scores=False, held=None).get("reasoning_effort") == effort
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_a_value_that_is_refused_is_not_a_field_that_is():
     ],
 )
 def test_known_hosts_are_told_in_their_own_way(address, fields):
-    body = Fields(address, "off", {}).attempt().body(9, scores=False, schema=None)
+    body = Fields(address, "off", {}).attempt().body(9, scores=False, held=None)
     assert body == {"max_tokens": 9, "temperature": 0, **fields}
 
 

@@ -193,9 +193,9 @@ def test_a_refused_step_of_two_is_told_in_an_issue(step):
     engine = scripted_engine(answer, template="compact-v2", steps=2)
     result = Extractor(engine, SCHEMA, ["ee"]).extract("甲会见了乙")
     trigger = ", trigger '会见'" if step == 2 else ""
-    detail = f"no answer for ee at [0, 5){trigger} from the server: too long"
+    detail = f"no answer for ee at [0, 5){trigger}: too long"
     assert [issue.to_dict() for issue in result.issues] == [
-        {"kind": "unparsable", "detail": detail}
+        {"kind": "unanswered", "detail": detail}
     ]
     assert not result.events
 

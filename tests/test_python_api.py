@@ -75,7 +75,7 @@ def test_a_text_that_cannot_be_read_is_kept_with_its_error(bad):
     first, second, third = list(stream)
     assert [len(first.entities), len(third.entities)] == [1, 1]
     assert (second.id, second.meta, second.entities) == ("b", {"n": 1}, ())
-    assert [issue.kind for issue in second.issues] == ["unparsable"]
+    assert [issue.kind for issue in second.issues] == ["unanswered"]
     assert "document 'b'" in second.issues[0].detail
     second.text.encode()
 

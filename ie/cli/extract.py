@@ -15,18 +15,24 @@ from typing import Any
 import click
 
 from ..data.documents import Document
+from ..data.issues import UNANSWERED, unanswered
 from ..errors import InputError
 from ..files.inputs import ReadOptions, find_inputs, read_texts
+from ..files.jsonl import read_documents, write_bytes
 from ..files.rendering import FORMS, IssuesBeside, render_documents
-from ..files.resumable import after, write_partial
+from ..files.resumable import Done, after, write_partial
+from ..files.retried import retried
 from .model_options import model_options, opening
 from .tasks import read_tasks
+from .usage import read_price, usage_line
 
 _LARGER = "name a larger model with --model, such as --model Qwen/Qwen2.5-7B-Instruct"
+# Documents without an answer that are told one by one.
+_MOST_TOLD = 10
 
 
 @click.command(name="extract")
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT…")
+@click.argument("inputs", nargs=-1, metavar="INPUT…")
 @click.option("--schema", help="A built-in schema or a file.  [default: news]")
 @click.option("--tasks", callback=read_tasks,
               help="Some of ner,re,ee, by commas.  [default: all of the schema]")  # fmt: skip
@@ -60,11 +66,21 @@ _LARGER = "name a larger model with --model, such as --model Qwen/Qwen2.5-7B-Ins
     default=False,
     help="Let the model write only valid answers, with mentions copied from the text.",
 )
+@click.option(
+    "--examples", metavar="DOCS", help="Gold documents; those most like a text are shown."
+)
+@click.option("--instructions", metavar="TEXT", default="", help="Say this to the model besides.")
+@click.option("--passes", type=click.IntRange(1), default=1, show_default=True,
+              help="Ask so often, each time for what was missed.")  # fmt: skip
+@click.option("--price", callback=read_price, metavar="IN,OUT",
+              help="Price of a million tokens read and written, for the count at the end.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Overwrite the output.")
 @click.option("--resume", is_flag=True,
               help="Continue from OUTPUT.partial a run that did not finish.")  # fmt: skip
 @click.option("--keep-going", is_flag=True,
               help="Leave out rows and files that cannot be read; exit with 1 if there were any.")  # fmt: skip
+@click.option("--retry-failed", is_flag=True,
+              help="Ask again for the documents in OUTPUT that got no answer; no INPUT.")  # fmt: skip
 @click.option("--quiet", is_flag=True, help="Print errors, and notes on how files were read, only.")
 @click.option("--verbose", is_flag=True, help="Print timings too.")
 def command(
@@ -81,8 +97,10 @@ def command(
     force: bool,
     resume: bool,
     keep_going: bool,
+    retry_failed: bool,
     quiet: bool,
     verbose: bool,
+    price: tuple[float, float] | None,
     **asking: Any,
 ) -> None:
     """Extract entities, relations and events from each INPUT.
@@ -90,13 +108,13 @@ def command(
     An INPUT is a file (.txt, .html, .jsonl, .csv, .tsv, each also .gz, .parquet), a folder, a glob
     or -. CSV written to a file has issues in another beside it, OUTPUT.issues.csv.
     What is extracted as JSON Lines before a run fails or is stopped stays in OUTPUT.partial; go on from
-    it with the same command and --resume.
+    it with the same command and --resume. A document that the model gave no answer for stands in the
+    results with an issue that says why; the exit code is then 1.
 
     Example: chinchilla extract examples/news.txt --format table
     """
     begin = time.perf_counter()
-    if resume and form != "jsonl":
-        raise click.UsageError("--resume is for --format jsonl")
+    _check_usage(inputs, form, output, resume=resume, retries=retry_failed)
     reading = ReadOptions(lines, column, encoding, title_column)
     skipped: Counter[str] = Counter()
     files = [name for name in find_inputs(inputs, skipped) if not _is_found(name, output, inputs)]
@@ -109,24 +127,32 @@ def command(
     loaded = time.perf_counter()
     if not quiet:
         _warn_untrained(extractor)
+        if extractor.note:
+            click.echo(f"note: {extractor.note}", err=True)
     counts: Counter[str] = Counter()
     failed = partial(_tell_failed, counts) if keep_going else None
     texts = read_texts(files, reading, failed, _tell_reading)
     is_apart = form == "csv" and output != "-"
-    with (
-        _telling_what_stays(output, counts),
-        write_partial(
+    opened = (
+        _rewritten(output)
+        if retry_failed
+        else write_partial(
             output,
             force=force,
             resume=resume,
             stays=form == "jsonl",
             run=_run(model, extractor, how),
-        ) as (file, done),
+        )
+    )
+    with (
+        _telling_what_stays(output, counts),
+        opened as (file, done),
         IssuesBeside(output) if is_apart else nullcontext() as issues,
         _progress(quiet) as advance,
     ):
-        on_error = "keep" if keep_going else "raise"
-        documents = _counted(extractor.stream(after(texts, done), on_error), counts, advance)
+        stream = partial(extractor.stream, on_error="keep" if keep_going else "raise")
+        found = retried(output, stream) if retry_failed else stream(after(texts, done))
+        documents = _counted(found, counts, advance)
         is_shown = file is sys.stdout.buffer
         for rendered in render_documents(
             documents,
@@ -136,14 +162,38 @@ def command(
             issues=issues,
         ):
             file.write(rendered)
+            # A process that is killed loses no document that is done.
+            file.flush()
     if not quiet:
         if resume:
             click.echo(f"note: {done.documents:,} documents were there, of a run before", err=True)
         _print_summary(counts, time.perf_counter() - begin)
+        if line := usage_line(extractor.usage, price):
+            click.echo(line, err=True)
     if verbose and not quiet:
         click.echo(f"model loaded in {loaded - begin:.2f} s", err=True)
-    if counts["failed"]:
+    if counts["failed"] or counts["issue " + UNANSWERED]:
         click.get_current_context().exit(1)
+
+
+def _check_usage(
+    inputs: tuple[str, ...], form: str, output: str, *, resume: bool, retries: bool
+) -> None:
+    if (resume or retries) and form != "jsonl":
+        raise click.UsageError("--resume and --retry-failed are for --format jsonl")
+    if not retries and not inputs:
+        raise click.UsageError("Missing argument 'INPUT…'.")
+    if retries and (inputs or resume):
+        raise click.UsageError("--retry-failed reads OUTPUT alone; leave INPUT and --resume out")
+    if retries and not Path(output).is_file():
+        raise click.UsageError(f"--retry-failed: {output} is no file; name the results with -o")
+
+
+@contextmanager
+def _rewritten(output: str) -> Iterator[tuple[Any, Done]]:
+    """Open the output for writing anew; it takes its name once all is written."""
+    with write_bytes(output, force=True) as file:
+        yield file, Done()
 
 
 @contextmanager
@@ -173,7 +223,10 @@ def _tell_failed(counts: Counter[str], error: InputError) -> None:
     click.echo(f"left out: {error}", err=True)
 
 
-def _options(*, lexicon: str | None, calibration: str | None, **rest: Any) -> Any:
+def _options(
+    *, lexicon: str | None, calibration: str | None, examples: str | None, **rest: Any
+) -> Any:
+    from ..data.examples import GoldExamples
     from ..engines.model_files import read_calibration
     from ..merge.lexicon import read_lexicon
     from ..options import ExtractOptions
@@ -181,18 +234,22 @@ def _options(*, lexicon: str | None, calibration: str | None, **rest: Any) -> An
     return ExtractOptions(
         lexicon=read_lexicon(lexicon) if lexicon else None,
         calibration=read_calibration(Path(calibration)) if calibration else None,
+        examples=GoldExamples(read_documents(examples)) if examples else None,
         **rest,
     )
 
 
 def _run(model: str | None, extractor: Any, how: dict[str, Any]) -> dict[str, Any]:
     """Return what decides about the answers of a run, for one that goes on from it."""
-    from dataclasses import asdict
+    from dataclasses import asdict, replace
 
     from .. import __version__
     from ..engines.endpoint import shown_address
 
-    options = asdict(extractor.options)
+    given = extractor.options
+    options = asdict(replace(given, examples=None))
+    options["examples"] = given.examples.digest if given.examples else None
+    style = getattr(extractor.engine, "style", None)
     if extractor.options.lexicon:
         options["lexicon"] = blake2b(repr(extractor.options.lexicon).encode()).hexdigest()
     asked = {
@@ -203,6 +260,7 @@ def _run(model: str | None, extractor: Any, how: dict[str, Any]) -> dict[str, An
         "tasks": extractor.tasks,
         **options,
         **how,
+        "style": style.to_dict() if style else None,
     }
     if "http" in how:
         # How fast an endpoint is asked decides nothing.
@@ -252,6 +310,10 @@ def _counted(
         counts["events"] += len(document.events)
         for issue in document.issues:
             counts[f"issue {issue.kind}"] += 1
+        if reason := unanswered(document):
+            counts["unanswered"] += 1
+            if counts["unanswered"] <= _MOST_TOLD:
+                click.echo(f"no answer: {document.id}: {reason}", err=True)
         yield document
         # By now it has been written.
         advance()
@@ -271,6 +333,12 @@ def _print_summary(counts: Counter[str], seconds: float) -> None:
         click.echo(f"note: blank documents: {counts['blank']:,}", err=True)
     if counts["failed"]:
         click.echo(f"note: left out as they cannot be read: {counts['failed']:,}", err=True)
+    if counts["unanswered"]:
+        click.echo(
+            f"note: documents without an answer: {counts['unanswered']:,}; with -o FILE, "
+            "--retry-failed asks for them again",
+            err=True,
+        )
     main = ", ".join(
         f"{counts[key]:,} {key}" for key in ("documents", "entities", "relations", "events")
     )

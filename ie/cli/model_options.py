@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 # Those that `open_engine` takes, and those of endpoints.
-_OPENING = ("quantisation", "trust_remote_code")
+_OPENING = ("quantisation", "trust_remote_code", "style", "prefilter")
 _ENDPOINT = ("parallel", "timeout", "thinking", "extra_body")
 
 
@@ -35,6 +35,15 @@ _OPTIONS = [
         help="How to load a transformers model.",
     ),
     click.option("--trust-remote-code", is_flag=True, help="Run code that comes with the model."),
+    click.option(
+        "--style",
+        help="How the model was taught to be asked: its chinchilla.json, folder or hub id.",
+    ),
+    click.option(
+        "--prefilter",
+        is_flag=True,
+        help="Ask only of windows and types that the embedded model finds plausible.",
+    ),
     click.option(
         "--max-tokens", type=click.IntRange(1), help="Most tokens of an answer.  [default: by text]"
     ),

@@ -82,3 +82,27 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
 
 def _any_of(shapes: list[dict[str, Any]]) -> dict[str, Any]:
     return shapes[0] if len(shapes) == 1 else {"anyOf": shapes}
+
+
+def conforms(value: Any, schema: dict[str, Any]) -> bool:
+    """Return whether a value is one that a schema of `to_json_schema` allows.
+
+    A key that is absent counts as null, as where a server does not hold to `required`.
+    """
+    if "anyOf" in schema:
+        return any(conforms(value, option) for option in schema["anyOf"])
+    if schema["type"] == "object":
+        known = schema["properties"]
+        return (
+            isinstance(value, dict)
+            and value.keys() <= known.keys()
+            and all(conforms(value.get(key), part) for key, part in known.items())
+        )
+    if schema["type"] == "array":
+        is_short = (
+            len(value) <= schema.get("maxItems", len(value)) if isinstance(value, list) else False
+        )
+        return is_short and all(conforms(item, schema["items"]) for item in value)
+    if schema["type"] == "null":
+        return value is None
+    return isinstance(value, str) and value in schema.get("enum", (value,))

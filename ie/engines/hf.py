@@ -125,7 +125,7 @@ class TransformersBackend:
 
     def _walker(self, constraint: Constraint) -> Walker:
         if self._vocabulary is None:
-            self._vocabulary = tokenizer_vocabulary(self.tokenizer)
+            self._vocabulary = tokenizer_vocabulary(self.tokenizer, self._stops)
         return Walker(constraint, self._vocabulary)
 
     def _batch(

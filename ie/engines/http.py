@@ -22,17 +22,17 @@ from functools import partial
 from itertools import repeat
 from typing import Any, TypeVar
 
-from ..errors import ModelError
-from ..prompts.messages import Prompt
-from ..prompts.prompt import plain_prompt
+from ..errors import ModelError, ModelGoneError
+from ..prompts.messages import Prompt, chat_turns, plain_prompt
 from .api_key import VARIABLES, hidden, read_key
 from .budget import wanted
 from .endpoint import Failure, send, shown_address
+from .held import Held
 from .http_options import HttpOptions
 from .limits import Limits
 from .protocol import Completion, Constraint, Usage
 from .reply import read_models, read_reply
-from .request_fields import Fields
+from .request_fields import Attempt, Fields
 
 # What may pass once the server has answered a prompt, and before that is there to stay: no server (0),
 # an answer that is none (200), a refusal of the key or of some gateway.
@@ -55,7 +55,7 @@ class _Question:
     prompt: Prompt
     limit: int
     scores: bool
-    schema: dict[str, Any] | None
+    held: Held | None
     is_probe: bool = False
 
 
@@ -117,8 +117,9 @@ class HttpBackend:
         self._limits = Limits()
         self._has_asked_context = False
         self._has_answered = False
-        # Whether an answer told if the server gives probabilities.
-        self._has_shown_scores = False
+        # Whether an answer told if the server gives probabilities, and why it does not.
+        self._has_shown_scores, self._no_scores = False, ""
+        self._has_warned = False
 
     @property
     def context(self) -> int | None:
@@ -130,6 +131,11 @@ class HttpBackend:
                 known = models.get(self.model) if self.model else None
                 self._limits.context = next(iter(models.values())) if len(models) == 1 else known
         return self._limits.context
+
+    @property
+    def at_once(self) -> int:
+        """How many questions are best asked before the first answer is taken."""
+        return 4 * self.options.parallel
 
     @property
     def usage(self) -> Usage:
@@ -150,29 +156,30 @@ class HttpBackend:
     ) -> Iterator[Completion]:
         """Complete every prompt greedily, yielding in the order of the prompts.
 
-        A constraint is passed on as JSON Schema, which servers hold a model to; that mentions
-        stand in the text is then left to the decoder. A prompt that is refused, filtered, too long
+        A constraint is sent in the first way of `held` that the server takes and follows, which the first
+        answers show. A prompt that is refused, filtered, too long
         or failed at by a server that answers others gives a refused completion that says why.
 
         Once the iterator ends or is closed, nothing more is sent; requests under way are left to
         themselves.
 
-        Warns (UserWarning) once if the server gives no token probabilities though scores are asked.
+        Warns (UserWarning) once if the server gives no token probabilities though scores are asked, and
+        once if it takes a constraint and does not follow it.
 
         Raises:
             ModelError: there is no such server or model, it refuses all, stays busy or out of
                 reach, or the key has no quota left.
         """
-        schemas: Iterable[dict[str, Any] | None] = repeat(None)
+        held: Iterable[Held | None] = repeat(None)
         if constraints is not None:
-            schemas = map(_schema_of, constraints)
+            held = map(Held, constraints)
         stop = threading.Event()
         running: deque[tuple[Future[Completion], Callable[[], Completion]]] = deque()
         try:
-            for prompt, schema in zip(prompts, schemas, strict=constraints is not None):
+            for prompt, one in zip(prompts, held, strict=constraints is not None):
                 if not self.model:
                     self.model = self._only_model()
-                question = _Question(prompt, wanted(prompt, max_tokens), scores, schema)
+                question = _Question(prompt, wanted(prompt, max_tokens), scores, one)
                 ask = partial(self._complete, question, stop)
                 running.append((self._start(ask, stop), ask))
                 if len(running) >= 2 * self.options.parallel:
@@ -221,8 +228,9 @@ class HttpBackend:
         if scores and completion.text and not self._has_shown_scores:
             self._has_shown_scores = True
             if not completion.log_probs:
+                why = self._no_scores or "it refuses to be asked for them"
                 warnings.warn(
-                    f"{self._name}: gives no token probabilities, so nothing has a score and "
+                    f"{self._name}: gives no token probabilities ({why}), so nothing has a score and "
                     "min_score leaves nothing out",
                     stacklevel=3,
                 )
@@ -260,7 +268,7 @@ class HttpBackend:
         return True
 
     def _probe(self) -> None:
-        question = _Question(_PROBE, _PROBE_TOKENS, scores=False, schema=None, is_probe=True)
+        question = _Question(_PROBE, _PROBE_TOKENS, scores=False, held=None, is_probe=True)
         self._complete(question, threading.Event(), self._probe_patience)
 
     def _complete(
@@ -271,8 +279,8 @@ class HttpBackend:
         while True:
             body = {
                 "model": self.model,
-                "messages": [{"role": "user", "content": text}],
-                **attempt.body(limit, scores=question.scores, schema=question.schema),
+                "messages": chat_turns(question.prompt, has_system=attempt.has_system),
+                **attempt.body(limit, scores=question.scores, held=question.held),
             }
             post = partial(self._once, "POST", "/chat/completions", read_reply, body, stop)
             try:
@@ -288,8 +296,26 @@ class HttpBackend:
                 self._count(text, reply.usage)
                 if reply.is_thought and not question.is_probe and attempt.give_more():
                     continue
+                if not self._is_held(attempt, reply.completion) and attempt.pass_over():
+                    continue
+                self._no_scores = reply.no_scores
                 attempt.keep()
                 return reply.completion
+
+    def _is_held(self, attempt: Attempt, completion: Completion) -> bool:
+        """Return whether a completion keeps to its constraint; if not, say so once."""
+        reason = completion.finish_reason
+        if reason == "refused" or attempt.is_followed(completion.text, is_whole=reason == "stop"):
+            return True
+        with self._lock:
+            is_first, self._has_warned = not self._has_warned, True
+        if is_first:
+            warnings.warn(
+                f"{self._name}: takes a constraint and does not follow it; other ways are tried, and "
+                "where none is followed, answers are as the model writes them",
+                stacklevel=2,
+            )
+        return False
 
     def _count(self, text: str, usage: Usage) -> None:
         with self._lock:
@@ -352,22 +378,24 @@ class HttpBackend:
             client = self._clients.setdefault(os.getpid(), made)
         return client
 
-    def _fatal(self, failure: Failure) -> ModelError:
-        """Return the error that ends the run."""
+    def _fatal(self, failure: Failure) -> ModelGoneError:
+        """Return the error that ends the run: no other prompt would be answered."""
         status, problem = failure.status, failure.problem
         if failure.is_exhausted:
-            return ModelError(
+            return ModelGoneError(
                 f"{self._name}: the key has no quota left ({problem}); "
                 "add to it or name another key, then go on where the run stopped"
             )
         if failure.attempts:
-            return ModelError(f"{self._name}: gave up after {failure.attempts} attempts; {problem}")
+            return ModelGoneError(
+                f"{self._name}: gave up after {failure.attempts} attempts; {problem}"
+            )
         if failure.takes_no_schema:
-            return ModelError(
+            return ModelGoneError(
                 f"{self._name}: takes no JSON Schema for answers; run without constraint"
             )
         if status in (401, 403):
-            return ModelError(
+            return ModelGoneError(
                 f"{self._name}: refuses the key ({problem}); set {' or '.join(VARIABLES)}"
             )
         if status == 404 or "model" in failure.text.lower():
@@ -377,8 +405,8 @@ class HttpBackend:
             # A text may be too long for "this model's maximum context length".
             if status == 404 or self.model not in names:
                 known = f"; it has {', '.join(names[:8])}" if names else "; is the path /v1?"
-                return ModelError(f"{self._name}: no model {self.model!r} ({problem}){known}")
-        return ModelError(f"{self._name}: {problem}{failure.advice}")
+                return ModelGoneError(f"{self._name}: no model {self.model!r} ({problem}){known}")
+        return ModelGoneError(f"{self._name}: {problem}{failure.advice}")
 
     def _only_model(self) -> str:
         names: list[str] = []
@@ -397,10 +425,3 @@ class HttpBackend:
 
 def _text(prompt: Prompt) -> str:
     return plain_prompt(prompt).rstrip("\n")
-
-
-def _schema_of(constraint: Constraint) -> dict[str, Any]:
-    schema = constraint.json_schema()
-    if schema is None:
-        raise ModelError("answers over HTTP can be constrained in the json format only")
-    return schema

@@ -35,6 +35,21 @@ def hub_options(model: str) -> dict[str, Any]:
     return {"local_files_only": True}
 
 
+def hub_file(model: str, name: str, *, is_cached: bool = False) -> Path | None:
+    """Return a file of a model's hub repository, None if there is none or it cannot be had.
+
+    With `is_cached` only the cache is looked into.
+    """
+    from huggingface_hub import constants, hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    is_away = constants.HF_HUB_OFFLINE or (not is_cached and bool(_problem(constants.ENDPOINT)))
+    try:
+        return Path(hf_hub_download(model, name, local_files_only=is_cached or is_away))
+    except (HfHubHTTPError, LocalEntryNotFoundError, HFValidationError, OSError, ValueError):
+        return None
+
+
 def _is_cached(model: str) -> bool:
     from huggingface_hub import try_to_load_from_cache
 

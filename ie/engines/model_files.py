@@ -6,21 +6,51 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from ..decoding.confidence import Calibration
-from ..errors import ModelError
-from ..prompts.prompt import STYLE_FILE, PromptStyle
+from ..errors import ConfigError, ModelError
+from ..prompts.prompt import GENERAL, STYLE_FILE, PromptStyle
+from .hub import hub_file
 
 CALIBRATION_FILE = "calibration.json"
 
 
-def read_style(folder: Path) -> PromptStyle:
-    """Return how the model of a folder was taught to be asked, or the general style.
+def read_style(model: str | Path) -> PromptStyle:
+    """Return how a model was taught to be asked, or the general style if nothing says.
+
+    `model` is a folder, a hub id (its repository is looked into), or a file of a style.
 
     Raises:
         ModelError: the style file is not JSON.
         ConfigError: it holds an unknown key, template or format.
     """
-    path = folder / STYLE_FILE
-    return PromptStyle.from_dict(read_json(path), str(path)) if path.is_file() else PromptStyle()
+    return find_style(model) or GENERAL
+
+
+def find_style(model: str | Path, *, is_cached: bool = False) -> PromptStyle | None:
+    """Return what says how a model was taught to be asked, as `read_style`, or None.
+
+    With `is_cached` no hub is asked, only what of it lies on this machine.
+    """
+    path: Path | None = Path(model)
+    if path and not path.is_file():
+        beside = path / STYLE_FILE
+        path = beside if path.is_dir() else hub_file(str(model), STYLE_FILE, is_cached=is_cached)
+    if path is None or not path.is_file():
+        return None
+    return PromptStyle.from_dict(read_json(path), str(path))
+
+
+def named_style(name: str) -> PromptStyle:
+    """Return the style that a user names: a file, a folder or a hub id.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    style = find_style(name)
+    if style is None:
+        raise ConfigError(
+            f"{name}: holds no style; expected a {STYLE_FILE}, or the folder or hub id of a model with one"
+        )
+    return style
 
 
 def read_json(path: Path) -> Any:

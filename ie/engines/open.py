@@ -4,12 +4,13 @@ import re
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from ..errors import ConfigError, ModelError, near_miss
 from ..mini.reader import is_reader, open_reader
-from ..prompts.prompt import PromptStyle
+from ..prompts.prompt import GENERAL, STYLE_FILE
 from .http_options import HttpOptions
-from .model_files import find_calibration, read_style
+from .model_files import find_calibration, find_style, named_style, read_style
 from .protocol import Engine
 from .writer import Writer
 
@@ -23,6 +24,8 @@ def open_engine(
     quantisation: str = "none",
     trust_remote_code: bool = False,
     http: HttpOptions | None = None,
+    style: str | Path | None = None,
+    prefilter: bool = False,
 ) -> Engine:
     """Load a model for extraction.
 
@@ -33,12 +36,29 @@ def open_engine(
         quantisation: `none`, `nf4` or `int8`, for transformers models.
         trust_remote_code: let code that comes with a transformers model run.
         http: how an endpoint is to be asked; None is the defaults of `HttpOptions`.
+        style: how the model was taught to be asked, if that is not beside it: a `chinchilla.json`, or
+            the folder or hub id of a model with one.
+        prefilter: ask a language model only of the windows and types that the embedded model finds
+            plausible.
 
     Raises:
         ModelError: there is no such model, or it cannot be loaded.
         ConfigError: an option is for models of another kind, such as quantisation for `mini`.
     """
     name = str(model or MINI)
+    if prefilter:
+        from .prefilter import Prefiltered
+
+        if name == MINI or is_reader(Path(name)):
+            raise ConfigError(f"{name}: prefilter is for language models; name one with --model")
+        writer = open_writer(
+            name,
+            quantisation=quantisation,
+            trust_remote_code=trust_remote_code,
+            http=http,
+            style=style,
+        )
+        return Prefiltered(open_engine(MINI), writer)
     is_transformers = not (
         name == MINI
         or name.startswith(("http://", "https://"))
@@ -55,31 +75,54 @@ def open_engine(
         folder = Path(str(resources.files("chinchilla").joinpath("mini")))
         if not (folder / "model.bin").is_file():
             raise ModelError("the embedded model is missing from this installation; reinstall it")
+        _check_style(name, style)
         return open_reader(MINI, folder)
     if name.startswith(("http://", "https://")):
-        from .endpoint import shown_address
-        from .http import HttpBackend
-
-        return Writer(shown_address(name), HttpBackend(name, http), PromptStyle())
+        return _open_endpoint(name, http, style)
     folder = Path(name)
     if is_reader(folder):
+        _check_style(name, style)
         return open_reader(name, folder)
+    told = named_style(str(style)) if style else None
     if (folder / "model.bin").is_file():
         from .ct2 import CTranslate2Backend
 
-        style = read_style(folder)
-        return Writer(name, CTranslate2Backend(folder), style, find_calibration(folder))
+        return Writer(
+            name, CTranslate2Backend(folder), told or read_style(folder), find_calibration(folder)
+        )
     _check_folder(name, folder)
     from .hf import TransformersBackend
 
-    style = read_style(folder)
     backend = TransformersBackend(
         name,
         quantisation=quantisation,
         trust_remote_code=trust_remote_code,
         thinking=http.thinking if http else "off",
     )
-    return Writer(name, backend, style, find_calibration(folder))
+    return Writer(name, backend, told or read_style(name), find_calibration(folder))
+
+
+def _open_endpoint(name: str, http: HttpOptions | None, style: str | Path | None) -> Writer:
+    from .endpoint import shown_address
+    from .http import HttpBackend
+
+    backend = HttpBackend(name, http)
+    # Servers call a model by its folder or hub id unless they are told another name.
+    served = backend.model
+    told = named_style(str(style)) if style else None
+    told = told or (find_style(served, is_cached=True) if served else None)
+    note = ""
+    if told is None:
+        note = (
+            f"{shown_address(name)}: asked as a general model (prompt {GENERAL.template}); if it was "
+            f"tuned with chinchilla, name its {STYLE_FILE} with --style"
+        )
+    return Writer(shown_address(name), backend, told or GENERAL, note=note)
+
+
+def _check_style(name: str, style: str | Path | None) -> None:
+    if style:
+        raise ConfigError(f"{name}: is asked in its own way; leave style out")
 
 
 def _check_told(
@@ -99,14 +142,14 @@ def _check_told(
         )
 
 
-def open_writer(model: str | Path | None = None) -> Writer:
-    """Load a language model.
+def open_writer(model: str | Path | None = None, **opening: Any) -> Writer:
+    """Load a language model; `opening` are further arguments of `open_engine`.
 
     Raises:
         ModelError: see `open_engine`.
         ConfigError: the model is a reader, which is asked in no words.
     """
-    engine = open_engine(model)
+    engine = open_engine(model, **opening)
     if not isinstance(engine, Writer):
         raise ConfigError(f"{engine.name}: is no language model; name one")
     return engine

@@ -25,6 +25,7 @@ _MARKS = (
     ("[THINK]", "[/THINK]"),
     ("<|channel|>analysis", "<|channel|>final"),
 )
+_NO_SCORES = "its answers hold none"
 # Where an answer at the end of thoughts is looked for, in characters, and how many brackets that
 # begin none are passed over: each may be read up to the end.
 _TAIL, _TRIES = 20_000, 100
@@ -32,11 +33,15 @@ _TAIL, _TRIES = 20_000, 100
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A completion and its cost; `is_thought` says that the limit cut it before the answer began."""
+    """A completion and its cost; `is_thought` says that the limit cut it before the answer began.
+
+    `no_scores` says why it has no token probabilities.
+    """
 
     completion: Completion
     usage: Usage
     is_thought: bool = False
+    no_scores: str = _NO_SCORES
 
 
 def read_reply(value: Any) -> Reply:
@@ -95,7 +100,10 @@ def _reply(value: dict[str, Any], choice: dict[str, Any], content: str, thoughts
     reason = "length" if ended in _CUT else "stop"
     if content.strip():
         is_thought = reason == "length" and _is_thinking(content)
-        return Reply(Completion(content, reason, *_log_probs(choice, content)), usage, is_thought)
+        ends, log_probs = _log_probs(choice, content)
+        has_tokens = bool((choice.get("logprobs") or {}).get("content"))
+        why = "the tokens that it names do not spell its answer" if has_tokens else _NO_SCORES
+        return Reply(Completion(content, reason, ends, log_probs), usage, is_thought, why)
     if called := _whole(_called(message)):
         return Reply(Completion(called, reason), usage)
     if answer := _answer_in(thoughts):

@@ -10,15 +10,28 @@ from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
 
+from .held import BLANKS, Held, is_open
+
 # The ways of saying a thing, in the order in which they are tried; the empty one leaves it out.
 _WAYS = {
-    "schema": ("json_schema", "structured_outputs", "json_object"),
+    "system": ("system", ""),
+    "stop": ("stop", ""),
     "limit": ("max_tokens", "max_completion_tokens", ""),
     "scores": ("logprobs", ""),
     "temperature": ("temperature", ""),
 }
 # What a refusal of a way is known by.
-_SCHEMA_WORDS = ("response_format", "structured", "guided", "grammar", *_WAYS["schema"])
+_SCHEMA_WORDS = ("response_format", "structured", "guided", "grammar", "ebnf", "json_schema")
+_SYSTEM_WORDS = (
+    "system role",
+    "system message",
+    "system prompt",
+    "'system'",
+    '"system"',
+    "roles must",
+)
+# An answer is looked at until so many have followed a way of holding it.
+_FIRST_ANSWERS = 3
 _STATUSES = (400, 404, 422, 501)
 _REFUSED_VALUE = re.compile(r"value|literal|one of|should be|must be|expected")
 # How thinking is switched by templates (vLLM, SGLang, llama.cpp), by OpenAI and Ollama, and by vendors.
@@ -62,6 +75,8 @@ class Fields:
         # Whether the model thought until the limit, though told not to.
         self.has_thought = False
         self.room = _ROOM if thinking == "on" else 0
+        # How many answers have followed each way of holding them.
+        self.followed: dict[str, int] = {}
         self.lock = Lock()
 
     def attempt(self) -> "Attempt":
@@ -80,16 +95,23 @@ class Attempt:
         self._useless: set[tuple[str, str]] = set()
         self.room = known.room
         self.takes_no_schema = False
+        self._held: Held | None = None
 
-    def body(self, limit: int, *, scores: bool, schema: dict[str, Any] | None) -> dict[str, Any]:
+    @property
+    def has_system(self) -> bool:
+        """Whether the server takes messages of the system."""
+        return bool(self._way("system"))
+
+    def body(self, limit: int, *, scores: bool, held: Held | None) -> dict[str, Any]:
         """Return the fields of a request beside model and messages, and note them as tried."""
-        wanted = ["limit", "temperature", "thinking"]
-        wanted += ["scores"] * scores + ["schema"] * (schema is not None)
+        self._held = held
+        wanted = ["limit", "temperature", "thinking", "system"]
+        wanted += ["scores"] * scores + ["schema", "stop"] * (held is not None)
         self._used = {name: self._way(name) for name in wanted}
         fields: dict[str, Any] = {}
         for name, way in self._used.items():
             if way:
-                fields |= self._said(name, way, limit + self.room, schema)
+                fields |= self._said(name, way, limit + self.room)
         return fields | self._known.extra
 
     def refuse(self, status: int, text: str) -> bool:
@@ -97,7 +119,7 @@ class Attempt:
         if status not in _STATUSES:
             return False
         said = text.lower()
-        for name in ("schema", "thinking", "limit", "scores", "temperature"):
+        for name in ("schema", "thinking", "limit", "scores", "temperature", "system", "stop"):
             way = self._used.get(name)
             if way and any(word in said for word in _words(name, way)):
                 self._drop(name, way, said)
@@ -124,6 +146,29 @@ class Attempt:
         self.room = max(_ROOM, 2 * self.room)
         return self.room <= _MOST_ROOM
 
+    def is_followed(self, answer: str, *, is_whole: bool) -> bool:
+        """Return whether an answer keeps to what it was held to; only the first are read through."""
+        way = self._used.get("schema")
+        if not way or self._held is None:
+            return True
+        known = self._known.followed
+        if is_open(answer):
+            # One that was cut at its limit may go on; one that ends in blanks would for ever.
+            return not is_whole and bool(answer[-1:].strip())
+        if known.get(way, 0) >= _FIRST_ANSWERS or not is_whole:
+            return True
+        if not self._held.is_followed(answer):
+            return False
+        with self._known.lock:
+            known[way] = known.get(way, 0) + 1
+        return True
+
+    def pass_over(self) -> str:
+        """Hold the answer in another way; return the way that was not followed, "" if it was the last."""
+        way = self._used["schema"]
+        self._useless.add(("schema", way))
+        return way if self._left("schema") else ""
+
     def keep(self) -> None:
         """Let all prompts know what an answer has shown."""
         known = self._known
@@ -138,6 +183,8 @@ class Attempt:
 
     def _left(self, name: str) -> list[str]:
         ways = _WAYS.get(name, ())
+        if name == "schema":
+            ways = self._held.ways if self._held else ()
         if name == "thinking":
             # Of a server that refuses the first, others are tried only if its model does think.
             ways = self._known.switches if self._has_thought else self._known.switches[:1]
@@ -151,14 +198,14 @@ class Attempt:
             same = [switch for switch in self._known.switches if switch.partition(":")[0] == kind]
             self._refused.update((name, switch) for switch in same)
 
-    def _said(
-        self, name: str, way: str, limit: int, schema: dict[str, Any] | None
-    ) -> dict[str, Any]:
+    def _said(self, name: str, way: str, limit: int) -> dict[str, Any]:
         if name == "schema":
-            return _schema_fields(way, schema)
+            return self._held.fields(way) if self._held else {}
+        if name == "system":
+            return {}
         if name == "thinking":
             return _switch_fields(way, is_on=self._known.thinking == "on")
-        return {way: {"limit": limit, "scores": True, "temperature": 0}[name]}
+        return {way: {"limit": limit, "scores": True, "temperature": 0, "stop": BLANKS}[name]}
 
 
 def _switches(address: str) -> tuple[str, ...]:
@@ -169,8 +216,8 @@ def _switches(address: str) -> tuple[str, ...]:
 
 
 def _words(name: str, way: str) -> tuple[str, ...]:
-    if name == "schema":
-        return _SCHEMA_WORDS
+    if name in ("schema", "system"):
+        return _SCHEMA_WORDS if name == "schema" else _SYSTEM_WORDS
     if name == "thinking":
         field = _SWITCH_FIELDS[way.partition(":")[0]]
         return (
@@ -190,12 +237,3 @@ def _switch_fields(way: str, *, is_on: bool) -> dict[str, Any]:
         "reasoning": {"enabled": is_on},
     }[kind]
     return {_SWITCH_FIELDS[kind]: value}
-
-
-def _schema_fields(way: str, schema: dict[str, Any] | None) -> dict[str, Any]:
-    if way == "structured_outputs":  # vLLM, of which no longer version knows guided_json
-        return {"structured_outputs": {"json": schema}}
-    if way == "json_object":
-        return {"response_format": {"type": "json_object"}}
-    named = {"name": "answer", "schema": schema, "strict": True}
-    return {"response_format": {"type": "json_schema", "json_schema": named}}

@@ -29,7 +29,7 @@ from ..prompts.wording import TRIGGERS
 from .answered import answer_parts
 from .asks import Ask, Wording
 from .constrain import AnswerConstraint, without_roles
-from .protocol import Backend, Completion, Question, Window
+from .protocol import Backend, Completion, Question, Usage, Window
 
 # Characters in one prompt for models whose style does not say, and the tokens that they may be.
 _WINDOW, _WINDOW_TOKENS = 2000, 2400
@@ -77,6 +77,11 @@ class Writer:
     def trained(self) -> Mapping[str, Sequence[str]]:
         """The labels met in training, by task; empty for a general model."""
         return self.style.trained
+
+    @property
+    def usage(self) -> Usage | None:
+        """What all answers so far took, if the backend counts."""
+        return getattr(self.backend, "usage", None)
 
     def check(self, options: ExtractOptions) -> None:
         """Refuse what the model cannot be asked.

@@ -92,8 +92,8 @@ def read_vocabulary(tokenizer: Any, ends: Iterable[int]) -> Vocabulary:
     return Vocabulary(tokens, ends)
 
 
-def tokenizer_vocabulary(tokenizer: Any) -> Vocabulary:
-    """Return the vocabulary of a transformers tokenizer.
+def tokenizer_vocabulary(tokenizer: Any, stops: Iterable[int] = ()) -> Vocabulary:
+    """Return the vocabulary of a transformers tokenizer; `stops` are all tokens that end an answer.
 
     Raises:
         ModelError: it has no fast form, or no token that ends an answer; see `read_vocabulary`.
@@ -105,7 +105,7 @@ def tokenizer_vocabulary(tokenizer: Any) -> Vocabulary:
             f"answers cannot be constrained: the model's tokenizer has no {lacks}; "
             "run without constraint"
         )
-    return read_vocabulary(inner, [tokenizer.eos_token_id])
+    return read_vocabulary(inner, list(stops) or [tokenizer.eos_token_id])
 
 
 def _written(name: str, is_byte_level: bool, is_metaspace: bool) -> bytes | None:
