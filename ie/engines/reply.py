@@ -12,19 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ..decoding.wrappers import answer_of
 from .endpoint import Failure, said
 from .protocol import Completion, Usage
 
 _CUT = ("length", "max_tokens", "model_length")
 _FILTERED = ("content_filter", "safety", "sensitive", "blocklist", "prohibited_content")
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
-# Marks in which models think; without the second, the answer has not begun.
-_MARKS = (
-    ("<think>", "</think>"),
-    ("<thinking>", "</thinking>"),
-    ("[THINK]", "[/THINK]"),
-    ("<|channel|>analysis", "<|channel|>final"),
-)
 _NO_SCORES = "its answers hold none"
 # Where an answer at the end of thoughts is looked for, in characters, and how many brackets that
 # begin none are passed over: each may be read up to the end.
@@ -99,7 +93,8 @@ def _reply(value: dict[str, Any], choice: dict[str, Any], content: str, thoughts
         return Reply(Completion("", "refused", problem=str(why)), usage)
     reason = "length" if ended in _CUT else "stop"
     if content.strip():
-        is_thought = reason == "length" and _is_thinking(content)
+        # Cut off in the middle of a thought, in the marks of any model family.
+        is_thought = reason == "length" and answer_of(content) is None
         ends, log_probs = _log_probs(choice, content)
         has_tokens = bool((choice.get("logprobs") or {}).get("content"))
         why = "the tokens that it names do not spell its answer" if has_tokens else _NO_SCORES
@@ -161,11 +156,6 @@ def _called(message: dict[str, Any]) -> str:
                 given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
             )
     return "\n".join(answers)
-
-
-def _is_thinking(content: str) -> bool:
-    start = content.lstrip()
-    return any(start.startswith(begin) and end not in start for begin, end in _MARKS)
 
 
 def _answer_in(thoughts: str) -> str:

@@ -148,7 +148,9 @@ def _chat_ids(tokenizer: Tokenizer, turns: list[dict[str, str]], *, thinking: bo
         turns,
         add_generation_prompt=True,
         tokenize=False,
+        # DeepSeek's templates call it otherwise than Qwen's and GLM's.
         enable_thinking=thinking,
+        thinking=thinking,
     )
     ids: list[int] = []
     for content in (turn["content"].strip() for turn in turns):
