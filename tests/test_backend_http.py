@@ -450,10 +450,11 @@ def test_white_space_without_end_ends_and_is_asked_for_in_another_way(reason):
     assert "\n\n\n\n" in asked[0][2]["stop"]
 
 
-def test_a_server_without_a_place_for_the_system_is_told_in_the_user_s_turn():
+@pytest.mark.parametrize("status", [400, 500])
+def test_a_server_without_a_place_for_the_system_is_told_in_the_user_s_turn(status):
     def answer(body, _):
         if body["messages"][0]["role"] == "system":
-            return 400, {"error": {"message": "System role not supported"}}
+            return status, {"error": {"message": "System role not supported"}}
         return chat(ANSWER)
 
     with server(answer) as (address, asked), backend(address) as engine:

@@ -6,11 +6,11 @@ documents. No text is shown with its own answer.
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 
 from ..errors import InputError
-from .documents import Document
+from .documents import Document, Entity, Event, Relation
 from .schema import Schema
 
 # Longer texts would crowd the text that is asked about out of the prompt.
@@ -48,7 +48,7 @@ class GoldExamples:
 
         One of them has nothing of the types asked for, if the documents are annotated for the task.
         """
-        labels = {item.name for item in schema.types(task)}  # type: ignore[attr-defined]
+        labels = {item.name for item in schema.types(task)}
         full: list[Document] = []
         empty: list[Document] = []
         for document in self._ranked(text):
@@ -63,10 +63,10 @@ class GoldExamples:
         return chosen[::-1]
 
     def _ranked(self, text: str) -> list[Document]:
-        scores: Counter[int] = Counter()
+        scores = [0.0] * len(self._documents)
         for pair in _pairs(text):
             for number in self._holders.get(pair, ()):
-                scores[number] += self._weights[pair]  # type: ignore[assignment]
+                scores[number] += self._weights[pair]
         order = sorted(
             range(len(self._documents)), key=lambda i: (-scores[i] / (self._norms[i] or 1), i)
         )
@@ -74,7 +74,7 @@ class GoldExamples:
         return [d for d in documents if d.text not in text and text not in d.text]
 
 
-def _annotations(document: Document, task: str) -> tuple[object, ...]:
+def _annotations(document: Document, task: str) -> Sequence[Entity | Relation | Event]:
     return {"ner": document.entities, "re": document.relations, "ee": document.events}[task]
 
 

@@ -24,6 +24,10 @@ _TOO_LONG = re.compile(
     r"|range of input length|exceeds? the (?:available|model|max)|上下文|超[过出].{0,12}(?:长度|上限)|长度.{0,12}超",
     re.IGNORECASE,
 )
+# What a chat template says of turns that it does not know; llama.cpp tells it as a fault of its own.
+_NO_SUCH_TURN = re.compile(
+    r"system role|role.{0,20}not supported|roles must alternate", re.IGNORECASE
+)
 _SOON = re.compile(
     r"(?:try again in|retry in|retryDelay\W+)\s*(?:(\d+)m(?!s))?\s*(?:([\d.]+)\s*(ms|s))?", re.I
 )
@@ -113,7 +117,7 @@ def _json_of(response: Any, text: str) -> Any:
             status,
             text,
             wait=_told_in_words(text) if wait is None and status in _BUSY else wait,
-            is_passing=status in _BUSY,
+            is_passing=status in _BUSY and not _NO_SUCH_TURN.search(text),
         )
     try:
         return json.loads(text)

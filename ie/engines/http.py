@@ -298,7 +298,7 @@ class HttpBackend:
                     continue
                 if not self._is_held(attempt, reply.completion) and attempt.pass_over():
                     continue
-                self._no_scores = reply.no_scores
+                self._no_scores = reply.no_scores if attempt.asks_scores else ""
                 attempt.keep()
                 return reply.completion
 

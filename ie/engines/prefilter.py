@@ -101,7 +101,7 @@ class Prefiltered:
         read = answer_parts(
             questions,
             self._parts,
-            partial(self.reader.answer, options=ExtractOptions(scores=True)),
+            partial(self.reader.answer, options=ExtractOptions()),
             self.reader.name,
         )
         for question, parts in read:

@@ -102,6 +102,11 @@ class Attempt:
         """Whether the server takes messages of the system."""
         return bool(self._way("system"))
 
+    @property
+    def asks_scores(self) -> bool:
+        """Whether the last request asked for the probabilities of tokens."""
+        return bool(self._used.get("scores"))
+
     def body(self, limit: int, *, scores: bool, held: Held | None) -> dict[str, Any]:
         """Return the fields of a request beside model and messages, and note them as tried."""
         self._held = held
@@ -116,21 +121,30 @@ class Attempt:
 
     def refuse(self, status: int, text: str) -> bool:
         """Note the way that a server says it does not take; return whether there is another."""
+        said = text.lower()
+        if status == 500 and any(word in said for word in _SYSTEM_WORDS):
+            # llama.cpp tells what a template refuses as a fault of its own.
+            return self._turn_down("system", said)
         if status not in _STATUSES:
             return False
-        said = text.lower()
         for name in ("schema", "thinking", "limit", "scores", "temperature", "system", "stop"):
             way = self._used.get(name)
             if way and any(word in said for word in _words(name, way)):
-                self._drop(name, way, said)
-                self.takes_no_schema = name == "schema" and not self._left("schema")
-                return not self.takes_no_schema
+                return self._turn_down(name, said)
         # Some servers do not name the field that they do not know; of ours this is the rarest.
         way = self._used.get("thinking")
         if way and status in (400, 422) and ("thinking", way) not in self._known.taken:
             self._refused.update(("thinking", switch) for switch in self._known.switches)
             return True
         return False
+
+    def _turn_down(self, name: str, said: str) -> bool:
+        way = self._used.get(name)
+        if not way:
+            return False
+        self._drop(name, way, said)
+        self.takes_no_schema = name == "schema" and not self._left("schema")
+        return not self.takes_no_schema
 
     def give_more(self) -> bool:
         """Switch thinking off in another way or make room for it; return whether there is one.
