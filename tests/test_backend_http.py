@@ -417,6 +417,7 @@ def test_a_way_that_is_taken_and_not_followed_is_passed_over_and_told_once(follo
         backend(address) as engine,
         warnings.catch_warnings(record=True) as told,
     ):
+        warnings.simplefilter("always")
         for _ in range(4):
             [said] = engine.generate(prompts(1), constraints=[HELD])
             assert said.text == ANSWER

@@ -249,7 +249,7 @@ def _run(model: str | None, extractor: Any, how: dict[str, Any]) -> dict[str, An
     given = extractor.options
     options = asdict(replace(given, examples=None))
     options["examples"] = given.examples.digest if given.examples else None
-    style = getattr(extractor.engine, "style", None)
+    style = getattr(getattr(extractor, "engine", None), "style", None)
     if extractor.options.lexicon:
         options["lexicon"] = blake2b(repr(extractor.options.lexicon).encode()).hexdigest()
     asked = {

@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 # Those that `open_engine` takes, and those of endpoints.
-_OPENING = ("quantisation", "trust_remote_code", "style", "prefilter")
+_OPENING = ("quantisation", "trust_remote_code")
+_IF_SAID = ("style", "prefilter")
 _ENDPOINT = ("parallel", "timeout", "thinking", "extra_body")
 
 
@@ -83,4 +84,5 @@ def opening(given: dict[str, Any]) -> dict[str, Any]:
     endpoint = {name: given.pop(name) for name in _ENDPOINT}
     said = {name: value for name, value in endpoint.items() if value is not None}
     result = {name: given.pop(name) for name in _OPENING}
+    result |= {name: value for name in _IF_SAID if (value := given.pop(name))}
     return result | ({"http": HttpOptions(**said)} if said else {})
