@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 from tiny_models import ALPHABET, save_model
 
-from chinchilla import Document, Extractor
+from chinchilla import Extractor
 from chinchilla.data.schema import Schema
-from chinchilla.engines.http import HttpBackend
-from chinchilla.engines.http_options import HttpOptions
 from chinchilla.engines.open import open_engine
 from chinchilla.engines.tokens import prompt_ids
-from chinchilla.prompts.messages import Prompt, chat_turns
+from chinchilla.options import ExtractOptions
+from chinchilla.prompts.messages import chat_turns
 from chinchilla.prompts.prompt import GENERAL, PromptStyle, render_prompt
 from chinchilla.train.examples import TrainingRecord
 
@@ -90,3 +89,43 @@ def smollm():
     tokenizer = transformers.AutoTokenizer.from_pretrained(str(path.parent), gguf_file=path.name)
     yield server.listening_address, tokenizer
     del server
+
+
+@pytest.mark.parametrize("style", STYLES, ids=lambda style: style.template)
+def test_training_a_folder_and_a_server_have_the_same_tokens(smollm, style):
+    httpx = pytest.importorskip("httpx")
+    address, tokenizer = smollm
+    texts = [TEXTS[0], "  前后有空格\n\n", "引用了<|im_end|>的文本", "𠮷野家𝄞 emoji👍🏻"]
+    for text in texts:
+        prompt = render_prompt("ner", SCHEMA, text, style)
+        record = TrainingRecord(
+            prompt.instruction, "{}", prompt.input, template=f"{style.template}#0"
+        )
+        ids = prompt_ids(tokenizer, prompt)
+        assert prompt_ids(tokenizer, record.prompt) == ids
+        if "<|im_end|>" in text:
+            # Servers read a quoted mark as the mark itself; a folder keeps it text.
+            continue
+        asked = httpx.post(f"{address}/apply-template", json={"messages": chat_turns(prompt)})
+        body = {"content": asked.json()["prompt"], "add_special": True, "parse_special": True}
+        assert httpx.post(f"{address}/tokenize", json=body).json()["tokens"] == ids
+
+
+def test_llama_cpp_is_asked_counted_and_held(smollm):
+    address, tokenizer = smollm
+    engine = open_engine(f"{address}/v1#smollm")
+    options = ExtractOptions(constrain=True, max_tokens=48)
+    found = Extractor(engine, SCHEMA.only(["ner"]), options=options).extract(TEXTS[0])
+    assert {issue.kind for issue in found.issues} <= {
+        "truncated",
+        "ungrounded",
+        "fuzzy",
+        "repeated",
+    }
+    prompt = render_prompt("ner", SCHEMA, TEXTS[0], GENERAL)
+    assert engine.backend.context == 4096
+    engine.backend.generate([prompt], max_tokens=1)
+    before = engine.usage.prompt
+    list(engine.backend.generate([prompt], max_tokens=1))
+    assert engine.usage.prompt - before == len(prompt_ids(tokenizer, prompt))
+    engine.close()
