@@ -125,7 +125,7 @@ def test_each_document_of_a_corpus_is_answered_or_told_once(corpus, waits):
 
     # The same server in good health: they alone are asked again.
     with server(faulty(failing=False)) as (address, asked):
-        result = extract(corpus, address, "--retry-failed")
+        result = extract(corpus, address, corpus / "in.jsonl", "--retry-failed")
     assert result.exit_code == 0, result.output
     assert {number_of(body) for _, _, body in asked} == {int(name[1:]) for name in lost}
     again = list(read_documents(corpus / "out.jsonl"))
@@ -175,7 +175,7 @@ def test_what_is_done_is_in_the_file_before_the_run_ends(corpus, waits):
     [
         ((), "Missing argument"),
         (("--retry-failed",), "is no file"),
-        (("in.jsonl", "--retry-failed"), "leave INPUT and --resume out"),
+        (("--resume", "--retry-failed"), "leave --resume out"),
         (("--retry-failed", "--format", "csv"), "are for --format jsonl"),
         (("in.jsonl", "--price", "5"), "write it as 0.5,2"),
     ],

@@ -2,6 +2,7 @@
 
 import glob
 import json
+import re
 import socket
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,8 @@ from tiny_models import ALPHABET, save_model
 
 from chinchilla import Extractor
 from chinchilla.data.schema import Schema
+from chinchilla.engines.constrain import AnswerConstraint
+from chinchilla.engines.http import HttpBackend
 from chinchilla.engines.open import open_engine
 from chinchilla.engines.tokens import prompt_ids
 from chinchilla.options import ExtractOptions
@@ -124,8 +127,19 @@ def test_llama_cpp_is_asked_counted_and_held(smollm):
     }
     prompt = render_prompt("ner", SCHEMA, TEXTS[0], GENERAL)
     assert engine.backend.context == 4096
-    engine.backend.generate([prompt], max_tokens=1)
     before = engine.usage.prompt
     list(engine.backend.generate([prompt], max_tokens=1))
     assert engine.usage.prompt - before == len(prompt_ids(tokenizer, prompt))
     engine.close()
+
+
+def test_llama_cpp_copies_what_a_grammar_lets_it(smollm):
+    backend = HttpBackend(f"{smollm[0]}/v1#smollm")
+    prompt = render_prompt("ner", SCHEMA, TEXTS[0], PromptStyle("zh-v1", "compact"))
+    held = AnswerConstraint(SCHEMA, "ner", TEXTS[0], "compact")
+    [said] = backend.generate([prompt], constraints=[held], max_tokens=32)
+    backend.close()
+    mentions = re.findall(r"([^⟦⟧]+)⟦(\w+)⟧", said.text)
+    assert all(mention in TEXTS[0] for mention, _ in mentions)
+    assert {label for _, label in mentions} <= {"人名", "机构名"}
+    assert mentions or said.text == "⟦⟧"

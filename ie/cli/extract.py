@@ -80,7 +80,7 @@ _MOST_TOLD = 10
 @click.option("--keep-going", is_flag=True,
               help="Leave out rows and files that cannot be read; exit with 1 if there were any.")  # fmt: skip
 @click.option("--retry-failed", is_flag=True,
-              help="Ask again for the documents in OUTPUT that got no answer; no INPUT.")  # fmt: skip
+              help="Ask again for the documents in OUTPUT that got no answer; INPUT is not read.")  # fmt: skip
 @click.option("--quiet", is_flag=True, help="Print errors, and notes on how files were read, only.")
 @click.option("--verbose", is_flag=True, help="Print timings too.")
 def command(
@@ -117,7 +117,8 @@ def command(
     _check_usage(inputs, form, output, resume=resume, retries=retry_failed)
     reading = ReadOptions(lines, column, encoding, title_column)
     skipped: Counter[str] = Counter()
-    files = [name for name in find_inputs(inputs, skipped) if not _is_found(name, output, inputs)]
+    found = [] if retry_failed else find_inputs(inputs, skipped)
+    files = [name for name in found if not _is_found(name, output, inputs)]
     if skipped and not quiet:
         _tell_skipped(skipped)
     from ..pipeline import Extractor
@@ -151,8 +152,8 @@ def command(
         _progress(quiet) as advance,
     ):
         stream = partial(extractor.stream, on_error="keep" if keep_going else "raise")
-        found = retried(output, stream) if retry_failed else stream(after(texts, done))
-        documents = _counted(found, counts, advance)
+        answered = retried(output, stream) if retry_failed else stream(after(texts, done))
+        documents = _counted(answered, counts, advance)
         is_shown = file is sys.stdout.buffer
         for rendered in render_documents(
             documents,
@@ -183,8 +184,8 @@ def _check_usage(
         raise click.UsageError("--resume and --retry-failed are for --format jsonl")
     if not retries and not inputs:
         raise click.UsageError("Missing argument 'INPUT…'.")
-    if retries and (inputs or resume):
-        raise click.UsageError("--retry-failed reads OUTPUT alone; leave INPUT and --resume out")
+    if retries and resume:
+        raise click.UsageError("--retry-failed is for a run that has finished; leave --resume out")
     if retries and not Path(output).is_file():
         raise click.UsageError(f"--retry-failed: {output} is no file; name the results with -o")
 
