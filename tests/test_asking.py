@@ -281,15 +281,18 @@ def test_a_perfect_reader_keeps_its_recall_on_texts_full_of_names(indent, contex
     assert not [issue for issue in found.issues if issue.kind in ("truncated", "unparsable")]
 
 
-def test_windows_follow_the_context_and_the_tokens_of_a_character():
+@pytest.mark.parametrize(
+    ("context", "tokens", "size"),
+    [(None, 1, 2000), (2048, 1, 409), (2048, 3, 200), (None, 3, 800), (131072, 0.6, 2000)],
+)
+def test_windows_follow_the_context_and_the_tokens_of_a_character(context, tokens, size):
     engine = general(str)
-    assert engine.windows(["ner"])[0].size == 2000
-    engine.backend.context = 2048
-    assert engine.windows(["ner"])[0].size == 409
-    engine.backend.count_tokens = lambda prompt: 3 * len(prompt.input)
-    assert engine.windows(["ner"])[0].size == 200
-    engine.backend.context = None
-    assert engine.windows(["ner"])[0].size == 800
+    engine.backend.context = context
+    engine.backend.count_tokens = lambda prompt: round(tokens * len(prompt.input))
+    assert engine.windows(["ner"])[0].size == size
+    # What a server is learned to count later does not change the windows of a run.
+    engine.backend.count_tokens = lambda prompt: 9 * len(prompt.input)
+    assert engine.windows(["ner"])[0].size == size
     taught = replace(engine, style=PromptStyle("zh-v1", window={"ner": 512}))
     assert taught.windows(["ner"])[0].size == 512
 

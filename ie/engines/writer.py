@@ -1,12 +1,12 @@
 """Language models as engines: a question becomes prompts, their completions one extraction."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain, islice
 
-from ..data.documents import Event, Extraction, Issue, shift
+from ..data.documents import Extraction, Issue, shift
 from ..data.issues import UNANSWERED, excerpt, unanswered
 from ..data.schema import Schema
 from ..data.text import windows
@@ -30,6 +30,7 @@ from .answered import answer_parts
 from .asks import Ask, Wording
 from .constrain import AnswerConstraint, without_roles
 from .protocol import Backend, Completion, Question, Usage, Window
+from .steps import named, not_told, without_events
 
 # Characters in one prompt for models whose style does not say, and the tokens that they may be.
 _WINDOW, _WINDOW_TOKENS = 2000, 2400
@@ -39,6 +40,8 @@ _SHARE, _LEAST_WINDOW = 5, 200
 _SAMPLE = "据报道，海星公司5月3日在青川市宣布裁员300人，其董事长李明表示遗憾。" * 4
 # The types that a prompt asks to choose from, in multiples of those that it asks to fill.
 _MOST_CHOICE = 6
+# Parts of schemas that are kept; with types chosen for each text nearly every one is new.
+_MOST_KEPT = 1024
 # Characters of the longest usual name.
 _LONGEST_NAME = 24
 # Questions whose texts hold this many characters are asked together, where all must be known first;
@@ -50,7 +53,6 @@ _SHORTEST, _MOST_HALVED, _MOST_FITTED = 32, 4, 16
 # An answer whose last characters repeat a stretch of at most so many goes round in circles; the text
 # is then halved once, since shorter texts seldom mend that and each halving costs the whole again.
 _TAIL, _LONGEST_CIRCLE = 200, 50
-
 
 _Answered = tuple[Ask, Extraction]
 
@@ -65,8 +67,9 @@ class Writer:
     calibration: Calibration | None = None
     # What a user should know of how it is asked.
     note: str = ""
-    # A run asks for one schema again and again.
-    _kept: dict[tuple[int, str, int | None], tuple[Schema, list[Schema]]] = field(
+    # A run asks for one schema again and again; the keys are the identity of a schema, a task or the
+    # labels chosen of it, and the most types of a part.
+    _kept: dict[tuple[int, str | tuple[str, ...], int | None], tuple[Schema, list[Schema]]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
     _wordings: list[tuple[ExtractOptions, Wording]] = field(
@@ -109,7 +112,7 @@ class Writer:
 
     def windows(self, tasks: Sequence[str]) -> list[Window]:
         """Return windows of the style's size, each task apart; smaller ones for a small context."""
-        sizes = [(task, self.style.window.get(task) or self._window()) for task in tasks]
+        sizes = [(task, self.style.window.get(task) or self._window) for task in tasks]
         # Relations and events reach over sentences; a long text is read with overlap.
         overlaps = [0 if task == "ner" else size // 5 for task, size in sizes]
         return [
@@ -117,8 +120,9 @@ class Writer:
             for (task, size), overlap in zip(sizes, overlaps, strict=True)
         ]
 
+    @cached_property
     def _window(self) -> int:
-        """Return how many characters of text a prompt of this model should hold."""
+        """How many characters of text a prompt of this model should hold, the same for all texts."""
         counted = self.backend.count_tokens(Prompt("", _SAMPLE)) / len(_SAMPLE)
         tokens = _WINDOW_TOKENS
         if context := getattr(self.backend, "context", None):
@@ -193,9 +197,19 @@ class Writer:
         """Return the schemas to ask for one by one, each of this task alone."""
         limit = limit or self.style.types_per_prompt.get(task)
         key = (id(schema), task, limit)
-        # The schema is kept too, so that no other gets its number.
+        return self._parts(key, schema, lambda: split_schema(schema, task, limit))
+
+    def _parts(
+        self,
+        key: tuple[int, str | tuple[str, ...], int | None],
+        schema: Schema,
+        make: Callable[[], list[Schema]],
+    ) -> list[Schema]:
         if key not in self._kept:
-            self._kept[key] = (schema, split_schema(schema, task, limit))
+            if len(self._kept) >= _MOST_KEPT:
+                self._kept.clear()
+            # The schema is kept too, so that no other gets its number.
+            self._kept[key] = (schema, make())
         return self._kept[key][1]
 
     def reads_scores(self, schema: Schema, options: ExtractOptions) -> bool:
@@ -300,16 +314,17 @@ class Writer:
             ]
             more = self._completed(asked, options)
             parts = [
-                [
-                    (
-                        ask,
-                        found if unanswered(found) else _united([(ask, found), (ask, next(more))]),
-                    )
-                    for ask, found in some
-                ]
-                for some in parts
+                [(ask, self._added(ask, found, more)) for ask, found in some] for some in parts
             ]
         return parts
+
+    def _added(self, ask: Ask, found: Extraction, more: Iterator[Extraction]) -> Extraction:
+        if unanswered(found):
+            return found
+        further = next(more, None)
+        if further is None:
+            raise ModelError(f"{self.name}: the engine left prompts without an answer")
+        return _united([(ask, found), (ask, further)])
 
     def _further(self, ask: Ask, found: Extraction) -> Prompt:
         items = extraction_items(found, ask.schema, (ask.task,))
@@ -330,9 +345,9 @@ class Writer:
                 if len(second) < len(asks):
                     raise ModelError(f"{self.name}: the engine left prompts without an answer")
                 if ask.step == TRIGGERS:
-                    found = _not_answered(found, [extraction for _, extraction in second])
+                    found = not_told(found, [extraction for _, extraction in second])
                 elif asks:
-                    found = _without_events(found, found.events)
+                    found = without_events(found, found.events)
                 kept += [(ask, found), *second]
             yield kept
 
@@ -340,11 +355,11 @@ class Writer:
         """Yield the prompts that follow a first step: for roles of types, or arguments of triggers."""
         question = ask.question
         if ask.step == TRIGGERS:
-            labels = list(dict.fromkeys(event.type for event in answer.events))
+            types = {event.type for event in answer.events}
+            labels = tuple(item.label for item in ask.schema.events if item.label in types)
             limit = options.types_per_prompt or self.style.types_per_prompt.get("ee")
-            for schema in (
-                split_schema(ask.schema.select("ee", labels), "ee", limit) if labels else ()
-            ):
+            key = (id(ask.schema), labels, limit)
+            for schema in self._parts(key, ask.schema, partial(_chosen, ask.schema, labels, limit)):
                 prompt = self._wording(options).prompt("ee", schema, question.text)
                 yield Ask(question, "ee", schema, prompt, step="ee")
         elif self.style.steps == 2 and ask.task == "ee":
@@ -352,7 +367,7 @@ class Writer:
 
     def _arguments(self, ask: Ask, answer: Extraction, style: PromptStyle) -> Iterator[Ask]:
         """Yield the prompts for the arguments of the events of an answer, each trigger once."""
-        for event in {_named(event): event for event in answer.events}.values():
+        for event in {named(event): event for event in answer.events}.values():
             schema = ask.schema.select("ee", [event.type])
             text = ask.question.text
             trigger = event.trigger.text if event.trigger else None
@@ -360,6 +375,11 @@ class Writer:
             place = occurrence_of(text, trigger, start) if trigger else 0
             prompt = render_arguments(schema, trigger, text, style, place)
             yield Ask(ask.question, "ee", schema, prompt, (trigger or "", place))
+
+
+def _chosen(schema: Schema, labels: tuple[str, ...], limit: int | None) -> list[Schema]:
+    """Return the types of these labels, in parts."""
+    return split_schema(schema.select("ee", labels), "ee", limit) if labels else []
 
 
 def _is_circling(answer: str) -> bool:
@@ -387,37 +407,6 @@ def _united(parts: Sequence[_Answered]) -> Extraction:
     """Return what the prompts of a question brought, as one."""
     whole = [(0, len(ask.question.text)) for ask, _ in parts]
     return merge([found for _, found in parts], whole)
-
-
-def _not_answered(first: Extraction, second: Sequence[Extraction]) -> Extraction:
-    """Return a first answer without the events that second answers tell of, arguments and all.
-
-    An event that only the first one saw stays, with its trigger alone.
-    """
-    events = [event for found in second for event in found.events]
-    seen = {_named(event) for event in events}
-    types = {event.type for event in events}
-    # Without a trigger nothing tells one event of a type from another.
-    told = [e for e in first.events if _named(e) in seen or (e.trigger is None and e.type in types)]
-    return _without_events(first, told)
-
-
-def _without_events(answer: Extraction, told: Sequence[Event]) -> Extraction:
-    """Return a first answer without events that are told elsewhere, but not without their issues."""
-    if not told:
-        return answer
-    issues = tuple(
-        Issue(issue.kind, issue.detail) if issue.where.startswith("events[") else issue
-        for issue in answer.issues
-    )
-    left = tuple(event for event in answer.events if event not in told)
-    return Extraction(events=left, issues=issues)
-
-
-def _named(event: Event) -> tuple[str, str, int | None]:
-    """Return the type of an event, and what and where its trigger is."""
-    trigger = event.trigger
-    return event.type, trigger.text if trigger else "", trigger.start if trigger else None
 
 
 def _refused(ask: Ask, problem: str) -> Issue:
