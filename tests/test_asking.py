@@ -323,6 +323,26 @@ def test_a_style_that_is_not_there_is_an_error(tmp_path, monkeypatch):
         open_engine(None, style=tmp_path)
 
 
+def test_the_style_of_a_hub_repository_is_read_there(tmp_path, monkeypatch):
+    from chinchilla.engines.model_files import find_style, read_style
+
+    asked = []
+
+    def download(model, name, *, local_files_only):
+        asked.append((model, name, local_files_only))
+        if model != "me/tuned":
+            raise OSError("no such file")
+        return str(tmp_path / name)
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
+    (tmp_path / "chinchilla.json").write_text('{"template": "zh-v2"}', encoding="utf-8")
+    assert read_style("me/tuned").template == "zh-v2"
+    assert read_style("me/plain") == GENERAL
+    # What a server is said to run is looked up on this machine alone.
+    assert find_style("me/tuned", is_cached=True) is not None
+    assert asked[-1] == ("me/tuned", "chinchilla.json", True)
+
+
 # --- a first reader ---
 
 

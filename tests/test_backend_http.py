@@ -425,6 +425,19 @@ def test_a_way_that_is_taken_and_not_followed_is_passed_over_and_told_once(follo
     assert [way_of(body) for _, _, body in asked] == WAYS[: WAYS.index(followed)] + [followed] * 4
 
 
+def test_a_cut_answer_shows_by_its_beginning_whether_a_way_is_followed():
+    def answer(body, _):
+        return chat(ANSWER if "structured_outputs" in body else "好的，我来看看，" * 9, "length")
+
+    with (
+        server(answer) as (address, asked),
+        backend(address) as engine,
+        pytest.warns(UserWarning, match="does not follow"),
+    ):
+        [said] = engine.generate(prompts(1), constraints=[HELD])
+    assert (said.text, [way_of(body) for _, _, body in asked]) == (ANSWER, WAYS[:2])
+
+
 def test_where_no_way_is_followed_answers_are_as_they_are():
     with server(lambda *_: chat("没有")) as (address, asked), backend(address) as engine:
         with pytest.warns(UserWarning, match="takes a constraint and does not follow it"):

@@ -59,7 +59,8 @@ def transformers_server(folder):
 @pytest.mark.parametrize("style", STYLES, ids=lambda style: style.template)
 def test_a_model_in_its_folder_and_behind_a_server_answers_alike(style, tmp_path):
     words = "".join(render_prompt("ner", SCHEMA, "", one).instruction for one in STYLES)
-    folder = save_model(tmp_path / "model", chat=True, alphabet=ALPHABET + words)
+    # Its tables are not tied: a tiny model with one table says its last token again and again.
+    folder = save_model(tmp_path / "model", "llama", chat=True, alphabet=ALPHABET + words)
     text = json.dumps(style.to_dict(), ensure_ascii=False)
     Path(folder, "chinchilla.json").write_text(text, encoding="utf-8")
     local = open_engine(folder)
@@ -137,7 +138,7 @@ def test_llama_cpp_copies_what_a_grammar_lets_it(smollm):
     backend = HttpBackend(f"{smollm[0]}/v1#smollm")
     prompt = render_prompt("ner", SCHEMA, TEXTS[0], PromptStyle("zh-v1", "compact"))
     held = AnswerConstraint(SCHEMA, "ner", TEXTS[0], "compact")
-    [said] = backend.generate([prompt], constraints=[held], max_tokens=32)
+    [said] = backend.generate([prompt], constraints=[held], max_tokens=48)
     backend.close()
     mentions = re.findall(r"([^⟦⟧]+)⟦(\w+)⟧", said.text)
     assert all(mention in TEXTS[0] for mention, _ in mentions)

@@ -43,7 +43,10 @@ SCHEMA = read_schema(
 # What released templates render, as hashes: models have learnt these very bytes.
 RELEASED = {
     "compact-v1": "dd4e270fe1988bd7",
+    "en-v1": "a7e840ec40646433",
     "zh-v1": "ced38d1d2df5428b",
+    "zh-v2": "913420fb9730d421",
+    "zh-v3": "3fa109550e4f2b14",
 }
 
 

@@ -11,6 +11,7 @@ import json
 from functools import cached_property
 from typing import Any
 
+from ..decoding.formats import CLOSE, OPEN
 from ..decoding.json_schema import conforms
 from ..decoding.wrappers import answer_of
 from .protocol import Constraint
@@ -19,6 +20,8 @@ GRAMMAR_WAYS = ("structured_outputs:grammar", "grammar", "ebnf")
 WAYS = ("json_schema", "structured_outputs", *GRAMMAR_WAYS, "json_object")
 # No answer holds so much white space; a model that writes it does not come to an end.
 BLANKS = ["\n\n\n\n", " " * 32, "\t" * 16]
+# A mention in the compact form may be so long before its label tells what it is.
+_UNTOLD = 24
 
 
 class Held:
@@ -48,11 +51,18 @@ class Held:
         named = {"name": "answer", "schema": self.schema, "strict": True}
         return {"response_format": {"type": "json_schema", "json_schema": named}}
 
+    def may_begin(self, answer: str) -> bool:
+        """Return whether what there is of an answer can be the beginning of one that is allowed."""
+        said = (answer_of(answer) or "").strip()
+        if self.schema is None:
+            return OPEN in said or len(said) < _UNTOLD
+        return not said or said.startswith("{")
+
     def is_followed(self, answer: str) -> bool:
         """Return whether an answer is one of those that the constraint allows, mentions aside."""
         said = (answer_of(answer) or "").strip()
         if self.schema is None:
-            return said.endswith("⟧")
+            return said.endswith(CLOSE)
         try:
             return conforms(json.loads(said), self.schema)
         except (ValueError, RecursionError):
@@ -61,4 +71,4 @@ class Held:
 
 def is_open(answer: str) -> bool:
     """Return whether an answer breaks off before its end, as where white space follows without end."""
-    return not answer.rstrip().endswith(("}", "]", "⟧", "```"))
+    return not answer.rstrip().endswith(("}", "]", CLOSE, "```"))

@@ -166,6 +166,8 @@ class Attempt:
         if not way or self._held is None:
             return True
         known = self._known.followed
+        if not self._held.may_begin(answer):
+            return False
         if is_open(answer):
             # One that was cut at its limit may go on; one that ends in blanks would for ever.
             return not is_whole and bool(answer[-1:].strip())
