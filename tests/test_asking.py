@@ -155,7 +155,7 @@ def test_no_text_is_shown_with_its_own_answer():
 
 @pytest.mark.parametrize("template", ["zh-v1", "zh-v3"])
 def test_examples_are_in_the_prompt_with_their_answers(template):
-    engine = general(lambda _: '{"entities":[]}', template=template, types_first=None)
+    engine = general(lambda _: '{"entities":[]}', template=template)
     options = ExtractOptions(examples=GoldExamples(GOLD))
     Extractor(engine, SCHEMA, options=options).extract("法院判处赵明华死刑。")
     [prompt] = engine.backend.asked

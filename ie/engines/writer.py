@@ -149,7 +149,7 @@ class Writer:
         if (first := next(left, None)) is None:
             return
         in_steps = self.style.steps == 2 or (
-            self.style.types_first is not None and bool(first.schema.events)
+            self._most_events is not None and bool(first.schema.events)
         )
         # What is asked again, and constraints, are for many questions at once.
         in_batches = in_steps or options.passes > 1 or options.constrain
@@ -183,8 +183,14 @@ class Writer:
 
     def _is_choice(self, schema: Schema, task: str) -> bool:
         """Return whether the types that occur are asked for before their roles."""
-        most = self.style.types_first
+        most = self._most_events
         return task == "ee" and most is not None and len(schema.events) > most
+
+    @property
+    def _most_events(self) -> int | None:
+        """The most types of event whose roles are asked for at once; None if there is no limit."""
+        can_choose = TRIGGERS in read_template(self.style.template).wordings
+        return self.style.types_first if can_choose else None
 
     def _wording(self, options: ExtractOptions) -> Wording:
         for known, wording in self._wordings:

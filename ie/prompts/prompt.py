@@ -70,7 +70,7 @@ class PromptStyle:
     are gold documents (in their JSON form) shown as worked examples in every prompt. A model taught
     before there were `occurrences` does not say them, hence their default. Of a schema with more event
     types than `types_first` (None: however many), a first prompt asks which types occur and a second
-    for the roles of those. `instructions` are the user's own, said in every prompt.
+    for the roles of those, if the template has words for it. `instructions` are the user's own, said in every prompt.
     """
 
     template: str = "zh-v1"
@@ -131,7 +131,7 @@ def check_style(style: PromptStyle, where: str = STYLE_FILE) -> None:
         )
     if style.steps not in (1, 2):
         raise ConfigError(f"{where}: steps is {style.steps}; events are asked in 1 or 2 steps")
-    if (style.steps == 2 or style.types_first is not None) and TRIGGERS not in template.wordings:
+    if style.steps == 2 and TRIGGERS not in template.wordings:
         able = [name for name in template_names() if TRIGGERS in read_template(name).wordings]
         raise ConfigError(
             f"{where}: template {style.template!r} has no wording for two-step events; "
