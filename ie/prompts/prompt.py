@@ -70,7 +70,8 @@ class PromptStyle:
     are gold documents (in their JSON form) shown as worked examples in every prompt. A model taught
     before there were `occurrences` does not say them, hence their default. Of a schema with more event
     types than `types_first` (None: however many), a first prompt asks which types occur and a second
-    for the roles of those, if the template has words for it. `instructions` are the user's own, said in every prompt.
+    for the roles of those, if the template has words for it. `instructions` are the user's own, said
+    in every prompt.
     """
 
     template: str = "zh-v1"
