@@ -153,4 +153,6 @@ class Prefiltered:
 
 
 def _items(found: Extraction, task: str) -> Sequence[Entity | Relation | Event]:
-    return {"ner": found.entities, "re": found.relations, "ee": found.events}[task]
+    if task == "ner":
+        return found.entities
+    return found.relations if task == "re" else found.events
