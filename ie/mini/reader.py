@@ -11,9 +11,10 @@ from pathlib import Path
 
 from ..data.documents import Extraction
 from ..data.schema import TASKS, Schema
+from ..engines.asks import Ask
 from ..engines.model_files import find_calibration, read_json
 from ..engines.protocol import Completion, Question
-from ..engines.writer import Ask, Writer
+from ..engines.writer import Writer
 from ..errors import ConfigError, near_miss
 from ..options import ExtractOptions
 from ..prompts.messages import Prompt
