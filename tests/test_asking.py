@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 from fakes import ScriptedBackend, scripted_engine
+from record_samples import LAYOFFS, WRITERS
+from record_samples import SCHEMA as RECORDS
 
 from chinchilla import Document, Extractor
 from chinchilla.data.documents import Entity, Event, Mention
@@ -18,6 +20,9 @@ from chinchilla.engines.prefilter import Prefiltered
 from chinchilla.engines.protocol import Completion
 from chinchilla.engines.writer import Writer
 from chinchilla.errors import ConfigError, InputError
+from chinchilla.instructions.build_options import BuildOptions
+from chinchilla.instructions.demonstrations import Pool
+from chinchilla.instructions.records import Resources, build_records
 from chinchilla.options import ExtractOptions
 from chinchilla.prompts.messages import chat_turns
 from chinchilla.prompts.prompt import GENERAL, PromptStyle, render_prompt
@@ -101,6 +106,26 @@ def test_a_record_asks_in_the_turns_of_its_template():
     assert record.prompt == prompt
     assert not replace_template(record, "zh-v1#0").prompt.frame
     assert not replace_template(record, {"other": "tool"}).prompt.frame
+
+
+@pytest.mark.parametrize("template", ["zh-v1", "zh-v3"])
+@pytest.mark.parametrize("task", ["ner", "re", "ee"])
+def test_records_ask_as_extraction_does(template, task):
+    style = PromptStyle(template, window={task: 400})
+    options = BuildOptions(style, tasks=(task,))
+    for row in build_records([LAYOFFS, *WRITERS], lambda _: RECORDS, options):
+        record = TrainingRecord(row.instruction, row.output, row.input, template=row.template)
+        engine = Writer("scripted", ScriptedBackend(lambda _: "{}"), style)
+        Extractor(engine, RECORDS, [task]).extract(row.input)
+        assert engine.backend.asked == [record.prompt]
+
+
+def test_shots_of_records_take_the_place_of_the_made_up_examples():
+    options = BuildOptions(PromptStyle("zh-v3"), tasks=("ner",), shots=2)
+    resources = Resources(pool=Pool(WRITERS))
+    for row in build_records(WRITERS, lambda _: RECORDS, options, None, resources):
+        assert "今天天气" not in row.instruction
+        assert row.instruction.count("</文本>\n{") == 2
 
 
 def replace_template(record, template):

@@ -76,7 +76,7 @@ def test_a_model_in_its_folder_and_behind_a_server_answers_alike(style, tmp_path
         # One by one, as this server does: rounding in batches would tell them apart.
         inside = [next(local.backend.generate([one], max_tokens=16)) for one in prompts]
         assert [one.text for one in behind] == [one.text for one in inside]
-        assert len({one.text for one in inside}) > 5
+        assert len({one.text for one in inside}) > 2
         counted = remote.backend.usage.prompt
         assert counted == sum(map(local.backend.count_tokens, prompts))
         remote.close()

@@ -75,7 +75,9 @@ class GoldExamples:
 
 
 def _annotations(document: Document, task: str) -> Sequence[Entity | Relation | Event]:
-    return {"ner": document.entities, "re": document.relations, "ee": document.events}[task]
+    if task == "ner":
+        return document.entities
+    return document.relations if task == "re" else document.events
 
 
 def _pairs(text: str) -> set[str]:

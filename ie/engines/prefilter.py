@@ -130,11 +130,11 @@ class Prefiltered:
         withheld = [
             issue.detail for one in found for issue in one.issues if issue.kind == "withheld"
         ]
-        known = self.reader.trained.get(task, ())
+        known = set(self.reader.trained.get(task, ()))
         return tuple(
             item.label
             for item in schema.types(task)
-            if item.label not in known
+            if known.isdisjoint((item.label, item.name))
             or not {item.label, item.name}.isdisjoint(named)
             or any(item.name in detail for detail in withheld)
         )
@@ -153,4 +153,6 @@ class Prefiltered:
 
 
 def _items(found: Extraction, task: str) -> Sequence[Entity | Relation | Event]:
-    return {"ner": found.entities, "re": found.relations, "ee": found.events}[task]
+    if task == "ner":
+        return found.entities
+    return found.relations if task == "re" else found.events

@@ -178,8 +178,8 @@ class _Maker:
 
     def _sample(self, name: str, examples: Sequence[str] = ()) -> str:
         name = _CHINESE.get(name, name)
-        known = next((some for words, some in _SAMPLES if re.search(words, name)), ())
-        options = [*examples, *known, f"某{name}"]
+        known = next((list(some) for words, some in _SAMPLES if re.search(words, name)), [])
+        options: list[str] = [*examples, *known, f"某{name}"]
         chosen = next((option for option in options if option not in self.used), options[-1])
         self.used.add(chosen)
         return chosen

@@ -56,10 +56,6 @@ class TrainingRecord(msgspec.Struct, frozen=True):
 Subject = tuple[str, str, tuple[str, ...]]
 
 
-# Source, task and labels of a record.
-Subject = tuple[str, str, tuple[str, ...]]
-
-
 @dataclass
 class Examples:
     """Token ids of all examples in one array, so that millions of them fit in memory.
