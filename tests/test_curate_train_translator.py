@@ -97,7 +97,7 @@ def test_a_tiny_model_is_trained_converted_and_used(tmp_path):
     scores = translator.score(source, [PAIRS[0][1], PAIRS[1][1], "<a>汤姆</a>"])
     assert all(score < 0 for score in scores)
     aligned = translator.align(source, PAIRS[0][1])
-    assert len(aligned.weights) == len(aligned.targets) > 1
+    assert len(aligned.weights) == len(aligned.targets)
     assert aligned.targets[-1][1] == len(PAIRS[0][1])
     assert {len(row) for row in aligned.weights} == {len(aligned.sources)}
     for method in ("constrained", "alignment", "markers", "auto"):

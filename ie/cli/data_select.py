@@ -43,9 +43,7 @@ def _most(ctx: click.Context, param: click.Parameter, value: str | None) -> dict
 @click.option("--report", "report_path", help="Write all counts as JSON; `-` for stdout.")
 @click.option("--force", is_flag=True, help="Overwrite files that exist.")
 @click.option("--quiet", is_flag=True, help="No summary on stderr.")
-@click.pass_context
 def command(
-    ctx: click.Context,
     inputs: tuple[str, ...],
     output: str,
     way: str,
@@ -67,7 +65,7 @@ def command(
     check_outputs(output=output, report=report_path)
     options = SelectOptions(**choices)
     if way == "facility":
-        _refuse(ctx, "rouge", "most", "empty_rate")
+        _refuse(click.get_current_context(), "rouge", "most", "empty_rate")
         found: Any = select_by_facility(inputs, options, output, force=force)
     else:
         found = select_files(inputs, options, output, force=force)

@@ -23,8 +23,8 @@ from .suspects import MODEL, Span, Suspect
 NONE = ""
 # A prediction without a score; and the largest weight of what other documents call a string.
 _UNSCORED, _ELSEWHERE = 0.9, 0.5
-# How sure a model is that there is nothing where it says nothing.
-_SILENT = 0.8
+# The share of annotations that are taken to be wrong, before anything is known.
+_WRONG = 0.05
 
 Key = tuple[Span | None, ...]
 
@@ -78,6 +78,7 @@ def ranked_items(
         for number, (gold, said) in enumerate(zip(documents, predicted, strict=True))
         for item in _items(number, gold, said)
     ]
+    _hear_silence(items)
     _hear_others(items)
     result: list[tuple[_Item, float]] = []
     for task in ("entity", "relation", "trigger"):
@@ -127,9 +128,8 @@ def _items(number: int, gold: Document, said: Document) -> Iterator[_Item]:
             best = max(near, key=lambda n: theirs[n][6])
             item.said[NONE] = theirs[best][6]
             item.other = (theirs[best][2], theirs[best][5])
-        else:
-            item.said[NONE] = _SILENT
-        _rest(item, label)
+        if item.said:
+            _rest(item, label)
         yield item
     for n, (task, key, label, _, text, span, score) in enumerate(theirs):
         if n not in used:
@@ -181,6 +181,21 @@ def _overlap(first: Key, second: Key) -> bool:
         a is not None and b is not None and a[0] < b[1] and b[0] < a[1]
         for a, b in zip(first, second, strict=True)
     )
+
+
+def _hear_silence(items: Sequence[_Item]) -> None:
+    """Give probabilities to annotations of which the model says nothing.
+
+    The more annotations of a task it misses, the less its silence says: if it misses the share m of the
+    right ones and finds nothing at wrong ones, a missed one is wrong with w / (w + (1 - w) m).
+    """
+    given = Counter(item.task for item in items if item.label)
+    missed = Counter(item.task for item in items if item.label and not item.said)
+    for item in items:
+        if not item.said:
+            share = missed[item.task] / given[item.task]
+            item.said[NONE] = _WRONG / (_WRONG + (1 - _WRONG) * share)
+            item.said[item.label] = 1 - item.said[NONE]
 
 
 def _hear_others(items: Sequence[_Item]) -> None:

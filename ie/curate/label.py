@@ -40,7 +40,7 @@ class Sampling:
 
 def uncertainty(document: Document) -> float:
     """Return how unsure predictions with scores are, 0 to 1."""
-    facts = (*document.entities, *document.relations, *document.events)
+    facts: tuple[Any, ...] = (*document.entities, *document.relations, *document.events)
     unsure = [1 - abs(2 * fact.score - 1) for fact in facts if fact.score is not None]
     unsure += [_WITHHELD for issue in document.issues if issue.kind == "withheld"]
     worst = sorted(unsure, reverse=True)[:_LEAST_SURE]

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from chinchilla.instructions.quality import HANZI, LETTER, MOJIBAKE
 
@@ -154,7 +155,7 @@ def _given_twice(document: Document) -> Iterator[Suspect]:
         key = ("event", repr(event))
         if seen[key]:
             shown = event.trigger or next(iter(event.arguments), None)
-            more = {"text": shown.text, "span": shown.span} if shown else {}
+            more: dict[str, Any] = {"text": shown.text, "span": shown.span} if shown else {}
             yield suspect("given twice", f"events[{i}]", label=event.type, **more)
         seen[key] += 1
 
@@ -184,7 +185,7 @@ def _of_the_schema(document: Document, schema: Schema) -> Iterator[Suspect]:
         declared = events.get(event.type)
         if declared is None:
             shown = event.trigger
-            more = {"text": shown.text, "span": shown.span} if shown else {}
+            more: dict[str, Any] = {"text": shown.text, "span": shown.span} if shown else {}
             yield suspect(outside, f"events[{i}]", label=event.type, **more)
             continue
         for j, argument in enumerate(event.arguments):

@@ -140,7 +140,8 @@ def coverage(pool: Iterable[Candidate]) -> Coverage:
     items = list(pool)
     types = {name for one in items for name in types_of(one)}
     grams = [{gram for one in items for gram in ngrams(one.text, (n,))} for n in (2, 3)]
-    return Coverage(len(items), len(types), *map(len, grams), sum(len(one.text) for one in items))
+    characters = sum(len(one.text) for one in items)
+    return Coverage(len(items), len(types), len(grams[0]), len(grams[1]), characters)
 
 
 def types_of(candidate: Candidate) -> list[str]:

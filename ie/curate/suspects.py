@@ -76,7 +76,9 @@ class Suspect:
             "end": self.span[1] if self.span else None,
             "certainty": round(self.certainty, 4),
         }
-        kept = {key: value for key, value in plain.items() if value not in ("", None)}
+        kept: dict[str, Any] = {
+            key: value for key, value in plain.items() if value not in ("", None)
+        }
         if self.other is not None:
             label, span = self.other
             kept["other"] = {"label": label, "start": span and span[0], "end": span and span[1]}

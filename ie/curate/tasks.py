@@ -60,7 +60,7 @@ def doccano_line(document: Document, model: str) -> Json:
     """Return a line for doccano's import of sequence labels with relations; code points."""
     names, entities = _named_entities(document)
     numbers = {name: n for n, (name, _) in enumerate(entities, 1)}
-    relations = []
+    relations: list[Json] = []
     for relation in document.relations:
         ends = [names.get((end.type, end.span)) for end in (relation.subject, relation.object)]
         if ends[0] and ends[1]:

@@ -51,7 +51,8 @@ def sentences(document: Document) -> list[Sentence]:
         if not _SHORT.search(text[max(0, match.start() - 8) : match.end()])
         and not any(start < match.end() and match.start() < end for start, end in spans)
     ]
-    result, start = [], 0
+    result: list[Sentence] = []
+    start = 0
     for begin, end in [*((m.start(), m.end()) for m in cuts), (len(text), len(text))]:
         if start < begin or not result:
             inside = tuple((a - start, b - start) for a, b in spans if start <= a and b <= begin)
@@ -71,7 +72,8 @@ def carry(
 
     What has no place is lost: an entity or argument alone, a relation or event with its end or trigger.
     """
-    text, places = "", {}
+    text = ""
+    places: dict[Span, Found] = {}
     methods: Counter[str] = Counter()
     for part, one in zip(parts, projected, strict=True):
         for (start, end), found in zip(part.spans, one.found, strict=True):
@@ -82,10 +84,10 @@ def carry(
         text += one.text + part.after
     lost = []
     for where, mention in iter_mentions(document):
-        found = places.get(mention.span) if mention.span else Found(None, "", UNLOCATED)
-        if found is None or found.span is None:
+        here = places.get(mention.span) if mention.span else Found(None, "", UNLOCATED)
+        if here is None or here.span is None:
             label = getattr(mention, "type", None) or getattr(mention, "role", "") or "trigger"
-            lost.append((where, str(label), found.reason if found else LOST))
+            lost.append((where, str(label), here.reason if here else LOST))
 
     def change(mention: Any) -> Any:
         found = places.get(mention.span) if mention.span else None

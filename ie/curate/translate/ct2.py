@@ -169,18 +169,26 @@ def read_pieces(folder: Path, source: str, target: str) -> Pieces:
     known = _vocabulary(folder)
     if (folder / SETTINGS_FILE).is_file():
         said = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
-        around = tuple(tuple(said.get(key, ())) for key in ("before", "after", "prefix"))
-        return Pieces(*_own(folder), *around, licence=str(said.get("licence", "")))
+        encode, encode_target, decode = _own(folder)
+        return Pieces(
+            encode,
+            encode_target,
+            decode,
+            tuple(said.get("before", ())),
+            tuple(said.get("after", ())),
+            tuple(said.get("prefix", ())),
+            str(said.get("licence", "")),
+        )
     if (folder / "source.spm").is_file() and (folder / "target.spm").is_file():
         before = (_OPUS[target],) if _OPUS.get(target) in known else ()
         ours, theirs = _spm(folder / "source.spm"), _spm(folder / "target.spm")
         return Pieces(ours[0], theirs[0], theirs[1], before)
     if (folder / "sentencepiece.bpe.model").is_file():
-        encode, decode = _spm(folder / "sentencepiece.bpe.model")
+        both, joined = _spm(folder / "sentencepiece.bpe.model")
         names, licence = (_M2M, "MIT") if _M2M["en"] in known else (_NLLB, NLLB_NOTE)
         if source not in names or target not in names:
             raise ModelError(f"{folder}: no languages {source!r} and {target!r}; use en and zh")
-        return Pieces(encode, encode, decode, (names[source],), (_END,), (names[target],), licence)
+        return Pieces(both, both, joined, (names[source],), (_END,), (names[target],), licence)
     raise ModelError(
         f"{folder}: no pieces of the model; convert with --copy_files source.spm target.spm (OPUS-MT) "
         "or sentencepiece.bpe.model (M2M100, NLLB)"

@@ -53,7 +53,7 @@ class Yield:
         """How many places of mentions have none in the translation."""
         return self.losses.total()
 
-    def rows(self) -> list[tuple[str, str, str, str, str]]:
+    def rows(self) -> list[tuple[str, ...]]:
         """Return `(kind, type, given, survived, written)` for a table, in order."""
         return [
             (
