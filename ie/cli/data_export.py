@@ -47,7 +47,9 @@ def tell_lost(form: str, lost: Counter[str]) -> None:
     """Say what a form could not hold."""
     for reason, count in sorted(lost.items()):
         if count:
-            click.echo(f"note: left out, as {form} has no place for it: {reason} ({count:,})", err=True)
+            click.echo(
+                f"note: left out, as {form} has no place for it: {reason} ({count:,})", err=True
+            )
 
 
 def _unpack(archive: bytes, folder: Path, force: bool) -> None:

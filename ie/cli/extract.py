@@ -19,6 +19,7 @@ from ..errors import InputError
 from ..files.inputs import ReadOptions, find_inputs, read_texts
 from ..files.rendering import FORMS, IssuesBeside, render_documents
 from ..files.resumable import after, write_partial
+from .data_export import tell_lost
 from .model_options import model_options, opening
 from .tasks import read_tasks
 
@@ -110,6 +111,7 @@ def command(
     if not quiet:
         _warn_untrained(extractor)
     counts: Counter[str] = Counter()
+    lost: Counter[str] = Counter()
     failed = partial(_tell_failed, counts) if keep_going else None
     texts = read_texts(files, reading, failed, _tell_reading)
     is_apart = form == "csv" and output != "-"
@@ -134,9 +136,11 @@ def command(
             width=get_terminal_size().columns if is_shown and sys.stdout.isatty() else None,
             mark=not is_shown,
             issues=issues,
+            lost=lost,
         ):
             file.write(rendered)
     if not quiet:
+        tell_lost(form, lost)
         if resume:
             click.echo(f"note: {done.documents:,} documents were there, of a run before", err=True)
         _print_summary(counts, time.perf_counter() - begin)

@@ -1,6 +1,6 @@
 """The facts of a document as tables: what, where, and what is wrong; for a person, or as CSV."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..data.documents import Document, Located

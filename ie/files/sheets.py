@@ -55,9 +55,7 @@ def csv_lines(
         yield csv_text(some, guard).encode()
 
 
-def parquet_chunks(
-    columns: Mapping[str, str], rows: Iterable[Sequence[Any]]
-) -> Iterator[bytes]:
+def parquet_chunks(columns: Mapping[str, str], rows: Iterable[Sequence[Any]]) -> Iterator[bytes]:
     """Yield the bytes of a Parquet file; `columns` gives the Arrow type of each by its name.
 
     Types are such as `string`, `int64`, `float64`, and `list` of strings. So many rows as make a row
@@ -73,7 +71,10 @@ def parquet_chunks(
     types = {name: pyarrow.list_(pyarrow.string()) if kind == "list" else kind
              for name, kind in columns.items()}  # fmt: skip
     schema = pyarrow.schema(
-        [(name, pyarrow.type_for_alias(t) if isinstance(t, str) else t) for name, t in types.items()]
+        [
+            (name, pyarrow.type_for_alias(t) if isinstance(t, str) else t)
+            for name, t in types.items()
+        ]
     )
     sink = io.BytesIO()
     iterator = iter(rows)

@@ -1,10 +1,10 @@
 """What the user says about names: reasons that do not count, and names to merge or to split.
 
-    merge:
-      - {names: [北京大学, 北大]}
-    split:
-      - {names: [长城, 长城汽车股份有限公司]}
-      - {names: [王伟], type: 人物, documents: [d17, d18]}
+merge:
+- {names: [北京大学, 北大]}
+split:
+- {names: [长城, 长城汽车股份有限公司]}
+- {names: [王伟], type: 人物, documents: [d17, d18]}
 """
 
 from collections.abc import Iterable, Iterator
@@ -63,9 +63,7 @@ class Decisions:
         if reason in self.refused:
             return False
         names = {one, other}
-        return not any(
-            names <= set(edit.names) and not edit.documents for edit in self.edits.split
-        )
+        return not any(names <= set(edit.names) and not edit.documents for edit in self.edits.split)
 
     def is_split(self, text: str) -> bool:
         """Return whether a split names this name, so that only its exact form is the same."""

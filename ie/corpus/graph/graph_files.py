@@ -16,9 +16,7 @@ from ...files.sheets import csv_lines
 from .store import Store
 
 _ENTITIES = "SELECT id, name, type, kind, names, mentions, documents FROM entities ORDER BY id"
-_FACTS = (
-    "SELECT id, subject, type, object, mentions, documents, best_score FROM facts ORDER BY id"
-)
+_FACTS = "SELECT id, subject, type, object, mentions, documents, best_score FROM facts ORDER BY id"
 _EVENTS = (
     "SELECT e.id, e.type, e.mentions, e.documents, (SELECT trigger FROM event_mentions m"
     " WHERE m.event = e.id ORDER BY said LIMIT 1) FROM events e ORDER BY e.id"

@@ -117,7 +117,9 @@ def _group(mention: Mention, decisions: Decisions) -> str:
 
 def place_of(entity: Entity, mentions: Iterable[Mention]) -> Mention | None:
     """Return the mention of a relation's end: the one in its place with its type, or kind, or any."""
-    same = [m for m in mentions if (m.start, m.end, m.text) == (entity.start, entity.end, entity.text)]
+    same = [
+        m for m in mentions if (m.start, m.end, m.text) == (entity.start, entity.end, entity.text)
+    ]
     kind = kind_of(entity.type)
     for fits in (lambda m: m.type == entity.type, lambda m: kind and m.kind == kind):
         if chosen := next(filter(fits, same), None):
@@ -178,7 +180,10 @@ def _reason(short: Mention, full: Mention, with_form: set[str]) -> str:
 
 
 def _settle(
-    mention: Mention, links: dict[str, tuple[str, str, str]], document: Document, decisions: Decisions
+    mention: Mention,
+    links: dict[str, tuple[str, str, str]],
+    document: Document,
+    decisions: Decisions,
 ) -> None:
     """Give a name its key."""
     group, core = _group(mention, decisions), mention.name.core

@@ -42,11 +42,19 @@ def render_page(store: Store) -> str:
         "names": [visible(row[1]) for row in entities],
         "types": [visible(row[2]) for row in entities],
         "facts": [
-            [numbers[subject], visible(type_), numbers[object], documents, list(_places(store, id_))]
+            [
+                numbers[subject],
+                visible(type_),
+                numbers[object],
+                documents,
+                list(_places(store, id_)),
+            ]
             for id_, subject, type_, object, documents in facts
         ],
     }
-    counts = {name: store.count(name) for name in ("documents", "entities", "facts", "events", "merges")}
+    counts = {
+        name: store.count(name) for name in ("documents", "entities", "facts", "events", "merges")
+    }
     template = resources.files("chinchilla.corpus.graph").joinpath("page.html")
     return Template(template.read_text(encoding="utf-8")).substitute(
         title="chinchilla graph",
@@ -108,7 +116,9 @@ def _event_table(store: Store) -> str:
     for _, type_, documents, trigger, said, name in store.rows(query, EVENTS):
         arguments = "；".join(
             f"{role}: {text}"
-            for role, text in store.rows("SELECT role, text FROM said_arguments WHERE event = ?", said)
+            for role, text in store.rows(
+                "SELECT role, text FROM said_arguments WHERE event = ?", said
+            )
         )
         rows.append((type_, trigger or "", arguments, str(documents), name))
     return table_html(("event", "trigger", "arguments", "documents", "first in"), rows)

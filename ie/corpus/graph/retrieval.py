@@ -35,7 +35,9 @@ def _prepare(store: Store) -> None:
     )
     if next(store.rows("SELECT 1 FROM pieces LIMIT 1"), None):
         return
-    mentions = 'SELECT n, text, "start", "end" FROM said_mentions WHERE document = ? ORDER BY "start"'
+    mentions = (
+        'SELECT n, text, "start", "end" FROM said_mentions WHERE document = ? ORDER BY "start"'
+    )
     for document, name, text in store.rows("SELECT n, id, text FROM documents ORDER BY n"):
         cut = windows(text, PIECE) or [(0, 0)]
         pieces = [make_id("t", name, str(number)) for number in range(len(cut))]
@@ -193,7 +195,9 @@ def _write(root: Path, name: str, columns: dict[str, str], rows: Iterable[Any]) 
 def _documents(store: Store, created: str) -> Iterator[tuple[Any, ...]]:
     units = "SELECT id FROM pieces WHERE document = ? ORDER BY number"
     store.db.execute("CREATE INDEX IF NOT EXISTS temp.of_document ON pieces (document)")
-    for number, (n, name, text) in enumerate(store.rows("SELECT n, id, text FROM documents ORDER BY n")):
+    for number, (n, name, text) in enumerate(
+        store.rows("SELECT n, id, text FROM documents ORDER BY n")
+    ):
         ids = [piece for (piece,) in store.rows(units, n)]
         yield make_id("d", name), number, name, text, ids, created, None
 

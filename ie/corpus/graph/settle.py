@@ -165,7 +165,11 @@ def _make_entity(store: Store, entity: str, rows: list[Any], told: str | None) -
     # The most frequent name of its own, the longest of those.
     name = told or max(own or counts, key=lambda text: (counts[text], len(text), text))
     type_, kind = max(types, key=lambda pair: (types[pair], pair))
-    names = sorted(counts, key=lambda text: (-counts[text], text))
+    # 该公司 is where a name would stand, and none.
+    names = sorted(
+        own.keys() | {row[0] for row in rows if row[6] != "reference"},
+        key=lambda text: (-counts[text], text),
+    )
     store.db.execute(
         "INSERT INTO entities (id, name, type, kind, names, mentions) VALUES (?, ?, ?, ?, ?, ?)",
         (entity, name, type_, kind, json.dumps(names, ensure_ascii=False), sum(counts.values())),

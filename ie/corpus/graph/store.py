@@ -60,7 +60,9 @@ class Store:
             found = self.db.execute("SELECT version FROM about").fetchone()
         except sqlite3.DatabaseError:
             self.db.close()
-            raise InputError(f"{path}: holds no graph; expected what chinchilla graph wrote") from None
+            raise InputError(
+                f"{path}: holds no graph; expected what chinchilla graph wrote"
+            ) from None
         if found != (VERSION,):
             self.db.close()
             raise InputError(f"{path}: is of another version; make it again with chinchilla graph")
