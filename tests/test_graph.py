@@ -128,14 +128,19 @@ def test_names_of_one_company_are_one_entity(tmp_path):
 @pytest.mark.parametrize(
     ("reason", "alone"),
     [
-        ("declared", "字节"),
+        ("declared", "阿波"),
         ("short-name", "字节跳动"),
         ("elsewhere", "字節跳動"),
         ("characters", "張一鳴"),
     ],
 )
 def test_a_reason_can_be_refused(tmp_path, reason, alone):
-    with graph(tmp_path, [BYTE, TRADITIONAL], Decisions([reason])) as store:
+    declared = document(
+        "d3", "大海集团（简称“阿波”）与阿波", ("机构名", "大海集团"), ("机构名", "阿波", 1)
+    )
+    with graph(tmp_path, [BYTE, TRADITIONAL, declared]) as store:
+        assert ["大海集团", "阿波"] in names(store)
+    with graph(tmp_path, [BYTE, TRADITIONAL, declared], Decisions([reason])) as store:
         assert any(alone in some and len(some) <= 2 for some in names(store))
         assert reason not in reasons(store).values()
 

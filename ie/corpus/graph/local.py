@@ -86,13 +86,11 @@ def _gathered(document: Document, decisions: Decisions) -> list[Mention]:
     for entity in _entities(document):
         type_ = entity.type or types.get(entity.text) or ""
         kind = kind_of(type_)
-        kept = decisions.refused
+        name = take_apart(entity.text, kind, decisions.refused)
         if decisions.is_split(entity.text):
-            kept = kept | {"legal-form", "title"}
-        mention = Mention(
-            *(entity.text, type_, entity.start, entity.end, entity.score, kind),
-            take_apart(entity.text, kind, kept),
-        )
+            whole = take_apart(entity.text, kind, decisions.refused | {"legal-form", "title"})
+            name = Name(whole.core, name.removed)
+        mention = Mention(*(entity.text, type_, entity.start, entity.end, entity.score, kind), name)
         place = (entity.start, entity.end, entity.text, _group(mention, decisions))
         known = found.setdefault(place, mention)
         if known.score is None or (entity.score or 0) > known.score:

@@ -204,7 +204,6 @@ def _documents(store: Store, created: str) -> Iterator[tuple[Any, ...]]:
 
 def _units(store: Store) -> Iterator[tuple[Any, ...]]:
     store.db.execute("CREATE INDEX IF NOT EXISTS temp.of_piece ON piece_mentions (piece)")
-    store.db.execute("CREATE INDEX IF NOT EXISTS facts_of_subject ON said_facts (subject)")
     entities = (
         "SELECT DISTINCT k.entity FROM piece_mentions p JOIN said_mentions m ON m.n = p.mention"
         " JOIN keys k ON k.key = m.key WHERE p.piece = ? ORDER BY 1"

@@ -34,6 +34,7 @@ CREATE TABLE event_mentions (
 """
 _INDEXES = """
 CREATE INDEX mention_keys ON said_mentions (key);
+CREATE INDEX fact_subjects ON said_facts (subject);
 CREATE INDEX argument_events ON said_arguments (event);
 CREATE INDEX document_mentions ON said_mentions (document);
 """
@@ -163,7 +164,7 @@ def _make_entity(store: Store, entity: str, rows: list[Any], told: str | None) -
         if not reason and not key_reason:
             own.setdefault(text, removed)
     # The most frequent name of its own, the longest of those.
-    name = told or max(own or counts, key=lambda text: (counts[text], len(text), text))
+    name = told or min(own or counts, key=lambda text: (-counts[text], -len(text), text))
     type_, kind = max(types, key=lambda pair: (types[pair], pair))
     # 该公司 is where a name would stand, and none.
     names = sorted(
