@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ...data.text import fold
 
-PERSON, ORGANISATION, PLACE = "person", "organisation", "place"
+PERSON, ORGANISATION, PLACE, TIME = "person", "organisation", "place", "time"
 
 # Why two names were taken for one thing; `--no-merge` takes each of these.
 REASONS = {
@@ -29,6 +29,7 @@ REASONS = {
 }
 
 _PERSON_TYPES = frozenset(("人", "人名", "人物", "姓名", "per", "person", "people"))
+_TIME_TYPES = frozenset(("时间", "日期", "date", "time"))
 _ORGANISATION_TYPES = re.compile(
     r"机构|组织$|公司|企业|学校|院校|大学|银行|政府|单位|团体|^org|company|organi[sz]ation"
 )
@@ -53,7 +54,7 @@ _TITLE_WORDS = (
 _TITLES = "|".join(sorted(_TITLE_WORDS, key=len, reverse=True))
 _TITLE_BEFORE = re.compile(rf"^(?:前|副|原|时任)?(?:{_TITLES})(?=.{{2}})")
 _TITLE_AFTER = re.compile(rf"(?<=.)(?:{_TITLES})$")
-PLACE_FORMS = ("特别行政区", "自治区", "自治州", "自治县", "省", "市", "县", "区", "州")
+PLACE_FORMS = ("特别行政区", "自治区", "自治州", "自治县", "省", "市", "县", "州")
 
 # No names: what they stand for is told by the document alone.
 _REFERENCE = re.compile(
@@ -84,10 +85,12 @@ class Name(NamedTuple):
 
 
 def kind_of(type_: str | None) -> str:
-    """Return `person`, `organisation` or `place` for a type of any schema, else ''."""
+    """Return `person`, `organisation`, `place` or `time` for a type of any schema, else ''."""
     name = (type_ or "").lower()
     if name in _PERSON_TYPES:
         return PERSON
+    if name in _TIME_TYPES:
+        return TIME
     if _ORGANISATION_TYPES.search(name):
         return ORGANISATION
     return PLACE if _PLACE_TYPES.search(name) else ""
