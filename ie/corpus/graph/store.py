@@ -107,7 +107,9 @@ class Store:
     def _add_events(
         self, document: int, read: Document, mentions: list[Mention], numbers: dict[int, int]
     ) -> None:
-        in_place = {(m.start, m.end): m for m in reversed(mentions) if m.start is not None}
+        in_place: dict[tuple[int | None, int | None], Mention] = {
+            (m.start, m.end): m for m in reversed(mentions) if m.start is not None
+        }
         by_text = {m.text: m for m in reversed(mentions)}
         for event in read.events:
             trigger = event.trigger
