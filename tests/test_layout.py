@@ -38,6 +38,7 @@ RANKS = [
     "converters",
     "instructions",
     "corpus",
+    "integrations",
     "evaluate",
     "train",
     "mini.train",

@@ -11,6 +11,7 @@ COMMANDS = {
         "data_convert",
         "Turn the files of a corpus into documents, one JSON object a line.",
     ),
+    "export": ("data_export", "Write documents as files of annotation tools and other libraries."),
     "build": ("data_build", "Turn documents into instruction records, mixed as asked."),
     "schema": ("data_schema", "Make a schema file of what documents hold."),
     "translate": ("data_translate", "Translate annotated documents into Chinese."),

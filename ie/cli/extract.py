@@ -20,6 +20,7 @@ from ..files.jsonl import read_documents, write_bytes
 from ..files.rendering import FORMS, IssuesBeside, render_documents
 from ..files.resumable import Done, after, is_complete, write_partial
 from ..files.retried import retried
+from .data_export import tell_lost
 from .extract_run import RUN_OPTIONS, check_no_run, extract_run, is_run_folder, run_options
 from .model_options import model_options, opening
 from .stopping import stopping
@@ -162,6 +163,7 @@ def command(
         if extractor.note:
             click.echo(f"note: {extractor.note}", err=True)
     counts: Counter[str] = Counter()
+    lost: Counter[str] = Counter()
     failed = partial(_tell_failed, counts) if keep_going else None
     texts = read_texts(files, reading, failed, _tell_reading)
     is_apart = form == "csv" and output != "-"
@@ -192,11 +194,13 @@ def command(
             width=get_terminal_size().columns if is_shown and sys.stdout.isatty() else None,
             mark=not is_shown,
             issues=issues,
+            lost=lost,
         ):
             file.write(rendered)
             # A process that is killed loses no document that is done.
             file.flush()
     if not quiet:
+        tell_lost(form, lost)
         if resume:
             click.echo(f"note: {done.documents:,} documents were there, of a run before", err=True)
         _print_summary(counts, time.perf_counter() - begin)

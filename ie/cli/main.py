@@ -15,6 +15,10 @@ from .hush import quiet_libraries
 # Command -> (module in .commands, one-sentence help shown without importing it).
 COMMANDS = {
     "extract": ("extract", "Extract entities, relations and events from texts."),
+    "graph": (
+        "graph",
+        "Bring names together over documents and count facts: tables, a page, a graph.",
+    ),
     "data": ("data", "Convert, build, list and inspect corpora and instruction records."),
     "train": ("train", "Fine-tune a language model on instruction records."),
     "export": ("export", "Merge an adapter, save a whole model, convert it to CTranslate2."),

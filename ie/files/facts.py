@@ -1,14 +1,12 @@
 """The facts of a document as tables: what, where, and what is wrong; for a person, or as CSV."""
 
-import csv
-import io
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..data.documents import Document, Located
 from .jsonl import dumps
 from .sentences import Sentences
+from .sheets import csv_text
 from .tables import align_rows, columns
 from .visible import visible_line
 
@@ -20,9 +18,6 @@ COLUMNS = (
 ISSUE_COLUMNS = ("document", "number", "issue", "where", "detail")
 # What reading says of a text's place is no column of the user's.
 _PLACE = ("file", "line", "row", "sheet", "cell", "title_end", "segments", "boxes", "glyphs")
-# A spreadsheet runs a cell that begins so, a Chinese or Japanese one that of full width too.
-_FORMULA = frozenset("=+-@\t\r\n＝＋－＠")
-_NUMBER = re.compile(r"[-+]?[0-9]+([.,][0-9]+)*([eE][-+]?[0-9]+)?%?")
 # Columns of a line where nothing tells how many there are.
 _WIDTH = 160
 # Code points of a mention that a table or page shows.
@@ -78,7 +73,7 @@ class FactsCsv:
             rows.append([document.id, *cells, *row, *[None] * rest, sentence, last])
         if own and not any((document.entities, document.relations, document.events)):
             rows.append([document.id, *cells, *[None] * (len(COLUMNS) - 1), last])
-        return _csv(rows)
+        return csv_text(rows)
 
     def issues(self, document: Document) -> str:
         """Return a row for each issue of a document, below the header if they are the first."""
@@ -89,29 +84,7 @@ class FactsCsv:
         if rows and not self._has_issues:
             self._has_issues = True
             rows.insert(0, ISSUE_COLUMNS)
-        return _csv(rows)
-
-
-def _csv(rows: Iterable[Sequence[Any]]) -> str:
-    buffer = io.StringIO()
-    # Line ends as in the other forms, not those of CSV's own dialect.
-    writer = csv.writer(buffer, lineterminator="\n")
-    # A carriage return is a line end to readers, but not to this writer.
-    quoting = csv.writer(buffer, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    for row in rows:
-        has_return = any(isinstance(cell, str) and "\r" in cell for cell in row)
-        (quoting if has_return else writer).writerow([_harmless(cell) for cell in row])
-    return buffer.getvalue()
-
-
-def _harmless(cell: Any) -> Any:
-    """Put an apostrophe before text that a spreadsheet would take for a formula and run.
-
-    A number such as -5, +1,000.5 or -3% is none. Who reads the file by a program takes the
-    apostrophe off where one of `= + - @`, a tab or a line end follows.
-    """
-    is_formula = isinstance(cell, str) and cell[:1] in _FORMULA and not _NUMBER.fullmatch(cell)
-    return f"'{cell}" if is_formula else cell
+        return csv_text(rows)
 
 
 def _cell(value: Any) -> Any:

@@ -1,13 +1,15 @@
 """Documents in the forms that `chinchilla extract` writes, each as it comes."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
 from ..data.documents import Document
+from .exports import EXPORTS, render_export
 from .jsonl import dumps
 
-FORMS = ("jsonl", "table", "csv", "html")
+FORMS = ("jsonl", "table", "csv", "html", *EXPORTS)
 
 
 def render_documents(
@@ -17,12 +19,14 @@ def render_documents(
     width: int | None = None,
     mark: bool = False,
     issues: Callable[[bytes], None] | None = None,
+    lost: Counter[str] | None = None,
 ) -> Iterator[bytes]:
     """Yield each document in one of the `FORMS`, in UTF-8; what yields is written one after another.
 
-    Without a document nothing is yielded. Tables are `width` columns wide, as a terminal may be; CSV begins with
+    Without a document the first four yield nothing. Tables are `width` columns wide, as a terminal may be; CSV begins with
     the `mark` without which spreadsheets take a file for one in an older encoding. CSV holds facts
     alone; `issues` gets the rows of another CSV, of what was found amiss.
+    `lost` is filled with what a form of others cannot hold; see `exports`.
     """
     # What only some forms need is loaded for them: JSON Lines begin without it.
     if form == "jsonl":
@@ -35,6 +39,8 @@ def render_documents(
             yield facts_table(document, *([width] if width else [])).encode()
     elif form == "csv":
         yield from _csv(documents, mark, issues)
+    elif form in EXPORTS:
+        yield from render_export(documents, form, lost)
     else:
         yield from _page(documents)
 

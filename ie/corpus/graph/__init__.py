@@ -1,0 +1,1 @@
+"""From documents with annotations to a graph: one thing, one node, with every reason and place."""

@@ -1,0 +1,1 @@
+"""Chinchilla inside other libraries' pipelines: each module is a few lines over `Extractor`."""
