@@ -43,6 +43,7 @@ RANKS = [
     "train",
     "mini.train",
     "curate",
+    "serve",
     "cli",
     "__main__",
 ]
