@@ -69,13 +69,20 @@ def tuned_reader(base: Path, schema: Schema, folder: Path, *, minutes: float = 8
     require_extra("tuning the embedded model", "train", ["torch"])
 
     def fit(documents: Sequence[Document], fold: int) -> Predict:
-        from ..mini.train.tune import Tuning, tune
+        from ..mini.train.options import BaseOptions, TuneConfig, TuningOptions
+        from ..mini.train.run import Data, run
 
         out = folder / f"fold{fold}"
         done = folder / f"fold{fold}.done"
         if not done.is_file():
-            plan = Tuning(minutes=minutes, seed=fold + 1)
-            tune([document.to_dict() for document in documents], schema, base, out, plan)
+            aside = max(1, len(documents) // 5)
+            config = TuneConfig(
+                model=BaseOptions(str(base)),
+                training=TuningOptions(minutes=minutes, seed=fold + 1),
+                output=str(out),
+            )
+            data = Data(list(documents[aside:]), list(documents[:aside]), schema)
+            run(config, data, force=True, report=lambda line: None)
             done.touch()
         return predictor(out, schema)
 

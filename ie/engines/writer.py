@@ -328,37 +328,6 @@ class Writer:
         said = serialise(items, self.style.format, (ask.task,))
         return render_further(ask.prompt, ask.task, said, self.style)
 
-    def _again(
-        self, answered: Iterable[list[_Answered]], options: ExtractOptions
-    ) -> list[list[_Answered]]:
-        """Ask again for what was missed, as often as the options say, and add it."""
-        parts = list(answered)
-        for _ in range(options.passes - 1):
-            asked = [
-                replace(ask, prompt=self._further(ask, found))
-                for some in parts
-                for ask, found in some
-                if not unanswered(found)
-            ]
-            more = self._completed(asked, options)
-            parts = [
-                [(ask, self._added(ask, found, more)) for ask, found in some] for some in parts
-            ]
-        return parts
-
-    def _added(self, ask: Ask, found: Extraction, more: Iterator[Extraction]) -> Extraction:
-        if unanswered(found):
-            return found
-        further = next(more, None)
-        if further is None:
-            raise ModelError(f"{self.name}: the engine left prompts without an answer")
-        return _united([(ask, found), (ask, further)])
-
-    def _further(self, ask: Ask, found: Extraction) -> Prompt:
-        items = extraction_items(found, ask.schema, (ask.task,))
-        said = serialise(items, self.style.format, (ask.task,))
-        return render_further(ask.prompt, ask.task, said, self.style)
-
     def _in_steps(
         self, answered: Iterable[list[_Answered]], options: ExtractOptions
     ) -> Iterator[list[_Answered]]:

@@ -152,7 +152,8 @@ def encode_records(
     """
     counts: Counter[str] = Counter()
     chunks: list[npt.NDArray[np.int32]] = []
-    starts, prompts = [0], []
+    starts = [0]
+    prompts: list[int] = []
     about: list[int] = []
     subjects: dict[Subject, int] = {}
     for record in records:

@@ -68,9 +68,10 @@ def _qualified(text: str, base: date | None, anchor: date | None) -> Value | Non
             rest, qualifier = rest[: -len(word)], name or qualifier
             break
     value = _plain(rest, base, anchor) if rest != text else None
-    if isinstance(value, str):
-        return {"date": value, "qualifier": qualifier} if qualifier else value
-    return {**value, "qualifier": qualifier} if value and qualifier else value
+    if not value or not qualifier:
+        return value
+    parts = value if isinstance(value, dict) else {"date": str(value)}
+    return {**parts, "qualifier": qualifier}
 
 
 def _range(text: str, base: date | None) -> Value | None:
