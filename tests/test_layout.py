@@ -40,6 +40,7 @@ RANKS = [
     "evaluate",
     "train",
     "mini.train",
+    "serve",
     "cli",
     "__main__",
 ]

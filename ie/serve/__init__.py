@@ -1,0 +1,1 @@
+"""A service over HTTP, its page, and a session in the terminal."""
