@@ -1,0 +1,21 @@
+import { defineConfig } from 'vite'
+
+// The built files are part of the Python package. Their names are fixed, so that a build changes files
+// and adds none; the server sends them with an ETag.
+export default defineConfig({
+  base: './',
+  build: {
+    outDir: '../ie/serve/static',
+    emptyOutDir: true,
+    target: 'es2022',
+    modulePreload: false,
+    assetsInlineLimit: 0,
+    rollupOptions: {
+      output: {
+        entryFileNames: 'assets/page.js',
+        chunkFileNames: 'assets/[name].js',
+        assetFileNames: 'assets/[name][extname]',
+      },
+    },
+  },
+})
