@@ -35,13 +35,15 @@ export function retypeEntity(doc: Doc, index: number, type: string): Doc {
   return { ...doc, entities: withOne(doc.entities, index, { ...kept, type }), relations }
 }
 
-// Relations that end in the entity go with it.
+// Relations that end in the entity go with it, unless another entity stands there.
 export function deleteEntity(doc: Doc, index: number): Doc {
   const old = doc.entities[index]
+  const entities = without(doc.entities, index)
+  if (old.start === null || entities.some((one) => same(one, old))) return { ...doc, entities }
   const relations = doc.relations.filter(
-    ({ subject, object }) => !sameEntity(subject, old) && !sameEntity(object, old),
+    ({ subject, object }) => !same(subject, old) && !same(object, old),
   )
-  return { ...doc, entities: without(doc.entities, index), relations }
+  return { ...doc, entities, relations }
 }
 
 export function addRelation(doc: Doc, relation: Relation): Doc {

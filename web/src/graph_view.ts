@@ -12,22 +12,28 @@ export interface Net {
   edges: { from: string; to: string; label: string }[]
 }
 
+// What has one name is one node: an organisation may be an end of type 企业 and an argument without type.
 export function netOf(doc: Doc): Net {
   const net: Net = { nodes: new Map(), edges: [] }
-  const node = (text: string, type: string | null, isEvent = false, id = `${type} ${text}`): string => {
-    if (!net.nodes.has(id)) net.nodes.set(id, { label: text, hue: hue(type), isEvent })
+  const typed = new Map(doc.entities.map((entity) => [entity.text, entity.type]))
+  const told = new Set<string>()
+  const node = (text: string, type: string | null): string => {
+    const id = `name ${text}`
+    if (!net.nodes.has(id)) net.nodes.set(id, { label: text, hue: hue(typed.get(text) ?? type), isEvent: false })
     return id
   }
-  // One thing may be an end of a relation, with a type, and an argument, without.
-  const typed = new Map(doc.entities.map((entity) => [entity.text, entity.type]))
+  const edge = (from: string, to: string, label: string): void => {
+    const key = JSON.stringify([from, to, label])
+    if (!told.has(key)) net.edges.push({ from, to, label })
+    told.add(key)
+  }
   for (const { type, subject, object } of doc.relations) {
-    net.edges.push({ from: node(subject.text, subject.type), to: node(object.text, object.type), label: type })
+    edge(node(subject.text, subject.type), node(object.text, object.type), type)
   }
   doc.events.forEach((event, i) => {
-    const id = node(event.trigger?.text ?? event.type, event.type, true, `event ${i}`)
-    for (const { role, text } of event.arguments) {
-      net.edges.push({ from: id, to: node(text, typed.get(text) ?? null), label: role })
-    }
+    const id = `event ${i}`
+    net.nodes.set(id, { label: event.trigger?.text ?? event.type, hue: hue(event.type), isEvent: true })
+    for (const { role, text } of event.arguments) edge(id, node(text, null), role)
   })
   return net
 }

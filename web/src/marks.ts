@@ -76,7 +76,10 @@ export function markedBlocks(points: Points, marks: Mark[]): HTMLElement[] {
       }
     }
     fill(block, points, inside, start, end)
-    if (start === end) block.append(h('br'))
+    if (start === end) {
+      block.classList.add('blank')
+      block.append(h('br'))
+    }
     return block
   })
 }
@@ -113,9 +116,13 @@ export function fill(
     if (to > at) appendText(open.at(-1)!.element, points.slice(at, to))
     at = Math.max(at, to)
   }
+  const close = (): void => {
+    advance(open.at(-1)!.end)
+    open.pop()
+  }
   while (left.length) {
     const mark = left.shift()!
-    while (open.length > 1 && open.at(-1)!.end <= mark.start) advance(open.pop()!.end)
+    while (open.length > 1 && open.at(-1)!.end <= mark.start) close()
     const room = open.at(-1)!.end
     let piece = mark
     if (mark.end > room) {
@@ -130,7 +137,7 @@ export function fill(
     open.at(-1)!.element.append(element)
     open.push({ element, end: piece.end })
   }
-  while (open.length) advance(open.pop()!.end)
+  while (open.length) close()
 }
 
 function markElement(mark: Mark): HTMLElement {

@@ -170,11 +170,13 @@ function adder(doc: Doc): HTMLElement {
       field(t('predicate'), select(types, added.type, (value) => (added.type = value), { id: 'add-predicate' })),
       field(t('object'), select(options(declared?.object), added.object, (value) => (added.object = value), { id: 'add-object' })),
       button(t('add'), () => {
-        const end = (index: string): Entity => {
+        // An end is of the type that the relation declares, which need not be an entity type.
+        const end = (index: string, declaredType: string | undefined): Entity => {
           const { type, text, start, end } = doc.entities[Number(index)]
-          return { type, text, start, end }
+          return { type: declaredType ?? type, text, start, end }
         }
-        edit(addRelation(current()!, { type: added.type, subject: end(added.subject), object: end(added.object) }))
+        const chosen = relationEntries().find(({ name }) => name === added.type)
+        edit(addRelation(current()!, { type: added.type, subject: end(added.subject, chosen?.subject), object: end(added.object, chosen?.object) }))
       }, { class: 'primary', id: 'add-relation' }),
     ),
   )
