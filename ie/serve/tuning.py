@@ -25,10 +25,12 @@ from ..files.jsonl import write_bytes, write_documents
 from .errors import RequestError
 from .project import Project, set_aside
 
-FEWEST = 4
+# So that five are learnt from, which `chinchilla train` asks for.
+FEWEST = 6
 # Lines of the process that are shown.
 _LINES = 200
-_PROGRESS = re.compile(r"\b(\d+) ?(?:/|of) ?(\d+)\b")
+# As in "round 3: …, 0.5 of at most 8 minutes", or "12/40".
+_PROGRESS = re.compile(r"\b([\d.]+) ?(?:/|of(?: at most)?) ?([\d.]*\d)\b")
 # Takes a model's name and texts, and gives what it finds; see `Worker.read`.
 Predict = Callable[[str, Schema, Sequence[Document]], list[Document]]
 
@@ -68,11 +70,7 @@ class Tuner:
         `state` is idle, training, comparing, done, failed or stopped.
         """
         lines = list(self._lines)
-        found = [match for line in lines[-20:] for match in _PROGRESS.finditer(line)]
-        done = None
-        if found and int(found[-1][2]):
-            done = min(1.0, int(found[-1][1]) / int(found[-1][2]))
-        return {**self._state, "lines": lines, "progress": done}
+        return {**self._state, "lines": lines, "progress": read_progress(lines[-20:])}
 
     def start(self) -> None:
         """Begin to train on the saved documents.
@@ -169,6 +167,18 @@ class Tuner:
         return result
 
 
+def read_progress(lines: Sequence[str]) -> float | None:
+    """Return how much is done, from 0 to 1, by the last line that says so; None if none does."""
+    found = [match for line in lines for match in _PROGRESS.finditer(line)]
+    if not found:
+        return None
+    try:
+        done, whole = float(found[-1][1]), float(found[-1][2])
+    except ValueError:
+        return None
+    return min(1.0, done / whole) if whole else None
+
+
 def write_run(
     folder: Path, learnt: list[Document], aside: list[Document], schema: Schema, base: str
 ) -> Path:
@@ -179,9 +189,11 @@ def write_run(
     with write_bytes(folder / "schema.json") as file:
         file.write(json.dumps(schema.to_dict(), ensure_ascii=False, indent=1).encode() + b"\n")
     settings = {
-        "base": base,
-        "train": str(folder / "train.jsonl"),
-        "schema": str(folder / "schema.json"),
+        "model": {"base": base},
+        "data": {
+            "train": [str(folder / "train.jsonl")],
+            "schema": str(folder / "schema.json"),
+        },
         "output": str(folder / "run"),
     }
     config = folder / "train.yaml"

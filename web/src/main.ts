@@ -40,6 +40,7 @@ const result = h('section', { class: 'result', id: 'result' }, bar, tabs, panel)
 
 function draw(): void {
   const focused = place(document.activeElement)
+  const typed = [...document.querySelectorAll<HTMLInputElement>('.picker input')].map(({ id, value }) => [id, value])
   const scrolled = document.querySelector('#annotated')?.scrollTop ?? 0
   drawHeader()
   replace(input, ...inputView())
@@ -52,6 +53,12 @@ function draw(): void {
   else replace(panel, ...VIEWS[state.tab]())
   const text = document.querySelector('#annotated')
   if (text && scrolled) text.scrollTop = scrolled
+  for (const [id, value] of typed) {
+    const input = document.getElementById(id) as HTMLInputElement | null
+    if (!input || !value) continue
+    input.value = value
+    input.dispatchEvent(new Event('input'))
+  }
   focused?.()
 }
 

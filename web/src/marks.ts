@@ -1,6 +1,6 @@
 // A text with marks on it: nested where mentions nest, cut where they cross.
 
-import { appendText, h, shown } from './dom'
+import { appendText, cut as shorten, h, shown } from './dom'
 import type { Points } from './points'
 
 export interface Mark {
@@ -59,12 +59,26 @@ function cut(points: Points, covered: [number, number][], from: number, end: num
   return over && over[1] - from < 2 * BLOCK ? over[1] : place
 }
 
-// Return the blocks as elements; each knows where it starts.
-export function markedBlocks(points: Points, marks: Mark[]): HTMLElement[] {
+// Blocks that are marked at once; others hold their plain text until they come into view.
+const AT_ONCE = 40
+
+// Return the blocks as elements; each knows where it starts. `container` is what scrolls.
+export function markedBlocks(points: Points, marks: Mark[], container: HTMLElement): HTMLElement[] {
+  const waiting = new WeakMap<Element, () => void>()
+  const observer = new IntersectionObserver(
+    (entries) => {
+      for (const { target, isIntersecting } of entries) {
+        if (!isIntersecting) continue
+        observer.unobserve(target)
+        waiting.get(target)?.()
+      }
+    },
+    { root: container, rootMargin: '600px' },
+  )
   const sorted = [...marks].sort(order)
   const lengths = sorted.map(({ start, end }) => end - start)
   const longest = lengths.reduce((a, b) => Math.max(a, b), 0)
-  return blocks(points, sorted).map(([start, end]) => {
+  return blocks(points, sorted).map(([start, end], number) => {
     const block = h('div', { class: 'block', 'data-start': start })
     // Only marks that begin less than the longest one before the block can reach into it.
     let i = lower(sorted, start - longest)
@@ -75,7 +89,15 @@ export function markedBlocks(points: Points, marks: Mark[]): HTMLElement[] {
         inside.push({ ...mark, start: Math.max(mark.start, start), end: Math.min(mark.end, end) })
       }
     }
-    fill(block, points, inside, start, end)
+    if (number < AT_ONCE || !inside.length) fill(block, points, inside, start, end)
+    else {
+      appendText(block, points.slice(start, end))
+      waiting.set(block, () => {
+        block.replaceChildren()
+        fill(block, points, inside, start, end)
+      })
+      observer.observe(block)
+    }
     if (start === end) {
       block.classList.add('blank')
       block.append(h('br'))
@@ -145,7 +167,7 @@ function markElement(mark: Mark): HTMLElement {
     class: mark.kind,
     title: shown(mark.title),
     'data-index': mark.index,
-    'data-label': mark.label ? shown(mark.label) : undefined,
+    'data-label': mark.label ? shown(shorten(mark.label, 20)) : undefined,
   })
   element.style.setProperty('--hue', String(mark.hue))
   return element

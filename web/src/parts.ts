@@ -67,13 +67,14 @@ export function mentionPicker(
     replace(which, places.length > 1 && field(t('occurrence'), select(options, String(chosen), (value) => (chosen = Number(value)))))
   }
   const submit = (): void => {
-    find()
     if (!typed.value) return
     const found = places[chosen]
     if (!found) {
       say(t('notFound', { text: typed.value }), 'error')
       return
     }
+    typed.value = ''
+    replace(which)
     add({ text: points().slice(...found), start: found[0], end: found[1] })
   }
   typed.addEventListener('input', find)

@@ -15,7 +15,8 @@ const unfolded = new Set<string>()
 export function schemaChooser(names: { name: string; description: string }[]): HTMLElement {
   const known = names.map(({ name, description }): [string, string] => [name, description ? `${name} · ${short(description)}` : name])
   const isBuiltIn = names.some(({ name }) => name === state.schemaName)
-  const options = isBuiltIn ? known : [[state.schemaName, `${state.schema.name}${t('changed')}`] as [string, string], ...known]
+  const own = `${state.schema.name}${state.schemaName ? '' : t('changed')}`
+  const options = isBuiltIn ? known : [[state.schemaName, own] as [string, string], ...known]
   return field(
     t('schema'),
     select(options, state.schemaName, async (name) => {

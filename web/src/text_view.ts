@@ -1,7 +1,7 @@
 // The text with its mentions, a legend, and the table of entities; in editing, marks are made here.
 
 import { addEntity, deleteEntity, retypeEntity } from './edits'
-import { button, field, h, replace, select, shown } from './dom'
+import { button, cut, field, h, replace, select, shown } from './dom'
 import { type Mark, markedBlocks, pointAt } from './marks'
 import { mentionPicker, place, scoreCell, typeNames, valueCell } from './parts'
 import { current, edit, hue, points, state, update, visibleDoc } from './state'
@@ -66,8 +66,8 @@ function textElement(doc: Doc): HTMLElement {
       contenteditable: state.editing ? 'true' : undefined,
       spellcheck: state.editing ? 'false' : undefined,
     },
-    ...markedBlocks(points(), marksOf(doc)),
   )
+  text.append(...markedBlocks(points(), marksOf(doc), text))
   if (state.editing) makeEditable(text)
   return text
 }
@@ -107,6 +107,8 @@ export function takeSelection(): void {
 const short = (text: string): string => (text.length > 30 ? `${text.slice(0, 28)}…` : text)
 
 function keyPressed(event: KeyboardEvent): void {
+  // The event that tells of a selection comes later than the key.
+  takeSelection()
   const types = typeNames('entities')
   const digit = Number(event.key)
   const hasSelection = !getSelection()?.isCollapsed && state.selection !== null
@@ -126,6 +128,7 @@ function keyPressed(event: KeyboardEvent): void {
 }
 
 function mark(type: string | undefined): void {
+  takeSelection()
   const chosen = state.selection
   if (!chosen || !type) return
   edit(addEntity(current()!, { type, ...plain(chosen) }))
@@ -194,7 +197,7 @@ function legend(doc: Doc): HTMLElement {
     )
   const chips = [...counts].map(([type, count]) => {
     const isOn = !state.hiddenTypes.has(type)
-    const chip = button(`${type} ${count}`, () => {
+    const chip = button(`${cut(type, 24)} ${count}`, () => {
       toggle(state.hiddenTypes, type)
       update()
     }, { class: 'chip', 'aria-pressed': isOn ? 'true' : 'false' })
