@@ -99,7 +99,19 @@ export function undo(): boolean {
 }
 
 // A hue for each type, in the order of the schema; types that it does not have come after.
+let hues = new Map<string | null, number>()
+let huesOf: Schema | null = null
+
 export function hue(type: string | null): number {
+  if (huesOf !== state.schema) {
+    hues = new Map()
+    huesOf = state.schema
+  }
+  if (!hues.has(type)) hues.set(type, chooseHue(type))
+  return hues.get(type)!
+}
+
+function chooseHue(type: string | null): number {
   const names = [...state.schema.entities, ...state.schema.events, ...state.schema.relations].map(
     (item) => (typeof item === 'string' ? item : item.name),
   )
