@@ -69,7 +69,10 @@ const passes = (fact: { score?: number }): boolean => (fact.score ?? 1) >= state
 // The document as it is shown: without what scores too little.
 export function visibleDoc(): Doc | null {
   const doc = current()
-  if (!doc) return null
+  return doc && withoutHidden(doc)
+}
+
+export function withoutHidden(doc: Doc): Doc {
   return {
     ...doc,
     entities: doc.entities.filter(passes),
