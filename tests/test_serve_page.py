@@ -16,7 +16,10 @@ pytest.importorskip("playwright")
 from playwright import sync_api as playwright
 from serving import HOSTILE, NAMES, SCHEMA, NamesEngine, fake_trainer, running
 
-from chinchilla.data.documents import Document, check_offsets
+from chinchilla.data.documents import Document, Entity, Issue, check_offsets
+from chinchilla.evaluate.evaluation import evaluate
+from chinchilla.evaluate.page import render_page
+from chinchilla.files.rendering import render_documents
 from chinchilla.serve import service, tuning
 from chinchilla.serve.app import create_app
 from chinchilla.serve.settings import Settings
@@ -119,6 +122,7 @@ def rows(page):
 
 def choose_text(page, start, end):
     """Select code points of the shown text, as a mouse does."""
+    page.wait_for_selector("#annotated[contenteditable]")
     page.evaluate(
         """([start, end]) => {
           const block = document.querySelector('#annotated .block')
@@ -142,7 +146,7 @@ def choose_text(page, start, end):
         }""",
         [start, end],
     )
-    page.wait_for_function("document.querySelector('#selected').textContent.length > 0")
+    playwright.expect(page.locator("#selected")).not_to_have_text("（未选）")
 
 
 def test_entities_are_marked_nested_and_behind_astral_characters(page):
@@ -430,3 +434,28 @@ def test_a_narrow_window_shows_all_without_scrolling_sideways(page):
     wide = page.evaluate("document.documentElement.scrollWidth")
     assert wide <= 400
     shoot(page, "narrow")
+
+
+@pytest.mark.parametrize("kind", ["facts", "report"])
+def test_the_pages_written_as_files_show_hostile_text_too(browser, tmp_path, kind):
+    found = Document(
+        HOSTILE,
+        f"顾长风{HOSTILE}",
+        (Entity(HOSTILE, "顾长风", 0, 3), Entity("人名", HOSTILE, 3, 3 + len(HOSTILE))),
+        issues=(Issue("withheld", HOSTILE),),
+    )
+    gold = Document(HOSTILE, found.text, (Entity("人名", "顾长风", 0, 3),))
+    path = tmp_path / "page.html"
+    if kind == "facts":
+        path.write_bytes(b"".join(render_documents([found], "html")))
+    else:
+        evaluated = evaluate([gold], [found], gold_name=HOSTILE, predicted_name=HOSTILE)
+        path.write_text(render_page(evaluated), encoding="utf-8")
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    assert page.evaluate("window.hit") is None
+    shown = page.locator("body").inner_text()
+    assert "<script>window.hit=1</script>" in shown
+    assert "\u202e" not in shown
+    assert page.locator("img").count() == 0
+    page.close()

@@ -2,8 +2,9 @@
 
 import * as api from './api'
 import { button, h } from './dom'
-import { current, state, visibleDoc } from './state'
+import { current, state, visibleDoc, withoutHidden } from './state'
 import { say, sayError } from './status'
+import type { Doc } from './types'
 import { t } from './words'
 
 export function save(blob: Blob, name: string): void {
@@ -13,9 +14,9 @@ export function save(blob: Blob, name: string): void {
   setTimeout(() => URL.revokeObjectURL(address), 10_000)
 }
 
-// One document stands as it is shown; of several the least score is applied to each by the reader.
-function documents() {
-  return state.documents.length > 1 ? state.documents : [visibleDoc()!]
+// What is hidden for its score is not taken away either.
+function documents(): Doc[] {
+  return state.documents.map(withoutHidden)
 }
 
 export function downloads(): HTMLElement {

@@ -11,7 +11,7 @@ import { loadProject, projectView, savedCount, saveGold } from './project_view'
 import { relationsView } from './relations_view'
 import { begin, current, listen, state, type Tab, undo, update, visibleDoc } from './state'
 import { say, sayError, statusLine } from './status'
-import { takeSelection, textView } from './text_view'
+import { keepSelection, takeSelection, textView } from './text_view'
 import { getLanguage, type Language, setLanguage, t, type Word } from './words'
 
 const TABS: [Tab, Word][] = [
@@ -60,6 +60,7 @@ function draw(): void {
     input.dispatchEvent(new Event('input'))
   }
   focused?.()
+  keepSelection()
 }
 
 // Remember what has the focus by where it stands, and give it back once all is drawn anew.

@@ -184,6 +184,26 @@ export function pointAt(node: Node, offset: number): number | null {
   return Number(block.dataset.start) + length(range.cloneContents())
 }
 
+// The place of the DOM at a code point: the reverse of `pointAt`.
+export function placeOf(container: Element, point: number): [Node, number] | null {
+  const all = [...container.querySelectorAll<HTMLElement>('[data-start]')]
+  const block = all.filter((one) => Number(one.dataset.start) <= point).at(-1)
+  if (!block) return null
+  let left = point - Number(block.dataset.start)
+  const walker = document.createTreeWalker(block, NodeFilter.SHOW_ALL)
+  let last: [Node, number] = [block, 0]
+  while (walker.nextNode()) {
+    const node = walker.currentNode
+    if (node instanceof Text) {
+      const characters = [...node.data]
+      if (characters.length >= left) return [node, characters.slice(0, left).join('').length]
+      left -= characters.length
+      last = [node, node.data.length]
+    } else if ((node as Element).classList.contains('unseen')) left -= 1
+  }
+  return last
+}
+
 function length(part: DocumentFragment): number {
   const text = part.textContent ?? ''
   const wide = text.match(/[\ud800-\udbff][\udc00-\udfff]/g)?.length ?? 0

@@ -13,6 +13,8 @@ import { t } from './words'
 const FIGURES = 12
 const WIDEST = 240
 let figures = FIGURES
+const ROWS = 300
+let shownRows = ROWS
 
 interface Figure {
   start: number
@@ -122,7 +124,7 @@ function table(doc: Doc): HTMLElement {
   const all = current()!.relations
   const hasQualifiers = doc.relations.some(({ qualifiers }) => Object.keys(qualifiers ?? {}).length)
   const heads = [t('subject'), t('predicate'), t('object'), ...(hasQualifiers ? [t('qualifiers')] : []), t('place'), t('score')]
-  const rows = doc.relations.map((relation) => {
+  const rows = doc.relations.slice(0, shownRows).map((relation) => {
     const index = all.indexOf(relation)
     const names = typeNames('relations')
     if (!names.includes(relation.type)) names.unshift(relation.type)
@@ -140,7 +142,8 @@ function table(doc: Doc): HTMLElement {
       state.editing && h('td', {}, button(t('delete'), () => { edit(deleteRelation(current()!, index)); say(t('deleted')) }, { 'aria-label': t('deleteThis', { name: sentence(relation) }) })),
     )
   })
-  return h('div', { class: 'table' }, h('table', {}, h('thead', {}, h('tr', {}, ...heads.map((head) => h('th', { scope: 'col' }, head)), state.editing && h('td'))), h('tbody', {}, ...rows)))
+  const more = doc.relations.length - shownRows
+  return h('div', { class: 'table' }, h('table', {}, h('thead', {}, h('tr', {}, ...heads.map((head) => h('th', { scope: 'col' }, head)), state.editing && h('td'))), h('tbody', {}, ...rows)), more > 0 && button(`+ ${more}`, () => { shownRows += 2000; update() }))
 }
 
 const added = { type: '', subject: '0', object: '1' }

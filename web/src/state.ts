@@ -69,7 +69,10 @@ const passes = (fact: { score?: number }): boolean => (fact.score ?? 1) >= state
 // The document as it is shown: without what scores too little.
 export function visibleDoc(): Doc | null {
   const doc = current()
-  if (!doc) return null
+  return doc && withoutHidden(doc)
+}
+
+export function withoutHidden(doc: Doc): Doc {
   return {
     ...doc,
     entities: doc.entities.filter(passes),
@@ -99,7 +102,19 @@ export function undo(): boolean {
 }
 
 // A hue for each type, in the order of the schema; types that it does not have come after.
+let hues = new Map<string | null, number>()
+let huesOf: Schema | null = null
+
 export function hue(type: string | null): number {
+  if (huesOf !== state.schema) {
+    hues = new Map()
+    huesOf = state.schema
+  }
+  if (!hues.has(type)) hues.set(type, chooseHue(type))
+  return hues.get(type)!
+}
+
+function chooseHue(type: string | null): number {
   const names = [...state.schema.entities, ...state.schema.events, ...state.schema.relations].map(
     (item) => (typeof item === 'string' ? item : item.name),
   )

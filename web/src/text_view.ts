@@ -2,7 +2,7 @@
 
 import { addEntity, deleteEntity, retypeEntity } from './edits'
 import { button, cut, field, h, replace, select, shown } from './dom'
-import { type Mark, markedBlocks, pointAt } from './marks'
+import { type Mark, markedBlocks, placeOf, pointAt } from './marks'
 import { mentionPicker, place, scoreCell, typeNames, valueCell } from './parts'
 import { current, edit, hue, points, state, update, visibleDoc } from './state'
 import { say } from './status'
@@ -33,10 +33,10 @@ function marksOf(doc: Doc): Mark[] {
     marks.push({ start: mention.start, end: mention.end, label, hue: hue(type), kind, title, index })
   }
   if (state.layers.has('entities')) {
-    const all = current()!.entities
+    const indexes = new Map(current()!.entities.map((entity, i) => [entity, i]))
     for (const entity of doc.entities) {
       const type = entity.type ?? ''
-      if (!state.hiddenTypes.has(type)) add(entity, type, type, 'entity', all.indexOf(entity))
+      if (!state.hiddenTypes.has(type)) add(entity, type, type, 'entity', indexes.get(entity) ?? -1)
     }
   }
   for (const event of doc.events) {
@@ -104,6 +104,15 @@ export function takeSelection(): void {
   }
 }
 
+// Select again what was selected, once the text is drawn anew.
+export function keepSelection(): void {
+  const text = document.querySelector<HTMLElement>('#annotated')
+  if (!state.editing || !state.selection || !text || document.activeElement !== text) return
+  const start = placeOf(text, state.selection.start)
+  const end = placeOf(text, state.selection.end)
+  if (start && end) getSelection()?.setBaseAndExtent(...start, ...end)
+}
+
 const short = (text: string): string => (text.length > 30 ? `${text.slice(0, 28)}…` : text)
 
 function keyPressed(event: KeyboardEvent): void {
@@ -143,11 +152,10 @@ function refocus(point: number): void {
   requestAnimationFrame(() =>
     requestAnimationFrame(() => {
       const text = document.querySelector<HTMLElement>('#annotated')
-      const blocks = [...(text?.querySelectorAll<HTMLElement>('[data-start]') ?? [])]
-      const block = blocks.filter((one) => Number(one.dataset.start) <= point).at(-1)
-      if (!text || !block) return
+      const place = text && placeOf(text, point)
+      if (!place) return
       text.focus({ preventScroll: true })
-      getSelection()?.collapse(block, 0)
+      getSelection()?.collapse(...place)
     }),
   )
 }
