@@ -74,17 +74,18 @@ def test_options_without_effect_are_refused(given):
 
 
 def test_a_run_keeps_no_secret():
-    from types import SimpleNamespace
-
     from chinchilla import ExtractOptions, read_schema
-    from chinchilla.cli.extract import _run
+    from chinchilla.corpus.asked import describe_asked
 
-    extractor = SimpleNamespace(
-        options=ExtractOptions(), schema=read_schema("msra"), tasks=("ner",)
-    )
-    address = "http://me:SECRET@host/v1?api-key=SECRET#m"
+    schema, address = read_schema("msra"), "http://me:SECRET@host/v1?api-key=SECRET#m"
     one, other = (
-        _run(address, extractor, {"http": HttpOptions(extra_body={"auth": secret})})
+        describe_asked(
+            address,
+            schema,
+            ("ner",),
+            ExtractOptions(),
+            {"http": HttpOptions(extra_body={"auth": secret})},
+        )
         for secret in ("SECRET", "SECRET2")
     )
     assert "SECRET" not in str(one)

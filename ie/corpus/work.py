@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..data.documents import Document, Extraction, Issue
+from ..data.issues import UNANSWERED
 from ..data.schema import Schema, chosen_tasks, read_schema
 from ..engines.protocol import Engine
 from ..options import ExtractOptions
@@ -16,7 +17,6 @@ from .shard_files import encode_shard
 from .shards import BLANK, EXTRACT, PARSE, Failure, Shard
 
 # How the pipeline begins the issue of a document, or of a part of one, that no engine answered.
-_UNANSWERED = "no answer"
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def _alone(extractor: Extractor, document: Document) -> Document:
 
 
 def _without_answer(document: Document, why: str) -> Document:
-    issue = Issue("unparsable", f"{_UNANSWERED}: {why}")
+    issue = Issue(UNANSWERED, why)
     return document.with_extraction(Extraction(issues=(issue,)))
 
 
@@ -138,11 +138,10 @@ def _answered(
 
 def _failures(document: Document) -> Iterable[Failure]:
     for issue in document.issues:
-        if issue.kind == "unparsable":
-            if issue.detail.startswith(_UNANSWERED):
-                yield Failure(document.id, EXTRACT, issue.detail)
-            else:
-                yield Failure(document.id, PARSE, "words that could not be read", issue.detail)
+        if issue.kind == UNANSWERED:
+            yield Failure(document.id, EXTRACT, f"no answer: {issue.detail}")
+        elif issue.kind == "unparsable":
+            yield Failure(document.id, PARSE, "words that could not be read", issue.detail)
 
 
 def count_facts(documents: Iterable[Document]) -> dict[str, int]:

@@ -6,9 +6,7 @@ CTranslate2's own `generate_iterable` gives all answers one limit and reads prom
 what stands here instead gives each batch its own and stays a few windows ahead.
 """
 
-import ctypes
 import os
-import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +23,7 @@ from .constrain.token_bytes import Vocabulary, read_vocabulary
 from .constrain.walker import Walker
 from .cpu import processor_flags, usable_cores
 from .ct2_folder import read_folder
+from .forks import keep_at_fork
 from .protocol import Completion, Constraint, Usage
 
 # Tokens of a batch, prompts padded to the longest. What a small model computes for a small batch
@@ -86,7 +85,7 @@ class CTranslate2Backend:
             self._load()
         except (RuntimeError, ValueError) as error:
             raise ModelError(f"{folder}: CTranslate2 cannot load it ({error})") from None
-        _LOADED.add(self)
+        keep_at_fork(self)
 
     def _load(self) -> None:
         import ctranslate2
@@ -322,23 +321,6 @@ class _Rows:
         started = list(self._backend._begin(prompts, limits, places, prefixes, **options))
         for place, result in _results(started):
             yield place, result, prefixes[place]
-
-
-# Models of this process, see `_forget_engine`.
-_LOADED: "weakref.WeakSet[CTranslate2Backend]" = weakref.WeakSet()
-
-
-def _forget_engine() -> None:
-    """Leave the engine of the process before the fork alone: its threads are not in this one.
-
-    To free a model would wait for them for ever, so that each is kept to the end.
-    """
-    for backend in _LOADED:
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(backend.model))
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_engine)
 
 
 def _use_wide_vectors() -> None:

@@ -8,6 +8,7 @@ model.bin …          the text encoder, CTranslate2 int8
 """
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from ..engines.cpu import usable_cores
+from ..engines.forks import keep_at_fork
 from ..engines.model_files import read_json
 from ..errors import ModelError
 from .characters import Characters
@@ -112,20 +114,29 @@ class Encoder:
     """The text encoder of a folder, run by CTranslate2: one worker a core, one thread each."""
 
     def __init__(self, folder: Path, compute: str = "int8") -> None:
+        self._folder = folder
+        self._compute = compute
+        self._load()
+        keep_at_fork(self)
+
+    def _load(self) -> None:
         import ctranslate2
 
+        self._process = os.getpid()
         self._view = ctranslate2.StorageView.from_array
-        self._model = ctranslate2.Encoder(
-            str(folder),
+        self.model = ctranslate2.Encoder(
+            str(self._folder),
             device="cpu",
             inter_threads=usable_cores(),
             intra_threads=1,
-            compute_type=compute,
+            compute_type=self._compute,
         )
 
     def __call__(self, own: Array, cover: Array, lengths: Array) -> Array:
         """Return the vectors of texts; see `reader.Encode`."""
-        found = self._model.forward_batch(
+        if self._process != os.getpid():
+            self._load()  # a forked process has none of the engine's threads
+        found = self.model.forward_batch(
             self._view(np.ascontiguousarray(own, np.int32)),
             self._view(np.ascontiguousarray(lengths, np.int32)),
             cover.tolist(),
@@ -134,7 +145,8 @@ class Encoder:
 
     def close(self) -> None:
         """Free the model."""
-        self._model.unload_model()
+        if self._process == os.getpid():
+            self.model.unload_model()
 
 
 def save_parts(

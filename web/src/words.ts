@@ -167,6 +167,7 @@ const WORDS = {
 
 // Issues in plain Chinese; the English comes from the service.
 export const ISSUES: Record<string, [string, string]> = {
+  unanswered: ['模型对全文或其中一段没有回答：服务器拒绝、过滤或出错。', '原因见细节；可用 --retry-failed 再问一次。'],
   unparsable: ['模型的一个回答或其中一项读不懂。', '看看细节；若常见，请换更大的模型或用受限解码。'],
   truncated: ['回答中途断了，完整的部分已保留。', '给回答更多长度，或缩短文本。'],
   unread: ['某一项旁边有一部分读不懂，该项已保留。', '不需要那部分就不用管；需要就在模式里声明。'],
