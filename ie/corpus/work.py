@@ -117,7 +117,7 @@ def _alone(extractor: Extractor, document: Document) -> Document:
 
 
 def _without_answer(document: Document, why: str) -> Document:
-    issue = Issue(UNANSWERED, why)
+    issue = Issue(UNANSWERED, f"no answer: {why}")
     return document.with_extraction(Extraction(issues=(issue,)))
 
 
@@ -139,7 +139,7 @@ def _answered(
 def _failures(document: Document) -> Iterable[Failure]:
     for issue in document.issues:
         if issue.kind == UNANSWERED:
-            yield Failure(document.id, EXTRACT, f"no answer: {issue.detail}")
+            yield Failure(document.id, EXTRACT, issue.detail)
         elif issue.kind == "unparsable":
             yield Failure(document.id, PARSE, "words that could not be read", issue.detail)
 
