@@ -6,7 +6,7 @@ by its own length, and texts of one length share a batch, so its neighbours chan
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 
@@ -125,7 +125,9 @@ class Reader:
         table = np.zeros((len(labels), 2 * self.words.hidden), np.float32)
         for row, label in zip(table, labels, strict=True):
             row[:] = self.vector(label)
-        return self.heads.labels(table, np.array([label.kind for label in labels], int))
+        found = self.heads.labels(table, np.array([label.kind for label in labels], int))
+        shift = np.array([self.rules.shift_of(label) for label in labels], np.float32)
+        return replace(found, bias=found.bias + shift, link_bias=found.link_bias + shift)
 
     def _answers(self, questions: list[Question]) -> list[Extraction]:
         """Return the answers to some questions: texts are encoded while others are decoded."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .labels import KINDS
+from .labels import ARGUMENT, KINDS, Label
 
 
 @dataclass
@@ -17,6 +17,9 @@ class Rules:
     `far` less: training texts are short, and a page of news holds many names that have nothing to do
     with each other. A span is no end of a relation if it scores less than `end` as an entity of that
     end's type.
+
+    `shift` is added to the scores of a label, by `kind/name` (of an argument, the name is that of its
+    event): corpora differ in how sure a model can be of their labels, and one threshold must do for all.
     """
 
     least: dict[str, float] = field(default_factory=dict)
@@ -26,10 +29,16 @@ class Rules:
     near: float = 0.25
     far: float = 1.0
     end: float = -2.0
+    shift: dict[str, float] = field(default_factory=dict)
 
     def threshold(self, kind: int) -> float:
         """Return the score from which a span or link of this kind is returned."""
         return self.least.get(KINDS[kind], 0.0)
+
+    def shift_of(self, label: Label) -> float:
+        """Return what is added to the scores of a label."""
+        texts = label.context if label.kind == ARGUMENT else label.texts
+        return self.shift.get(f"{KINDS[label.kind]}/{texts[0]}", 0.0) if texts else 0.0
 
     def probability(self, kind: int, score: float) -> float:
         """Return the calibrated probability of a score."""

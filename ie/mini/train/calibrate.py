@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -20,6 +20,10 @@ from .draw import Json
 from .evaluate import gold_facts, read, schema_of
 
 GRID = np.arange(-3.5, 3.01, 0.25)
+# The most that the scores of a label are shifted.
+_FAR = 2.0
+# Kinds whose names belong to one set; 人名 and the like are names of many.
+_OWN = ("relation", "argument")
 # A scored fact: kind, score, whether it is right, and the score of its trigger (arguments).
 Scored = tuple[str, float, bool, float]
 # Scored facts and the number of gold facts, by kind and set.
@@ -97,6 +101,7 @@ def calibrate(
     labels = json.loads((data / "labels.json").read_text(encoding="utf-8"))
     groups = json.loads((data / "groups.json").read_text(encoding="utf-8"))
     facts: Facts = {}
+    named: dict[str, dict[str, list[str]]] = {}
     for name in sets:
         with (data / f"{name}.dev.jsonl").open(encoding="utf-8") as lines:
             examples: list[Json] = [json.loads(line) for line in islice(lines, most)]
@@ -106,7 +111,19 @@ def calibrate(
                 keys.update(dict.fromkeys(groups[key[1:]] if key[0] == "@" else [key]))
         schema, names = schema_of(name, labels, [key for key in keys if key in labels])
         add_facts(facts, name, reader, examples, schema, names)
-    return choose(facts)
+        named[name] = names_of_labels(names)
+    return choose(facts, named)
+
+
+def names_of_labels(names: dict[str, str]) -> dict[str, list[str]]:
+    """Return what relations and events of a set are called, by kind: by first wording and own name."""
+    kinds = {"relation": "relation", "event": "argument"}
+    found: dict[str, list[str]] = {}
+    for key, own in names.items():
+        kind, _, word = key.partition("/")
+        if kind in kinds:
+            found.setdefault(kinds[kind], []).extend({word, own})
+    return found
 
 
 def add_facts(
@@ -120,7 +137,10 @@ def add_facts(
 ) -> None:
     """Read examples under LOW and add their scored facts as those of set `name`."""
     told = reader.rules
-    low = replace(reader, rules=replace(LOW, nested=nested, far=told.far, end=told.end))
+    low = replace(
+        reader,
+        rules=replace(LOW, nested=nested, far=told.far, end=told.end, shift=told.shift),
+    )
     found = read([e["text"] for e in examples], low, schema)
     golds = [gold_facts(example) for example in examples]
     every = [f for one, gold in zip(found, golds, strict=True) for f in scored(one, names, gold)]
@@ -130,9 +150,16 @@ def add_facts(
         facts.setdefault(kind, {})[name] = [f for f in every if f[0] == kind], count
 
 
-def choose(facts: Facts) -> tuple[Rules, dict[str, float], dict[str, dict[str, float]]]:
-    """Return rules, calibration error by kind, and F1 by set and kind, from scored facts."""
+def choose(
+    facts: Facts, named: Mapping[str, Mapping[str, Sequence[str]]] | None = None
+) -> tuple[Rules, dict[str, float], dict[str, dict[str, float]]]:
+    """Return rules, calibration error by kind, and F1 by set and kind, from scored facts.
+
+    `named` are the names of a set's labels by kind; the scores of these are shifted so that the threshold
+    of all is the best of their own set.
+    """
     rules = Rules()
+    shifts: dict[str, list[float]] = {}
     errors: dict[str, float] = {}
     table: dict[str, dict[str, float]] = {}
     for kind in ("entity", "trigger", "relation", "role", "argument"):
@@ -140,16 +167,28 @@ def choose(facts: Facts) -> tuple[Rules, dict[str, float], dict[str, dict[str, f
             continue
         least = rules.least.get("trigger", 0.0)
         sets = {
-            name: ([(s, r) for _, s, r, t in one if t >= least], gold)
+            name: (
+                [(s, r) for _, s, r, t in one if t >= least],
+                gold,
+            )
             for name, (one, gold) in facts[kind].items()
         }
         rules.least[kind] = best_threshold([one for one in sets.values() if one[1]])
+        for name, (one, gold) in sets.items():
+            if gold and named and kind in _OWN and named.get(name, {}).get(kind):
+                by = min(max(rules.least[kind] - best_threshold([(one, gold)]), -_FAR), _FAR)
+                sets[name] = [(s + by, r) for s, r in one], gold
+                for word in named[name][kind]:
+                    shifts.setdefault(f"{kind}/{word}", []).append(by)
         pairs = [pair for one, _ in sets.values() for pair in one]
         rules.slope[kind], rules.offset[kind] = fit(pairs)
         errors[kind] = round(calibration_error(rules, kind, pairs), 3)
         for name, (one, gold) in sets.items():
             kept = [right for score, right in one if score >= rules.least[kind]]
             table.setdefault(name, {})[kind] = round(2 * sum(kept) / max(len(kept) + gold, 1), 3)
+    rules.shift = {
+        key: round(sum(of) / len(of), 3) for key, of in sorted(shifts.items()) if any(of)
+    }
     return rules, errors, table
 
 
