@@ -181,7 +181,7 @@ def test_the_readme_marks_schemas_that_mini_does_not_know(name):
         extractor = Extractor(schema=schema)
         unknown = sum(map(len, extractor.untrained().values()))
         asked = sum(len(extractor.schema.types(task)) for task in extractor.tasks)
-        assert (unknown == asked) is bool(mark), schema
+        assert (2 * unknown > asked) is bool(mark), schema
 
 
 def test_every_page_is_in_the_navigation():
