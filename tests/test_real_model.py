@@ -110,6 +110,7 @@ def whole(run):
 def server(whole):
     """A real server with the merged model, in float32 as the engine loads it on a CPU."""
     pytest.importorskip("fastapi")
+    pytest.importorskip("openai")
     pytest.importorskip("uvicorn")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -48,6 +48,7 @@ def free_port():
 def transformers_server(folder):
     """`transformers serve`, in a thread of this process."""
     pytest.importorskip("uvicorn")
+    pytest.importorskip("openai")
     pytest.importorskip("fastapi")
     serve = pytest.importorskip("transformers.cli.serve")
     port = free_port()
