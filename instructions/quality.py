@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from chinchilla.data.documents import Document, iter_mentions
 from chinchilla.data.schema import EntityType, EventType, RelationType, Schema
@@ -34,7 +34,8 @@ def faults(
 
     Labels are checked only with a schema, hanzi only where `meta.lang` is zh or not given.
     """
-    return list(dict.fromkeys([*_text_faults(document, rules), *_gold_faults(document, schema)]))
+    of_the_text = (fault.rule for fault in text_faults(document, rules))
+    return list(dict.fromkeys([*of_the_text, *_gold_faults(document, schema)]))
 
 
 def record_faults(task: str, labels: Sequence[str], text: str, answer: str) -> list[str]:
@@ -55,18 +56,27 @@ def record_faults(task: str, labels: Sequence[str], text: str, answer: str) -> l
     return found
 
 
-def _text_faults(document: Document, rules: QualityRules) -> Iterator[str]:
+class TextFault(NamedTuple):
+    """A rule that a text breaks, what was found, and where: code points, end-exclusive."""
+
+    rule: str
+    detail: str
+    span: tuple[int, int] | None = None
+
+
+def text_faults(document: Document, rules: QualityRules) -> Iterator[TextFault]:
+    """Yield the rules that the text of a document breaks."""
     text = document.text
     if len(text.strip()) < rules.shortest:
-        yield "text too short"
+        yield TextFault("text too short", f"{len(text.strip())} characters")
     if len(text) > rules.longest:
-        yield "text too long"
-    if MOJIBAKE.search(text):
-        yield "damaged characters"
+        yield TextFault("text too long", f"{len(text):,} characters")
+    if broken := MOJIBAKE.search(text):
+        yield TextFault("damaged characters", ascii(broken.group()), broken.span())
     if document.meta.get("lang", "zh") == "zh":
-        letters = len(LETTER.findall(text))
-        if letters and len(HANZI.findall(text)) < rules.hanzi * letters:
-            yield "not Chinese"
+        letters, hanzi = len(LETTER.findall(text)), len(HANZI.findall(text))
+        if letters and hanzi < rules.hanzi * letters:
+            yield TextFault("not Chinese", f"{hanzi} of {letters} letters are hanzi")
 
 
 def _gold_faults(document: Document, schema: Schema | None) -> Iterator[str]:

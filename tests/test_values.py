@@ -143,6 +143,21 @@ def test_the_next_day_is_that_after_the_day_told_before():
     assert (first.value, second.value) == ({"number": 300, "unit": "人"}, None)
 
 
+@pytest.mark.parametrize(
+    ("text", "told", "value"),
+    [
+        ("20日", "2024-01-18", "2024-01-20"),
+        ("30日", "2024-01-18", "2024-01-30"),
+        ("25日下午", "2023-11-02", {"date": "2023-11-25", "part": "下午"}),
+        ("31日", "2024-02-01", None),
+        ("20日", None, "2024-06-20"),
+    ],
+)
+def test_a_bare_day_is_of_the_month_told_before(text, told, value):
+    anchor = date.fromisoformat(told) if told else None
+    assert read_value(text, DAY, anchor) == value
+
+
 def test_values_are_written_and_read_and_absent_ones_are_not_there():
     entity = Entity("时间", "5月", 0, 2)
     assert msgspec.json.encode(entity) == '{"type":"时间","text":"5月","start":0,"end":2}'.encode()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from chinchilla.instructions.quality import HANZI, LETTER, MOJIBAKE
+from chinchilla.instructions.quality import QualityRules, text_faults
 
 from ..data.documents import Document, Located, iter_mentions
 from ..data.schema import Schema
@@ -25,12 +25,9 @@ _MARKUP = re.compile(r"</?[A-Za-z][^<>\n]{0,40}>|&(?:[a-z]{2,6}|#\d{2,5});|[âŸ¦â
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What is asked of documents; lengths in characters, `hanzi` is a share of the letters."""
+class Limits(QualityRules):
+    """What is asked of documents, and the most characters of a mention."""
 
-    shortest: int = 2
-    longest: int = 10_000
-    hanzi: float = 0.3
     longest_mention: int = 60
 
 
@@ -39,7 +36,8 @@ def find_suspects(
 ) -> list[Suspect]:
     """Return all breaches of the rules in one document, those of the text first.
 
-    Types are checked with a schema alone, of the tasks that it declares; the language only where `meta.lang` is zh or not given.
+    Types are checked with a schema alone, of the tasks that it declares; the language only where
+    `meta.lang` is zh or not given.
     """
     found = [*_of_the_text(document, limits)]
     for where, mention in iter_mentions(document):
@@ -61,19 +59,12 @@ def _at(where: str, label: str, mention: Located, rule: str, detail: str = "") -
 
 def _of_the_text(document: Document, limits: Limits) -> Iterator[Suspect]:
     text = document.text
-    if len(text.strip()) < limits.shortest:
-        yield suspect("text too short", detail=f"{len(text.strip())} characters")
-    if len(text) > limits.longest:
-        yield suspect("text too long", detail=f"{len(text):,} characters")
-    if broken := MOJIBAKE.search(text):
-        yield suspect("damaged characters", detail=ascii(broken.group()), span=broken.span())
+    faults = list(text_faults(document, limits))
+    for fault in faults:
+        yield suspect(fault.rule, detail=fault.detail, span=fault.span)
     if markup := _MARKUP.search(text):
         yield suspect("markup left", detail=markup.group(), span=markup.span())
-    if document.meta.get("lang", "zh") != "zh":
-        return
-    letters, hanzi = len(LETTER.findall(text)), len(HANZI.findall(text))
-    if letters and hanzi < limits.hanzi * letters:
-        yield suspect("not Chinese", detail=f"{hanzi} of {letters} letters are hanzi")
+    if document.meta.get("lang", "zh") != "zh" or "not Chinese" in (f.rule for f in faults):
         return
     for run in _ENGLISH.finditer(text):
         if len(_LOWER.findall(run.group())) >= 2:

@@ -69,6 +69,18 @@ class Characters:
             for text, encoding in zip(folded, found, strict=True)
         ]
 
+    def batch(
+        self, texts: list[str], width: int
+    ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        """Return own and covering ids of texts behind `<s>`, [B, 1 + width] each, padded."""
+        own = np.full((len(texts), 1 + width), PAD, np.int32)
+        cover = np.full((len(texts), 1 + width), PAD, np.int32)
+        own[:, 0] = cover[:, 0] = BOS
+        for k, (a, b) in enumerate(self.encode(texts)):
+            own[k, 1 : 1 + len(a)] = a
+            cover[k, 1 : 1 + len(b)] = b
+        return own, cover
+
     def _singles(self, text: str) -> np.ndarray[Any, Any]:
         get = self._own.get
         return np.fromiter((get(char, UNKNOWN) for char in text), np.int32, len(text))

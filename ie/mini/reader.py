@@ -19,7 +19,7 @@ from ..engines.cpu import usable_cores
 from ..engines.protocol import Question, Window
 from ..errors import ConfigError, ModelError
 from ..options import ExtractOptions
-from .characters import BOS, PAD, Characters
+from .characters import Characters
 from .decoder import Asked, Decoder, consistent
 from .heads import Heads, LabelParts
 from .labels import Label
@@ -169,13 +169,7 @@ class Reader:
         Raises:
             ModelError: the encoder fails.
         """
-        width = 1 + _padded(max(map(len, texts)))
-        own = np.full((len(texts), width), PAD, np.int32)
-        cover = np.full((len(texts), width), PAD, np.int32)
-        own[:, 0] = cover[:, 0] = BOS
-        for k, (a, b) in enumerate(self.characters.encode(texts)):
-            own[k, 1 : 1 + len(a)] = a
-            cover[k, 1 : 1 + len(b)] = b
+        own, cover = self.characters.batch(texts, _padded(max(map(len, texts))))
         lengths = np.array([1 + len(text) for text in texts], np.int32)
         try:
             x = self.encode(own, cover, lengths)

@@ -26,7 +26,7 @@ def read_value(text: str, base: date | None = None, anchor: date | None = None) 
     """Return what an expression says, or None.
 
     `base` is the date of the document, for what is told from there (昨日, 去年, 本月10日, 5月10日).
-    `anchor` is the day told of before, for 次日 and 当日; None is `base`.
+    `anchor` is the day told of before, for 次日, 当日 and a bare 20日; None is `base`.
     """
     if len(text) > _MAX_LENGTH:
         return None
@@ -38,7 +38,7 @@ def add_values(found: Extraction, document_date: date | None = None) -> Extracti
     """Return an extraction whose entities and arguments have their values; facts stay as they are."""
     values: dict[tuple[int, str], Value | None] = {}
     anchor = document_date
-    # In the order of the text, so that 次日 is the day after the one told of before.
+    # In the order of the text, so that 次日 and 20日 are told from the day before them.
     for mention in sorted(_valued(found), key=_place):
         value = read_value(mention.text, document_date, anchor)
         values[_place(mention)] = value

@@ -151,24 +151,28 @@ def _date(said: dict[str, str], base: date | None, anchor: date | None) -> str:
     elif "month" in said:
         month = _in(said["month"], 1, 12)
     if "day" in said:
-        return _with_day(said, year, month, base)
+        return _with_day(said, year, month, base, anchor)
     if month:
         return f"{year}-{month:02}"
     return year if "year" in said or "told_year" in said else ""
 
 
-def _with_day(said: dict[str, str], year: str, month: int, base: date | None) -> str:
+def _with_day(
+    said: dict[str, str], year: str, month: int, base: date | None, anchor: date | None
+) -> str:
     day = _in(said["day"], 1, 31)
     if not month:
-        if base is None or "year" in said or "told_year" in said or not said["day"].isdecimal():
+        start = anchor or base
+        if start is None or "year" in said or "told_year" in said or not said["day"].isdecimal():
             # 三日 are three days, too.
             raise _Unreadable
         if said["day_word"] == "号":
             # 3号 may be the number of anything.
             raise _Unreadable
-        # In news 10日 is that day of this month; one far ahead would be another month's.
-        year, month = f"{base.year:04}", base.month
-        if day > base.day + 15:
+        # 10日 is that day of the month told of before; in news, where none is told, of this one.
+        year, month = f"{start.year:04}", start.month
+        if start == base and day > base.day + 15:
+            # That far ahead it would be another month's.
             raise _Unreadable
     if day > monthrange(int(year) if year.isdecimal() else 2024, month)[1]:
         raise _Unreadable

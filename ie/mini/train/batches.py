@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from chinchilla.mini.characters import BOS, PAD, Characters
+from chinchilla.mini.characters import Characters
 from chinchilla.mini.labels import Label, Texts
 from chinchilla.mini.words import Words
 
@@ -196,14 +196,9 @@ class Batcher:
         )
 
     def _ids(self, texts: list[str]) -> tuple[Tensor, Tensor, Tensor]:
-        width = 1 + max(map(len, texts))
-        own = np.full((len(texts), width), PAD, np.int64)
-        cover = np.full((len(texts), width), PAD, np.int64)
-        own[:, 0] = cover[:, 0] = BOS
-        for k, (a, b) in enumerate(self.characters.encode(texts)):
-            own[k, 1 : 1 + len(a)] = a
-            cover[k, 1 : 1 + len(b)] = b
-        return torch.from_numpy(own), torch.from_numpy(cover), torch.tensor([len(t) for t in texts])
+        own, cover = self.characters.batch(texts, max(map(len, texts)))
+        lengths = torch.tensor([len(text) for text in texts])
+        return torch.from_numpy(own).long(), torch.from_numpy(cover).long(), lengths
 
 
 def read_sets(folder: Path, part: str = "train") -> dict[str, list[Json]]:
