@@ -11,6 +11,9 @@ from hypothesis import settings
 for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"):
     os.environ[name] = "1"
 os.environ["HF_UPDATE_DOWNLOAD_COUNTS"] = "0"
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Each process has a core; more threads would only wait for each other.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Time limits on single examples fail on busy machines; CI repeats its examples exactly.
 settings.register_profile("default", deadline=None)
