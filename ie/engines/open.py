@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError, ModelError, near_miss
+from ..mini.reader import Reader
 from ..mini.weights import is_reader, open_reader
 from ..prompts.prompt import GENERAL, STYLE_FILE
 from .http_options import HttpOptions
@@ -15,6 +16,9 @@ from .protocol import Engine
 from .writer import Writer
 
 MINI = "mini"
+# What lacks so much of its score is plausible enough to ask a language model about it:
+# `scripts/bench_prefilter` measures what it saves and costs.
+_NEAR = 2.0
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -60,7 +64,7 @@ def open_engine(
             http=http,
             style=style,
         )
-        return Prefiltered(open_engine(MINI), writer)
+        return Prefiltered(open_first_reader(), writer)
     is_transformers = not (
         name == MINI
         or name.startswith(("http://", "https://"))
@@ -74,11 +78,8 @@ def open_engine(
     if not name.startswith(("http://", "https://")):
         _check_told(name, http, is_transformers=is_transformers, trusts=trust_remote_code)
     if name == MINI:
-        folder = Path(str(resources.files("chinchilla").joinpath("mini")))
-        if not is_reader(folder):
-            raise ModelError("the embedded model is missing from this installation; reinstall it")
         _check_style(name, style)
-        return open_reader(folder, MINI)
+        return _open_mini()
     if name.startswith(("http://", "https://")):
         return _open_endpoint(name, http, style)
     folder = Path(name)
@@ -102,6 +103,22 @@ def open_engine(
         thinking=http.thinking if http else "off",
     )
     return Writer(name, backend, told or read_style(name), find_calibration(folder))
+
+
+def open_first_reader() -> Engine:
+    """Load the embedded model as a first reader: it tells far more of what it is unsure of.
+
+    Raises:
+        ModelError: the embedded model is missing.
+    """
+    return _open_mini().telling(_NEAR)
+
+
+def _open_mini() -> Reader:
+    folder = Path(str(resources.files("chinchilla").joinpath("mini")))
+    if not is_reader(folder):
+        raise ModelError("the embedded model is missing from this installation; reinstall it")
+    return open_reader(folder, MINI)
 
 
 def _open_endpoint(name: str, http: HttpOptions | None, style: str | Path | None) -> Writer:

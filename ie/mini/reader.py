@@ -87,6 +87,10 @@ class Reader:
         for some in _gathered(questions):
             yield from self._answers(some)
 
+    def telling(self, near: float) -> "Reader":
+        """Return a reader that tells as withheld all that lacks at most `near` of its score."""
+        return replace(self, rules=replace(self.rules, near=near))
+
     def settle(self, extraction: Extraction) -> Extraction:
         """Return the extraction without what its windows contradict each other in."""
         return settled(consistent(extraction, self._met))
