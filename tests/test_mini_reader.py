@@ -302,6 +302,27 @@ def test_links_stay_in_a_sentence_and_ends_are_of_their_types(
     assert not relations(replace(low, end=1e3))
 
 
+def test_a_role_takes_no_second_filler_that_scores_much_less(
+    parts: tuple[Characters, Words, Model],
+) -> None:
+    chars, label_words, net = parts
+    low = Rules(dict.fromkeys(("trigger", "argument"), -3.0), spare=1e3, shared=1e3)
+
+    def fillers(rules: Rules) -> list[int]:
+        text = "雀巢公司在甲收购了乙，公司裁员。甲裁员，丙裁员。"
+        found = read([text], reader_of(net, chars, label_words, rules), SCHEMA)[0]
+        return [
+            sum(a.role == role for a in event.arguments)
+            for event in found.events
+            if event.trigger
+            for role in {a.role for a in event.arguments}
+        ]
+
+    assert max(fillers(low)) > 1
+    assert set(fillers(replace(low, spare=0.0))) == {1}
+    assert 0 < sum(fillers(replace(low, shared=0.0))) < sum(fillers(low))
+
+
 def test_windows_that_type_a_name_differently_are_brought_together() -> None:
     def entity(kind: str, start: int, end: int, score: float | None) -> Entity:
         return Entity(kind, "甲" * (end - start), start, end, score)

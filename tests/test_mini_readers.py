@@ -7,7 +7,8 @@ from collections import Counter
 import pytest
 
 from chinchilla.data.documents import check_offsets
-from chinchilla.mini.train.readers import READERS
+from chinchilla.errors import InputError
+from chinchilla.mini.train.readers import READERS, placed
 from chinchilla.mini.train.readers.tokens import Laid, found
 from chinchilla.mini.train.windows import verified
 
@@ -307,3 +308,36 @@ def test_the_nearest_occurrence_is_found():
     assert found("ab ab ab", "ab", 4) == (3, 5)
     assert found("ab", "无") is None
     assert found("ab", " ") is None
+
+
+def _place(tmp_path, monkeypatch, **item):
+    item = {"archive": "raw", "line": 2, "start": 3, "end": 14, **item}
+    monkeypatch.setattr(placed, "_rows", lambda name: [json.dumps(item, ensure_ascii=False)])
+    path = tmp_path / "raw" / "raw.txt"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("一行。\n前言。李明任星河公司董事长。", encoding="utf-8")
+    return _read("placed", path, annotations="one.jsonl")[0]
+
+
+def test_places_without_text_are_put_on_the_sentence(tmp_path, monkeypatch):
+    (document,) = _place(
+        tmp_path,
+        monkeypatch,
+        entities=[["人名", 0, 2], ["机构名", 3, 7]],
+        relations=[["董事长", 3, 7, 0, 2]],
+        events=[["组织关系-加盟", 2, 3, [["加盟者", 0, 2]]]],
+    )
+    assert document.text == "李明任星河公司董事长。"
+    assert [(e.type, e.text) for e in document.entities] == [
+        ("人名", "李明"),
+        ("机构名", "星河公司"),
+    ]
+    assert _facts(document) == [("董事长", "星河公司", "李明")]
+    assert _event(document.events[0]) == ("组织关系-加盟", "任", [("加盟者", "李明")])
+
+
+def test_a_sentence_that_is_not_there_is_told(tmp_path, monkeypatch):
+    with pytest.raises(InputError, match="one.jsonl:1: line 7 of raw has no such sentence"):
+        _place(tmp_path, monkeypatch, line=7)
+    with pytest.raises(InputError, match="other: found 0 .txt files"):
+        _place(tmp_path, monkeypatch, archive="other")

@@ -228,7 +228,11 @@ class Decoder:
         ]
 
     def _links(self, triggers: list[Span]) -> list[list[tuple[Role, Span, float]]]:
-        """Return the scored arguments of each trigger."""
+        """Return the scored arguments of each trigger.
+
+        What scores much less than another filler of its role (`spare`), or than it does with another
+        trigger of the event (`shared`), gets the least score that is told as withheld.
+        """
         links = self.questions.plan.links
         wanted, roles, owners = [], [], []
         for event, head, _, places, _ in self.questions.events:
@@ -241,8 +245,18 @@ class Decoder:
                     roles.append(role)
                     owners.append(k)
         found: list[list[tuple[Role, Span, float]]] = [[] for _ in triggers]
-        for role, owner, pairs in zip(roles, owners, self._pairs(wanted), strict=True):
-            found[owner] += [(role, tail, score) for _, tail, score in pairs]
+        scored = list(zip(roles, owners, self._pairs(wanted), strict=True))
+        told = self.rules.threshold(ARGUMENT) - self.rules.near
+        best: dict[tuple[int, Span], float] = {}
+        for _, owner, pairs in scored:
+            for _, tail, score in pairs:
+                key = triggers[owner].place, tail
+                best[key] = max(score, best.get(key, score))
+        for role, owner, pairs in scored:
+            first = max((score for *_, score in pairs), default=0.0) - self.rules.spare
+            for _, tail, score in pairs:
+                fits = score >= max(first, best[triggers[owner].place, tail] - self.rules.shared)
+                found[owner].append((role, tail, score if fits else min(score, told)))
         return found
 
     def _arguments(

@@ -18,6 +18,9 @@ class Rules:
     with each other. A span is no end of a relation if it scores less than `end` as an entity of that
     end's type.
 
+    A second filler of a role may score `spare` less than the first; one of two events of a type may
+    score `shared` less than with the other.
+
     `shift` is added to the scores of a label, by `kind/name` (of an argument, the name is that of its
     event): corpora differ in how sure a model can be of their labels, and one threshold must do for all.
     """
@@ -29,6 +32,8 @@ class Rules:
     near: float = 0.25
     far: float = 1.0
     end: float = -2.0
+    spare: float = 0.75
+    shared: float = 1.0
     shift: dict[str, float] = field(default_factory=dict)
 
     def threshold(self, kind: int) -> float:

@@ -8,7 +8,7 @@ read is counted in `faults`, by reason.
 from collections.abc import Callable, Iterator
 
 from ..kit import Document
-from . import columns, events, relations, silver, slots, spans
+from . import columns, events, placed, relations, silver, slots, spans
 
 Reader = Callable[..., Iterator[Document]]
 
@@ -43,4 +43,5 @@ READERS: dict[str, Reader] = {
     "voted-events": silver.read_votes,
     "typed-texts": silver.read_types,
     "relation-ends": silver.read_ends,
+    "placed": placed.read,
 }
