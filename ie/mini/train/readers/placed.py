@@ -3,7 +3,8 @@
 A line of such a file is one sentence: {"archive": folder of the collection, "line": from 1, "start",
 "end": place of the sentence in the line, "entities": [[type, start, end], …], "relations": [[type,
 subject start, subject end, object start, object end], …], "events": [[type, trigger start, end,
-[[role, start, end], …]], …]}. Offsets count code points of the sentence, end-exclusive.
+[[role, start, end], …]], …]}. Offsets count code points of the sentence, end-exclusive. A "part" names
+the schema of a sentence where a file has several.
 """
 
 import json
@@ -26,17 +27,18 @@ from ..kit import (
 
 
 def read(
-    paths: Iterable[Path], faults: Counter[str], *, annotations: str, schema: str = "news"
+    paths: Iterable[Path], faults: Counter[str], *, annotations: str, schema: str = ""
 ) -> Iterator[Document]:
     """Yield the sentences of `configs/ANNOTATIONS` with what is marked in them.
 
-    `paths` are the text files of all collections named there, each in the folder of its name.
+    `paths` are the text files of all collections named there, each in the folder of its name. The
+    ends of relations have the types of the built-in schema, or of the entities in their places.
 
     Raises:
         InputError: a collection is missing, has several files, or has no such sentence.
     """
-    relations = read_schema(schema).relations
-    ends = {relation.name: (relation.subject, relation.object) for relation in relations}
+    relations = read_schema(schema).relations if schema else ()
+    ends = {one.name: (one.subject, one.object) for one in relations}
     files: dict[str, list[Path]] = {}
     for path in paths:
         files.setdefault(path.parent.name, []).append(path)
@@ -67,24 +69,30 @@ def _lines(name: str, files: list[Path]) -> list[str]:
         return file.read().split("\n")
 
 
-def _document(text: str, item: dict[str, Any], ends: dict[str, tuple[str, str]]) -> Document:
-    def entity(type: str, start: int, end: int) -> Entity:
-        return Entity(type=type, text=text[start:end], start=start, end=end)
+def _document(
+    text: str, item: dict[str, Any], ends: dict[str, tuple[str | None, str | None]]
+) -> Document:
+    types = {(start, end): type for type, start, end in reversed(item["entities"])}
+
+    def entity(type: str | None, start: int, end: int) -> Entity:
+        return Entity(type or types.get((start, end)), text[start:end], start, end)
 
     def argument(role: str, start: int, end: int) -> Argument:
-        return Argument(role=role, text=text[start:end], start=start, end=end)
+        return Argument(role, text[start:end], start, end)
 
+    def relation(type: str, *places: int) -> Relation:
+        subject, object_ = ends.get(type, (None, None))
+        return Relation(type, entity(subject, *places[:2]), entity(object_, *places[2:]))
+
+    marks = {"part": item.get("part"), "cue": item.get("cue")}
     return Document(
         f"{item['archive']}:{item['line']}:{item['start']}",
         text,
         entities=tuple(entity(*span) for span in item["entities"]),
-        relations=tuple(
-            Relation(type, entity(ends[type][0], *pair[:2]), entity(ends[type][1], *pair[2:]))
-            for type, *pair in item["relations"]
-        ),
+        relations=tuple(relation(*places) for places in item["relations"]),
         events=tuple(
             Event(type, Mention(text[s:e], s, e), tuple(argument(*span) for span in arguments))
             for type, s, e, arguments in item["events"]
         ),
-        meta={"source": item["archive"]} | ({"cue": True} if item.get("cue") else {}),
+        meta={"source": item["archive"]} | {name: mark for name, mark in marks.items() if mark},
     )
