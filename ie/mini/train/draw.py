@@ -81,7 +81,7 @@ class Drawer:
         asked = Asked(example["text"], Plan(), partial=bool(example.get("partial")))
         self._entities(example, asked, by_kind["entity"], most)
         self._relations(example, asked, by_kind["relation"], most // 2 - 2)
-        self._events(example, asked, by_kind["event"], most)
+        self._events(example, asked, by_kind["event"], set(keys), most)
         if example.get("located"):
             asked.unknown = elsewhere(asked)
         return asked
@@ -147,15 +147,20 @@ class Drawer:
     def _end(self, words: list[str]) -> Texts:
         return (self.random.choice(words),) if words and self.random.random() < 0.9 else ()
 
-    def _events(self, example: Json, asked: Asked, keys: list[str], most: int) -> None:
+    def _events(
+        self, example: Json, asked: Asked, keys: list[str], roles: set[str], most: int
+    ) -> None:
         found: dict[str, list[Json]] = {}
         for item in example.get("events", ()):
             found.setdefault(f"{example['set']}/event/{item['type']}", []).append(item)
         for key in self._some(keys, set(found), len(found) + max(3, most // 3)):
-            self._event(asked, key, found.get(key, []), most)
+            self._event(asked, key, roles, found.get(key, []), most)
 
-    def _event(self, asked: Asked, key: str, events: list[Json], most: int) -> None:
-        roles = self._roles.get(key, [])
+    def _event(
+        self, asked: Asked, key: str, known: set[str], events: list[Json], most: int
+    ) -> None:
+        # A part of a set may give an event fewer roles than another.
+        roles = [role for role in self._roles.get(key, []) if role in known]
         names = {role: self.labels[role]["name"] for role in roles}
         present = {a["role"] for event in events for a in event.get("arguments", ())}
         if events:
