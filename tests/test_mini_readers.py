@@ -3,6 +3,7 @@
 import json
 import zipfile
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -341,3 +342,10 @@ def test_a_sentence_that_is_not_there_is_told(tmp_path, monkeypatch):
         _place(tmp_path, monkeypatch, line=7)
     with pytest.raises(InputError, match="other: found 0 .txt files"):
         _place(tmp_path, monkeypatch, archive="other")
+
+
+def test_texts_written_for_the_kit_hold_what_is_marked():
+    path = Path(__file__).parent.parent / "configs" / "written.jsonl"
+    documents, _ = _read("documents", path)
+    assert len(documents) == len({document.text for document in documents})
+    assert all(document.meta["part"] for document in documents)

@@ -217,6 +217,8 @@ def _runs(texts: Iterable[str]) -> set[str]:
 
 
 def _paths(corpora: Path, pattern: str) -> list[Path]:
+    if pattern.startswith("configs/"):
+        return [Path(str(resources.files("chinchilla.configs"))) / pattern.partition("/")[2]]
     paths = sorted(corpora.glob(pattern))
     if not paths:
         raise ConfigError(f"{corpora / pattern}: no such file; unpack the corpus there")
