@@ -574,7 +574,23 @@ def test_rules_are_chosen_where_f1_is_best() -> None:
     rules, errors, table = choose(facts)
     assert -2 < rules.least["entity"] <= -1
     assert table == {"a": {"entity": 1.0}}
-    assert set(errors) == {"entity"}
+    assert set(errors) == {"a entity"}
+
+
+def test_built_in_schemas_get_numbers_of_their_own() -> None:
+    def facts(least: float) -> tuple[list[tuple[str, float, bool, float]], int]:
+        scores = [least + k / 10 for k in range(-20, 20)]
+        return [("relation", score, score >= least, 99.0) for score in scores], 20
+
+    sets = {"one": facts(-1.0), "two": facts(2.0), "raw": facts(0.5)}
+    schemas = {"one": "first", "two": "", "raw": "news"}
+    rules, _, table = choose({"relation": sets}, schemas, cautious=["raw"])
+    assert rules.least["relation"] == 2.0
+    assert rules.under("first").least["relation"] == -1.0
+    assert rules.under("mine") is rules
+    least, slope, offset = rules.schemas["news"]["relation"]
+    assert least == pytest.approx(-offset / slope, abs=1e-3)
+    assert table["one"]["relation"] == 1.0
 
 
 def test_arguments_count_only_with_their_trigger() -> None:

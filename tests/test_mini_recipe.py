@@ -133,7 +133,7 @@ def test_mistakes_of_a_recipe_are_told_together(tmp_path):
 def test_a_card_is_short_and_says_what_binds_it(tmp_path):
     (tmp_path / "model.bin").write_bytes(b"0" * 2_000_000)
     f1 = {f"set{k}": {"entity": 0.5, "role": 0.25} for k in range(40)}
-    figures = {"f1": f1, "error": {"entity": 0.02}, "characters": 3_000_000}
+    figures = {"f1": f1, "error": {"msra entity": 0.02}, "characters": 3_000_000}
     write_card(tmp_path, figures, {"a": "permissive", "b": "research"})
     text = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 60

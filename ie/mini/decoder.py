@@ -53,6 +53,7 @@ class Asked:
         self.questions = questions
         self.spans = spans
         self.links = links
+        self.rules = rules
         # Spans that need no link are returned, or told, by their own score.
         alone = {place for _, place in questions.entities}
         for _, head, roles, _, _ in questions.events:
@@ -75,11 +76,9 @@ class Asked:
 class Decoder:
     """Reads one window: `text` with its vectors `x` [T, H], `offset` its place in the document."""
 
-    def __init__(
-        self, heads: Heads, rules: Rules, asked: Asked, text: str, x: Array, offset: int = 0
-    ) -> None:
+    def __init__(self, heads: Heads, asked: Asked, text: str, x: Array, offset: int = 0) -> None:
         self.heads = heads
-        self.rules = rules
+        self.rules = asked.rules
         self.asked = asked
         self.questions = asked.questions
         self.text = text

@@ -111,9 +111,8 @@ class Reader:
             plan = questions.plan
             labels = [*plan.spans, *plan.link_labels]
             self.words.learn_all(t for label in labels for t in (*label.texts, *label.context))
-            asked = Asked(
-                questions, self._parts(plan.spans), self._parts(plan.link_labels), self.rules
-            )
+            rules = self.rules.under(schema.name)
+            asked = Asked(questions, self._parts(plan.spans), self._parts(plan.link_labels), rules)
             self._kept[key] = (schema, asked)
         return self._kept[key][1]
 
@@ -129,9 +128,7 @@ class Reader:
         table = np.zeros((len(labels), 2 * self.words.hidden), np.float32)
         for row, label in zip(table, labels, strict=True):
             row[:] = self.vector(label)
-        found = self.heads.labels(table, np.array([label.kind for label in labels], int))
-        shift = np.array([self.rules.shift_of(label) for label in labels], np.float32)
-        return replace(found, bias=found.bias + shift, link_bias=found.link_bias + shift)
+        return self.heads.labels(table, np.array([label.kind for label in labels], int))
 
     def _answers(self, questions: list[Question]) -> list[Extraction]:
         """Return the answers to some questions: texts are encoded while others are decoded."""
@@ -156,7 +153,7 @@ class Reader:
 
     def _decoded(self, question: Question, x: Array) -> Extraction:
         asked = self.asked(question.schema, question.tasks)
-        return Decoder(self.heads, self.rules, asked, question.text, x, question.start).extraction()
+        return Decoder(self.heads, asked, question.text, x, question.start).extraction()
 
     @cached_property
     def _met(self) -> frozenset[str]:

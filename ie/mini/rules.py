@@ -1,10 +1,10 @@
 """From scores to decisions: thresholds and probabilities, by kind of label."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from .labels import ARGUMENT, KINDS, Label
+from .labels import KINDS
 
 
 @dataclass
@@ -21,8 +21,8 @@ class Rules:
     A second filler of a role may score `spare` less than the first; one of two events of a type may
     score `shared` less than with the other.
 
-    `shift` is added to the scores of a label, by `kind/name` (of an argument, the name is that of its
-    event): corpora differ in how sure a model can be of their labels, and one threshold must do for all.
+    `schemas` holds, for built-in schemas with documents to choose on, what of these numbers is better
+    there: kind to [least, slope, offset]. Corpora differ in how sure a model can be of their labels.
     """
 
     least: dict[str, float] = field(default_factory=dict)
@@ -34,16 +34,24 @@ class Rules:
     end: float = -2.0
     spare: float = 0.75
     shared: float = 1.0
-    shift: dict[str, float] = field(default_factory=dict)
+    schemas: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+
+    def under(self, schema: str) -> "Rules":
+        """Return the rules for texts that are read under a schema of this name."""
+        own = self.schemas.get(schema, {})
+        if not own:
+            return self
+        least, slope, offset = ({kind: of[k] for kind, of in own.items()} for k in range(3))
+        return replace(
+            self,
+            least=self.least | least,
+            slope=self.slope | slope,
+            offset=self.offset | offset,
+        )
 
     def threshold(self, kind: int) -> float:
         """Return the score from which a span or link of this kind is returned."""
         return self.least.get(KINDS[kind], 0.0)
-
-    def shift_of(self, label: Label) -> float:
-        """Return what is added to the scores of a label."""
-        texts = label.context if label.kind == ARGUMENT else label.texts
-        return self.shift.get(f"{KINDS[label.kind]}/{texts[0]}", 0.0) if texts else 0.0
 
     def probability(self, kind: int, score: float) -> float:
         """Return the calibrated probability of a score."""

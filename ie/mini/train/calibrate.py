@@ -20,10 +20,8 @@ from .draw import Json
 from .evaluate import gold_facts, read, schema_of
 
 GRID = np.arange(-3.5, 3.01, 0.25)
-# The most that the scores of a label are shifted.
-_FAR = 2.0
-# Kinds whose names belong to one set; 人名 and the like are names of many.
-_OWN = ("relation", "argument")
+# A kind needs so many gold facts in a set for numbers of its own.
+_ENOUGH = 10
 # A scored fact: kind, score, whether it is right, and the score of its trigger (arguments).
 Scored = tuple[str, float, bool, float]
 # Scored facts and the number of gold facts, by kind and set.
@@ -92,38 +90,36 @@ def fit(facts: Iterable[tuple[float, bool]]) -> tuple[float, float]:
 
 
 def calibrate(
-    reader: Reader, data: Path, sets: Sequence[str], most: int = 150
+    reader: Reader,
+    data: Path,
+    sets: Mapping[str, str],
+    most: int = 150,
+    cautious: Sequence[str] = (),
 ) -> tuple[Rules, dict[str, float], dict[str, dict[str, float]]]:
-    """Choose rules on the first `most` dev examples of some sets.
+    """Choose rules on the first `most` dev examples of some sets, set to name of its schema.
 
-    Returns the rules, the calibration error by kind, and F1 by set and kind under the rules.
+    Returns the rules, the calibration error by kind, and F1 by set and kind under the rules. For
+    `cautious` see `choose`.
     """
     labels = json.loads((data / "labels.json").read_text(encoding="utf-8"))
     groups = json.loads((data / "groups.json").read_text(encoding="utf-8"))
     facts: Facts = {}
-    named: dict[str, dict[str, list[str]]] = {}
     for name in sets:
         with (data / f"{name}.dev.jsonl").open(encoding="utf-8") as lines:
             examples: list[Json] = [json.loads(line) for line in islice(lines, most)]
-        keys: dict[str, None] = {}
+        by_keys: dict[tuple[str, ...], list[Json]] = {}
         for example in examples:
-            for key in example["asked"]:
+            by_keys.setdefault(tuple(example["asked"]), []).append(example)
+        # Parts of a set are read under schemas of their own, but for keys that are merely unknown.
+        if not any("/" in key for asked in by_keys for key in asked if key[0] == "@"):
+            by_keys = {tuple(key for asked in by_keys for key in asked): examples}
+        for asked, some in by_keys.items():
+            keys: dict[str, None] = {}
+            for key in asked:
                 keys.update(dict.fromkeys(groups[key[1:]] if key[0] == "@" else [key]))
-        schema, names = schema_of(name, labels, [key for key in keys if key in labels])
-        add_facts(facts, name, reader, examples, schema, names)
-        named[name] = names_of_labels(names)
-    return choose(facts, named)
-
-
-def names_of_labels(names: dict[str, str]) -> dict[str, list[str]]:
-    """Return what relations and events of a set are called, by kind: by first wording and own name."""
-    kinds = {"relation": "relation", "event": "argument"}
-    found: dict[str, list[str]] = {}
-    for key, own in names.items():
-        kind, _, word = key.partition("/")
-        if kind in kinds:
-            found.setdefault(kinds[kind], []).extend({word, own})
-    return found
+            schema, names = schema_of(name, labels, [key for key in keys if key in labels])
+            add_facts(facts, name, reader, some, schema, names)
+    return choose(facts, sets, cautious)
 
 
 def add_facts(
@@ -139,7 +135,7 @@ def add_facts(
     told = reader.rules
     low = replace(
         reader,
-        rules=replace(LOW, nested=nested, far=told.far, end=told.end, shift=told.shift),
+        rules=replace(LOW, nested=nested, far=told.far, end=told.end),
     )
     found = read([e["text"] for e in examples], low, schema)
     golds = [gold_facts(example) for example in examples]
@@ -147,48 +143,47 @@ def add_facts(
     for kind in {kind for kind, *_ in every}:
         place = {"relation": "triple", "role": "argument"}.get(kind, kind)
         count = sum(len(gold[place]) for gold in golds)
-        facts.setdefault(kind, {})[name] = [f for f in every if f[0] == kind], count
+        before, sum_before = facts.setdefault(kind, {}).get(name, ([], 0))
+        some = [fact for fact in every if fact[0] == kind]
+        facts[kind][name] = [*before, *some], sum_before + count
 
 
 def choose(
-    facts: Facts, named: Mapping[str, Mapping[str, Sequence[str]]] | None = None
+    facts: Facts, schemas: Mapping[str, str] | None = None, cautious: Sequence[str] = ()
 ) -> tuple[Rules, dict[str, float], dict[str, dict[str, float]]]:
-    """Return rules, calibration error by kind, and F1 by set and kind, from scored facts.
+    """Return rules, calibration error by `set kind`, and F1 by set and kind, from scored facts.
 
-    `named` are the names of a set's labels by kind; the scores of these are shifted so that the threshold
-    of all is the best of their own set.
+    `schemas` names the built-in schema of a set, which gets numbers of its own. Those for any other schema
+    are the best for the mean of the other sets, if there are any. Relations of the schema of a `cautious`
+    set are returned if they are more likely right than wrong, not where F1 is best.
     """
+    schemas = schemas or {}
     rules = Rules()
-    shifts: dict[str, list[float]] = {}
     errors: dict[str, float] = {}
     table: dict[str, dict[str, float]] = {}
     for kind in ("entity", "trigger", "relation", "role", "argument"):
-        if kind not in facts:
+        sets = {}
+        for name, (scored_facts, gold) in facts.get(kind, {}).items():
+            least = rules.under(schemas.get(name, "")).least.get("trigger", 0.0)
+            sets[name] = [(s, r) for _, s, r, trigger in scored_facts if trigger >= least], gold
+        free = [one for name, one in sets.items() if one[1] and not schemas.get(name)]
+        free = free or [one for one in sets.values() if one[1]]
+        if not free:
             continue
-        least = rules.least.get("trigger", 0.0)
-        sets = {
-            name: (
-                [(s, r) for _, s, r, t in one if t >= least],
-                gold,
-            )
-            for name, (one, gold) in facts[kind].items()
-        }
-        rules.least[kind] = best_threshold([one for one in sets.values() if one[1]])
+        rules.least[kind] = best_threshold(free)
+        rules.slope[kind], rules.offset[kind] = fit(pair for one, _ in free for pair in one)
         for name, (one, gold) in sets.items():
-            if gold and named and kind in _OWN and named.get(name, {}).get(kind):
-                by = min(max(rules.least[kind] - best_threshold([(one, gold)]), -_FAR), _FAR)
-                sets[name] = [(s + by, r) for s, r in one], gold
-                for word in named[name][kind]:
-                    shifts.setdefault(f"{kind}/{word}", []).append(by)
-        pairs = [pair for one, _ in sets.values() for pair in one]
-        rules.slope[kind], rules.offset[kind] = fit(pairs)
-        errors[kind] = round(calibration_error(rules, kind, pairs), 3)
-        for name, (one, gold) in sets.items():
-            kept = [right for score, right in one if score >= rules.least[kind]]
+            schema = schemas.get(name, "")
+            if schema and gold >= _ENOUGH:
+                slope, offset = fit(one)
+                least = best_threshold([(one, gold)])
+                if name in cautious and kind == "relation" and slope > 0:
+                    least = round(-offset / slope, 3)
+                rules.schemas.setdefault(schema, {})[kind] = [least, slope, offset]
+            own = rules.under(schema)
+            errors[f"{name} {kind}"] = round(calibration_error(own, kind, one), 3)
+            kept = [right for score, right in one if score >= own.least[kind]]
             table.setdefault(name, {})[kind] = round(2 * sum(kept) / max(len(kept) + gold, 1), 3)
-    rules.shift = {
-        key: round(sum(of) / len(of), 3) for key, of in sorted(shifts.items()) if any(of)
-    }
     return rules, errors, table
 
 

@@ -29,6 +29,8 @@ read in training.
 | data | names | triggers | arguments | triples |
 |---|---|---|---|---|
 """
+# Whose calibration error is told.
+_CALIBRATED = ("msra entity", "duee trigger", "duee argument", "duie relation", "read_news entity")
 _LIMITS = """
 Expected calibration error: {errors}.
 
@@ -54,13 +56,15 @@ def write_card(folder: Path, figures: Mapping[str, Any], licences: Mapping[str, 
 
     Args:
         folder: of the model.
-        figures: `f1` by set and kind, `error` by kind, `characters` read.
+        figures: `f1` by set and kind, `error` by set and kind, `characters` read.
         licences: the licence class of each set that it learnt from.
     """
     size = sum(path.stat().st_size for path in folder.iterdir() if path.suffix != ".md") / 1e6
     day, characters = date.today().isoformat(), figures["characters"] / 1e6
     rows = [_row(name, values) for name, values in list(figures["f1"].items())[:_MOST_SETS]]
-    errors = ", ".join(f"{kind} {value:.3f}" for kind, value in figures["error"].items())
+    errors = ", ".join(
+        f"{name} {figures['error'][name]:.3f}" for name in _CALIBRATED if name in figures["error"]
+    )
     text = _HEAD.format(size=size, day=day, characters=characters)
     text += "".join(rows) + _LIMITS.format(errors=errors, licence=_licence(licences))
     (folder / FILE).write_text(text, encoding="utf-8")

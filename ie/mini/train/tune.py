@@ -211,6 +211,7 @@ class _Run:
             least={**self.rules.least, **chosen.least},
             slope={**self.rules.slope, **chosen.slope},
             offset={**self.rules.offset, **chosen.offset},
+            schemas={},
         )
         return sum(table.values()) / max(len(table), 1), rules, table
 
