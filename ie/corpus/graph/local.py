@@ -8,11 +8,14 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from ...data.documents import Document, Entity
+from ...data.documents import Argument, Document, Entity
 from .decisions import Decisions
 from .names import (
     ORGANISATION,
     PERSON,
+    PLACE,
+    PLACE_FORMS,
+    TIME,
     Name,
     is_abbreviation,
     is_part_of_person,
@@ -21,6 +24,7 @@ from .names import (
     kind_of,
     take_apart,
 )
+from .words import PLACE_LETTERS, is_body, is_dated
 
 # Behind the core of a key: the document, where a name is not the same thing as in others.
 APART = "\x1f"
@@ -29,6 +33,8 @@ _DECLARED = re.compile(
 )
 _SAID = re.compile(r"[“\"「『']?([^“”\"「」『』'、,，;；或]+)[”\"」』']?")
 _COMPANY_TYPE = re.compile("公司|企业")
+# What stands between things that are listed.
+_LISTED = re.compile("[、，,和与及]")
 # What 该行 and 该校 can lead to; all others lead to a company.
 _LEADS_TO = {"行": re.compile("银行"), "校": re.compile("大学|学校|学院|中学|小学")}
 
@@ -125,6 +131,15 @@ def place_of(entity: Entity, mentions: Iterable[Mention]) -> Mention | None:
     return same[0] if same else None
 
 
+def head_of(argument: Argument, mentions: Iterable[Mention]) -> Mention | None:
+    """Return the longest name that an argument ends with: 李强 of 国务院总理李强. Of several named none."""
+    if argument.start is None or _LISTED.search(argument.text):
+        return None
+    ends = [m for m in mentions if m.kind and m.end == argument.end and m.start is not None]
+    within = [m for m in ends if m.start >= argument.start]  # type: ignore[operator]
+    return min(within, key=lambda m: m.start or 0, default=None)
+
+
 def _links(text: str, names: _Names, decisions: Decisions) -> dict[str, tuple[str, str, str]]:
     """Return, per core, the core of the name that it stands for, the reason, and that name."""
     declared = dict(_declared(text, names))
@@ -146,7 +161,23 @@ def _links(text: str, names: _Names, decisions: Decisions) -> dict[str, tuple[st
         if len({other for _, other in choices}) == 1:
             reason, other = choices[0]
             links[core] = (other, reason, names.first[other].text)
+        place = _place_of_letter(core, names.first) if mention.kind == PLACE else ""
+        if place and decisions.allows("place-letter", mention.text, place):
+            links[core] = (place, "place-letter", place)
     return links
+
+
+def _place_of_letter(core: str, names: Iterable[str]) -> str:
+    """Return the place that a letter stands for: the only one there is, or that the document names."""
+    places = PLACE_LETTERS.get(core, frozenset())
+    if len(places) > 1:
+        places = places.intersection(
+            place
+            for name in names
+            for place in places
+            if name.removeprefix(place) in ("", *PLACE_FORMS)
+        )
+    return next(iter(places)) if len(places) == 1 else ""
 
 
 def _declared(text: str, names: _Names) -> Iterator[tuple[str, str]]:
@@ -167,7 +198,9 @@ def _reason(short: Mention, full: Mention, with_form: set[str]) -> str:
     if short.kind == ORGANISATION:
         if other in with_form and one not in with_form and is_short_for(one, other):
             return "short-name"
-        return "abbreviation" if is_abbreviation(one, other) else ""
+        # 中海集团 has its form, so it is no short name of a body without one.
+        is_bare = one not in with_form or other in with_form
+        return "abbreviation" if is_bare and is_abbreviation(one, other) else ""
     if short.kind == PERSON:
         if len(one) == 1 and "title" in short.name.removed:
             before = (full.start or 0) < (short.start or 0)
@@ -195,9 +228,18 @@ def _settle(
         seen.add(core)
         mention.reason = mention.reason or reason
     mention.key = f"{group}\t{core}"
-    if len(core) == 1 and mention.kind == PERSON:
-        # A surname alone is another person in another document.
+    if _is_alone(mention.kind, core):
         mention.key += f"{APART}{document.id}"
+
+
+def _is_alone(kind: str, core: str) -> bool:
+    """Return whether a name is another thing in another document: 王, 今天, 市委, 巴 of an unknown country."""
+    return (
+        (kind == PERSON and len(core) == 1)
+        or (kind == TIME and not is_dated(core))
+        or (kind == ORGANISATION and is_body(core))
+        or (kind == PLACE and len(PLACE_LETTERS.get(core, "")) > 1)
+    )
 
 
 def _follow(

@@ -12,7 +12,7 @@ from typing import Any
 from ...data.documents import Document, Entity
 from ...errors import InputError
 from .decisions import Decisions
-from .local import Mention, find_mentions, place_of
+from .local import Mention, find_mentions, head_of, place_of
 
 # Raised whenever the tables change.
 VERSION = 1
@@ -120,6 +120,7 @@ class Store:
             )
             for argument in event.arguments:
                 named = in_place.get((argument.start, argument.end)) or by_text.get(argument.text)
+                named = named or head_of(argument, mentions)
                 self._insert(
                     "said_arguments (event, role, text, start, end, score, mention)",
                     *(number, argument.role, argument.text, argument.start, argument.end),
