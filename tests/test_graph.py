@@ -242,6 +242,7 @@ def test_a_letter_stands_for_its_place_where_that_is_one(tmp_path):
             *(["中", "中国"], ["以"], ["俄"], ["巴"], ["巴"], ["巴", "巴西"], ["巴基斯坦"])
         ]
         assert set(reasons(store).values()) == {"place-letter"}
+        assert "俄罗斯" in [row[1] for row in table_rows(store, "entities")]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -12,9 +12,7 @@ from typing import Any
 
 import click
 
-from ..data.documents import Document
-from ..data.issues import UNANSWERED, unanswered
-from ..errors import InputError
+from ..data.issues import UNANSWERED
 from ..files.inputs import INPUT_FORMATS, ReadOptions, find_inputs, read_texts
 from ..files.jsonl import read_documents, write_bytes
 from ..files.rendering import FORMS, IssuesBeside, render_documents
@@ -22,14 +20,21 @@ from ..files.resumable import Done, after, is_complete, write_partial
 from ..files.retried import retried
 from .data_export import tell_lost
 from .extract_run import RUN_OPTIONS, check_no_run, extract_run, is_run_folder, run_options
+from .extract_told import (
+    LARGER,
+    checked,
+    counted,
+    print_summary,
+    progress,
+    tell_failed,
+    tell_reading,
+    tell_skipped,
+    warn_untrained,
+)
 from .model_options import model_options, opening
 from .stopping import stopping
 from .tasks import read_tasks
 from .usage import read_price, usage_line
-
-_LARGER = "name a larger model with --model, such as --model Qwen/Qwen2.5-7B-Instruct"
-# Documents without an answer that are told one by one.
-_MOST_TOLD = 10
 
 
 @click.command(name="extract")
@@ -88,8 +93,8 @@ _MOST_TOLD = 10
     "--resume", is_flag=True, help="Continue what did not finish, in OUTPUT.partial or a run."
 )
 @click.option("--keep-going/--strict", default=None,
-              help="Leave out rows and files that cannot be read and exit with 1, or stop at the first.  "
-              "[default: strict; a run keeps going]")  # fmt: skip
+              help="Leave out rows and files that cannot be read and exit with 1, or stop at the first, and "
+              "at an empty text or an id of before.  [default: stop at what cannot be read; a run keeps going]")  # fmt: skip
 @click.option("--retry-failed", is_flag=True,
               help="Ask again for the documents in OUTPUT that got no answer; for a file, INPUT is not read.")  # fmt: skip
 @run_options
@@ -143,7 +148,7 @@ def command(
     found = [] if is_reread else find_inputs(inputs, skipped, form_in)
     files = [name for name in found if not _is_found(name, output, inputs)]
     if skipped and not quiet:
-        _tell_skipped(skipped)
+        tell_skipped(skipped)
     how = opening(asking)
     options = _options(**asking)
     if is_run_folder(output):
@@ -152,20 +157,21 @@ def command(
         recipe = Recipe(model, schema, tasks, options, how)
         given = {**run, "resume": resume, "force": force, "strict": keep_going is False}
         given["retry_failed"] = retry_failed
-        extract_run(Path(output), files, recipe, reading, given, quiet=quiet, larger=_LARGER)
+        extract_run(Path(output), files, recipe, reading, given, quiet=quiet, larger=LARGER)
         return
     from ..pipeline import Extractor
 
     extractor = Extractor(model, schema, tasks, options=options, **how)
     loaded = time.perf_counter()
     if not quiet:
-        _warn_untrained(extractor)
+        warn_untrained(extractor)
         if extractor.note:
             click.echo(f"note: {extractor.note}", err=True)
     counts: Counter[str] = Counter()
     lost: Counter[str] = Counter()
-    failed = partial(_tell_failed, counts) if keep_going else None
-    texts = read_texts(files, reading, failed, _tell_reading)
+    failed = partial(tell_failed, counts) if keep_going else None
+    texts = read_texts(files, reading, failed, tell_reading)
+    texts = checked(texts, counts, strict=keep_going is False)
     is_apart = form == "csv" and output != "-"
     opened = (
         _rewritten(output)
@@ -182,11 +188,11 @@ def command(
         stopping(lambda: _hint(output, counts)),
         opened as (file, done),
         IssuesBeside(output) if is_apart else nullcontext() as issues,
-        _progress(quiet) as advance,
+        progress(quiet) as advance,
     ):
         stream = partial(extractor.stream, on_error="keep" if keep_going else "raise")
         answered = retried(output, stream) if retry_failed else stream(after(texts, done))
-        documents = _counted(answered, counts, advance)
+        documents = counted(answered, counts, advance)
         is_shown = file is sys.stdout.buffer
         for rendered in render_documents(
             documents,
@@ -203,7 +209,7 @@ def command(
         tell_lost(form, lost)
         if resume:
             click.echo(f"note: {done.documents:,} documents were there, of a run before", err=True)
-        _print_summary(counts, time.perf_counter() - begin)
+        print_summary(counts, time.perf_counter() - begin)
         if line := usage_line(extractor.usage, price):
             click.echo(line, err=True)
     if verbose and not quiet:
@@ -250,16 +256,6 @@ def _is_found(name: str, output: str, inputs: tuple[str, ...]) -> bool:
     return name not in inputs and Path(name).resolve() == Path(output).resolve()
 
 
-def _tell_reading(note: str) -> None:
-    # Even where all else is quiet: a text read wrongly gives wrong results.
-    click.echo(f"note: {note}", err=True)
-
-
-def _tell_failed(counts: Counter[str], error: InputError) -> None:
-    counts["failed"] += 1
-    click.echo(f"left out: {error}", err=True)
-
-
 def _options(
     *, lexicon: str | None, calibration: str | None, examples: str | None, **rest: Any
 ) -> Any:
@@ -280,69 +276,3 @@ def _asked(model: str | None, extractor: Any, how: dict[str, Any]) -> dict[str, 
     from ..corpus.asked import describe_asked
 
     return describe_asked(model, extractor.schema, extractor.tasks, extractor.options, how)
-
-
-def _warn_untrained(extractor: Any) -> None:
-    """Say which types the model never met, rather than let an empty answer look like a finding."""
-    for note in extractor.untrained_notes():
-        click.echo(f"warning: {note}, or {_LARGER}", err=True)
-
-
-def _tell_skipped(skipped: Counter[str]) -> None:
-    shown = [f"{ending or 'none'} ({count:,})" for ending, count in skipped.most_common(8)]
-    endings = ", ".join(shown) + (", …" if len(skipped) > 8 else "")
-    click.echo(
-        f"note: left out {skipped.total():,} files of folders for their endings: {endings}",
-        err=True,
-    )
-
-
-def _counted(
-    documents: Iterable[Document], counts: Counter[str], advance: Callable[[], None]
-) -> Iterator[Document]:
-    for document in documents:
-        counts["documents"] += 1
-        counts["blank"] += not document.text.strip()
-        counts["entities"] += len(document.entities)
-        counts["relations"] += len(document.relations)
-        counts["events"] += len(document.events)
-        for issue in document.issues:
-            counts[f"issue {issue.kind}"] += 1
-        if reason := unanswered(document):
-            counts["unanswered"] += 1
-            if counts["unanswered"] <= _MOST_TOLD:
-                click.echo(f"no answer: {document.id}: {reason}", err=True)
-        yield document
-        # By now it has been written.
-        advance()
-
-
-def _progress(quiet: bool) -> Any:
-    """Show a count on a terminal; elsewhere do nothing."""
-    if quiet or not sys.stderr.isatty() or sys.stdout.isatty():
-        return nullcontext(lambda: None)
-    from ..files.progress import counting
-
-    return counting("documents")
-
-
-def _print_summary(counts: Counter[str], seconds: float) -> None:
-    if counts["blank"]:
-        click.echo(f"note: blank documents: {counts['blank']:,}", err=True)
-    if counts["failed"]:
-        click.echo(f"note: left out as they cannot be read: {counts['failed']:,}", err=True)
-    if counts["unanswered"]:
-        click.echo(
-            f"note: documents without an answer: {counts['unanswered']:,}; with -o FILE, "
-            "--retry-failed asks for them again",
-            err=True,
-        )
-    main = ", ".join(
-        f"{counts[key]:,} {key}" for key in ("documents", "entities", "relations", "events")
-    )
-    issues = ", ".join(
-        f"{count:,} {key.removeprefix('issue ')}"
-        for key, count in sorted(counts.items())
-        if key.startswith("issue ")
-    )
-    click.echo(f"{main}; issues: {issues or 'none'}; {seconds:.1f} s", err=True)
