@@ -11,7 +11,7 @@ from chinchilla.data.documents import Entity, Extraction
 from chinchilla.data.schema import EntityType, EventType, RelationType, Role, Schema
 from chinchilla.errors import ConfigError, ModelError
 from chinchilla.mini.characters import SPECIAL, Characters
-from chinchilla.mini.decoder import consistent
+from chinchilla.mini.decoder import consistent, whole
 from chinchilla.mini.reader import WINDOW
 from chinchilla.mini.rules import Rules
 from chinchilla.mini.weights import open_reader
@@ -300,6 +300,21 @@ def test_links_stay_in_a_sentence_and_ends_are_of_their_types(
     assert held
     assert all((a < end) == (b < end) for a, b in held)
     assert not relations(replace(low, end=1e3))
+
+
+@pytest.mark.parametrize(
+    ("text", "cut", "mended"),
+    [
+        ("今天（5月1日）开幕", "今天（5月1日", "今天（5月1日）"),
+        ("在“五一”期间", "五一”期间", "“五一”期间"),
+        ("看《读者", "《读者", "《读者"),
+        ("今天（5月1日）下午", "5月1日）下午", "5月1日）下午"),
+    ],
+)
+def test_a_mention_has_both_halves_of_its_brackets(text: str, cut: str, mended: str) -> None:
+    start = text.index(cut)
+    start, end = whole(text, start, start + len(cut))
+    assert text[start:end] == mended
 
 
 def test_windows_that_type_a_name_differently_are_brought_together() -> None:
