@@ -27,10 +27,10 @@ from chinchilla.mini.train.batches import Batcher, Sampler  # noqa: E402
 from chinchilla.mini.train.batches import cut as cut_example  # noqa: E402
 from chinchilla.mini.train.calibrate import choose  # noqa: E402
 from chinchilla.mini.train.draw import Drawer  # noqa: E402
-from chinchilla.mini.train.evaluate import read, reader_of, score  # noqa: E402
-from chinchilla.mini.train.export import export  # noqa: E402
 from chinchilla.mini.train.model import Model, Sizes, distance_of  # noqa: E402
+from chinchilla.mini.train.reader_folder import export  # noqa: E402
 from chinchilla.mini.train.restore import restore  # noqa: E402
+from chinchilla.mini.train.scores import read, reader_of, score  # noqa: E402
 from chinchilla.mini.train.tune import parts as parts_of  # noqa: E402
 from chinchilla.mini.train.vary import vary  # noqa: E402
 

@@ -2,7 +2,7 @@
 
     华为技术有限公司 -> 华为技术 (legal-form)      馬雲先生 -> 马云 (characters, title)
 
-Nothing here looks at more than one name; `local` and `settle` compare them.
+Nothing here looks at more than one name; `mentions` and `settle` compare them.
 """
 
 import re
@@ -10,7 +10,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from ...data.text import fold
-from .words import BROAD
+from .known_words import BROAD
 
 PERSON, ORGANISATION, PLACE, TIME = "person", "organisation", "place", "time"
 

@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import Any
 
 from .decisions import Decisions
-from .local import APART
+from .mentions import APART
 from .names import PLACE, PLACE_FORMS
 from .store import Store
 

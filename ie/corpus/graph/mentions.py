@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from ...data.documents import Argument, Document, Entity
 from .decisions import Decisions
+from .known_words import PLACE_LETTERS, is_body, is_dated
 from .names import (
     ORGANISATION,
     PERSON,
@@ -24,7 +25,6 @@ from .names import (
     kind_of,
     take_apart,
 )
-from .words import PLACE_LETTERS, is_body, is_dated
 
 # Behind the core of a key: the document, where a name is not the same thing as in others.
 APART = "\x1f"
@@ -40,7 +40,7 @@ _LEADS_TO = {"行": re.compile("银行"), "校": re.compile("大学|学校|学�
 
 
 @dataclass
-class Mention:
+class KeyedMention:
     """A mention with its key; `reason` and `stands_for` say why the key is another name's.
 
     `removed` are the reasons for which its core is shorter than the name.
@@ -62,11 +62,11 @@ class Mention:
 class _Names:
     """The distinct names of one group in a document, by core; the first mention of each."""
 
-    first: dict[str, Mention] = field(default_factory=dict)
+    first: dict[str, KeyedMention] = field(default_factory=dict)
     full: set[str] = field(default_factory=set)
 
 
-def find_mentions(document: Document, decisions: Decisions) -> list[Mention]:
+def find_mentions(document: Document, decisions: Decisions) -> list[KeyedMention]:
     """Return every typed mention of a document once, with its key, in the order of the text."""
     mentions = _gathered(document, decisions)
     groups: dict[str, _Names] = {}
@@ -85,10 +85,10 @@ def find_mentions(document: Document, decisions: Decisions) -> list[Mention]:
     return mentions
 
 
-def _gathered(document: Document, decisions: Decisions) -> list[Mention]:
+def _gathered(document: Document, decisions: Decisions) -> list[KeyedMention]:
     """Return the mentions: entities first, for their types are those of the schema's names."""
     types = {entity.text: entity.type for entity in document.entities}
-    found: dict[tuple[int | None, int | None, str, str], Mention] = {}
+    found: dict[tuple[int | None, int | None, str, str], KeyedMention] = {}
     for entity in _entities(document):
         type_ = entity.type or types.get(entity.text) or ""
         kind = kind_of(type_)
@@ -96,7 +96,9 @@ def _gathered(document: Document, decisions: Decisions) -> list[Mention]:
         if decisions.is_split(entity.text):
             whole = take_apart(entity.text, kind, decisions.refused | {"legal-form", "title"})
             name = Name(whole.core, name.removed)
-        mention = Mention(*(entity.text, type_, entity.start, entity.end, entity.score, kind), name)
+        mention = KeyedMention(
+            *(entity.text, type_, entity.start, entity.end, entity.score, kind), name
+        )
         place = (entity.start, entity.end, entity.text, _group(mention, decisions))
         known = found.setdefault(place, mention)
         if known.score is None or (entity.score or 0) > known.score:
@@ -114,12 +116,12 @@ def _entities(document: Document) -> Iterator[Entity]:
         yield from relation.qualifiers.values()
 
 
-def _group(mention: Mention, decisions: Decisions) -> str:
+def _group(mention: KeyedMention, decisions: Decisions) -> str:
     """Return what names must share to be compared: their kind, or their type if none is known."""
     return mention.type if "type" in decisions.refused else mention.kind or mention.type
 
 
-def place_of(entity: Entity, mentions: Iterable[Mention]) -> Mention | None:
+def place_of(entity: Entity, mentions: Iterable[KeyedMention]) -> KeyedMention | None:
     """Return the mention of a relation's end: the one in its place with its type, or kind, or any."""
     same = [
         m for m in mentions if (m.start, m.end, m.text) == (entity.start, entity.end, entity.text)
@@ -131,7 +133,7 @@ def place_of(entity: Entity, mentions: Iterable[Mention]) -> Mention | None:
     return same[0] if same else None
 
 
-def head_of(argument: Argument, mentions: Iterable[Mention]) -> Mention | None:
+def head_of(argument: Argument, mentions: Iterable[KeyedMention]) -> KeyedMention | None:
     """Return the longest name that an argument ends with: 李强 of 国务院总理李强. Of several named none."""
     if argument.start is None or _LISTED.search(argument.text):
         return None
@@ -192,7 +194,7 @@ def _declared(text: str, names: _Names) -> Iterator[tuple[str, str]]:
                 yield short, core
 
 
-def _reason(short: Mention, full: Mention, with_form: set[str]) -> str:
+def _reason(short: KeyedMention, full: KeyedMention, with_form: set[str]) -> str:
     """Return why one name of a document may be short for another; '' where it may not."""
     one, other = short.name.core, full.name.core
     if short.kind == ORGANISATION:
@@ -211,7 +213,7 @@ def _reason(short: Mention, full: Mention, with_form: set[str]) -> str:
 
 
 def _settle(
-    mention: Mention,
+    mention: KeyedMention,
     links: dict[str, tuple[str, str, str]],
     document: Document,
     decisions: Decisions,
@@ -243,7 +245,7 @@ def _is_alone(kind: str, core: str) -> bool:
 
 
 def _follow(
-    mention: Mention, before: list[Mention], document: Document, decisions: Decisions
+    mention: KeyedMention, before: list[KeyedMention], document: Document, decisions: Decisions
 ) -> None:
     """Give a mention that is no name the key of what it leads to, else one of this document."""
     group = _group(mention, decisions)
@@ -255,8 +257,8 @@ def _follow(
 
 
 def _last_company(
-    mention: Mention, before: list[Mention], group: str, decisions: Decisions
-) -> Mention | None:
+    mention: KeyedMention, before: list[KeyedMention], group: str, decisions: Decisions
+) -> KeyedMention | None:
     if mention.kind != ORGANISATION or mention.start is None:
         return None
     wanted = _LEADS_TO.get(mention.text[-1])
