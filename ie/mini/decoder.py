@@ -20,7 +20,7 @@ from .words import Array
 _CANDIDATE, _MOST_LINKED = -4.0, 12
 _MOST = 64
 _ENDS = frozenset("。！？!?")
-_PAIRS = ("（）", "()", "【】", "《》", "“”", "「」", "『』")
+_PAIRS = tuple(zip("（(【《“「『", "）)】》”」』", strict=True))
 _QUOTES = "《“「『"
 
 Pair = tuple["Span", "Span", float]
@@ -110,13 +110,13 @@ class Decoder:
         named = {place: name for name, place in self.questions.entities}
         spans = [span for place in named for span in self.spans[place]]
         kept = _compatible(spans, named, self.questions.known, self._far(ENTITY))
-        found: dict[tuple[str, int, int], Entity] = {}
+        found: dict[tuple[int, int, int], Entity] = {}
         for span in kept:
             score = self.rules.probability(ENTITY, span.score)
             text, start, end = self._mention(span)
             entity = Entity(named[span.place], text, start, end, score)
             if self._is_sure(ENTITY, span.score, entity):
-                found.setdefault((entity.type, start, end), entity)
+                found.setdefault((span.place, start, end), entity)
         return tuple(found.values())
 
     def relations(self) -> tuple[Relation, ...]:
