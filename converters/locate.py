@@ -10,19 +10,11 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from functools import lru_cache
 
+from chinchilla.data.occurrences import find_all
+
 Span = tuple[int, int]
 # Further than any two places of a text; spans that overlap are ranked behind it.
 _FAR = 1 << 40
-
-
-def occurrences(text: str, mention: str) -> list[int]:
-    """Return the start of every occurrence, overlapping ones too, left to right."""
-    starts: list[int] = []
-    at = text.find(mention) if mention else -1
-    while at >= 0:
-        starts.append(at)
-        at = text.find(mention, at + 1)
-    return starts
 
 
 def spans_of(text: str, mention: str) -> tuple[list[Span], bool]:
@@ -88,7 +80,7 @@ def _folded_spans(text: str, mention: str) -> Iterator[Span]:
     # Blanks are taken out on both sides, so each kept character remembers where it stood.
     kept = [i for i, character in enumerate(text) if not character.isspace()]
     folded = "".join(_fold(text[i]) for i in kept)
-    for at in occurrences(folded, wanted):
+    for at in find_all(folded, wanted):
         yield kept[at], kept[at + len(wanted) - 1] + 1
 
 

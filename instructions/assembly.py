@@ -17,10 +17,11 @@ from chinchilla.data.documents import Document
 from chinchilla.data.schema import Schema, builtin_schemas, read_schema
 from chinchilla.errors import InputError, ModelError, SchemaError, near_miss
 from chinchilla.files.jsonl import parse_documents, read_batches, read_documents
+from chinchilla.instructions.balance import Kind, kind_of
 from chinchilla.instructions.demonstrations import Pool
 from chinchilla.instructions.job import BuildJob
 from chinchilla.instructions.negatives import Table, cooccurrence_tables, read_table
-from chinchilla.instructions.records import Kind, RecordWriter, Resources, kind_of
+from chinchilla.instructions.records import RecordWriter, Resources
 
 Line = tuple[bytes, Kind]
 # A file, the number of the first line, and lines with their ends.

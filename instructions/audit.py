@@ -11,7 +11,7 @@ import msgspec
 from chinchilla.data.schema import TASKS, Schema, read_schema
 from chinchilla.errors import ConfigError, near_miss
 from chinchilla.files.jsonl import parse_document, read_lines, write_bytes
-from chinchilla.instructions.duplicates import KINDS, Duplicate, Index, Item
+from chinchilla.instructions.duplicates import KINDS, Duplicate, Index, PlacedText
 from chinchilla.instructions.quality import faults, record_faults
 from chinchilla.instructions.styles import carry_style
 
@@ -76,7 +76,7 @@ class AuditReport:
         }
 
 
-def _side(item: Item) -> str:
+def _side(item: PlacedText) -> str:
     return f"{item.source or '-'} in {item.file}"
 
 
@@ -131,7 +131,7 @@ class _Audit:
         self.ids: set[str] = set()
         self.report = AuditReport()
 
-    def judge(self, item: Item, broken: Sequence[str]) -> bool:
+    def judge(self, item: PlacedText, broken: Sequence[str]) -> bool:
         """Count an item and return whether it is clean."""
         self.report.items += 1
         self.report.faults.update(broken)
@@ -166,7 +166,7 @@ class _RecordText(msgspec.Struct):
 _records = msgspec.json.Decoder(_RecordText)
 
 
-def _items(path: str | Path, audit: _Audit | None) -> Iterator[tuple[Item, bytes, list[str]]]:
+def _items(path: str | Path, audit: _Audit | None) -> Iterator[tuple[PlacedText, bytes, list[str]]]:
     """Yield each line's text, the line, and the faults of its document if they are asked for."""
     file = Path(path).name
     for number, line in read_lines(path):
@@ -175,7 +175,7 @@ def _items(path: str | Path, audit: _Audit | None) -> Iterator[tuple[Item, bytes
         broken: list[str] = []
         try:
             record = _records.decode(line)
-            item = Item(
+            item = PlacedText(
                 record.input, file, number, record.id, record.source, record.instruction,
                 record.output,
             )  # fmt: skip
@@ -188,7 +188,7 @@ def _items(path: str | Path, audit: _Audit | None) -> Iterator[tuple[Item, bytes
             document = parse_document(line, path, number)
             gold = msgspec.json.encode(document.extraction).decode()
             source = str(document.meta.get("source", ""))
-            item = Item(document.text, file, number, document.id, source, "", gold)
+            item = PlacedText(document.text, file, number, document.id, source, "", gold)
             if audit is not None and audit.options.quality:
                 broken = faults(document, audit.schema)
                 if document.id in audit.ids:

@@ -16,12 +16,12 @@ from chinchilla.data.schema import Schema
 from chinchilla.errors import ConfigError
 from chinchilla.files.jsonl import read_documents
 from chinchilla.instructions.assembly import Built, Line, assemble
+from chinchilla.instructions.balance import Kind, limit_empty
 from chinchilla.instructions.build_options import BuildOptions
 from chinchilla.instructions.derive import DERIVED, derive_schema
 from chinchilla.instructions.job import BuildJob
 from chinchilla.instructions.manifest import described_file, plain, versions
 from chinchilla.instructions.mixture import MixOptions, apportion, draw_mix, plan_mix, shuffled
-from chinchilla.instructions.records import Kind, limit_empty
 from chinchilla.instructions.sinks import Sink, open_sink
 from chinchilla.instructions.styles import open_style
 from chinchilla.prompts.prompt import PromptStyle, check_style

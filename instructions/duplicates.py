@@ -31,7 +31,7 @@ _SHORTEST = 10
 _PERMUTATIONS = 128
 
 
-class Item(msgspec.Struct, frozen=True):
+class PlacedText(msgspec.Struct, frozen=True):
     """A text and where it stands.
 
     `scope` keeps questions apart: two records on one text are duplicates only if they ask the
@@ -60,8 +60,8 @@ class Duplicate:
     """
 
     kind: str
-    item: Item
-    of: Item
+    item: PlacedText
+    of: PlacedText
     score: float = 1.0
     same_answer: bool | None = None
 
@@ -96,13 +96,13 @@ class Index:
             raise ConfigError(f"near is {near}; expected more than 0 and less than 1")
         self.near = near
         self.scoped = scoped
-        self._items: list[Item] = []
+        self._items: list[PlacedText] = []
         self._exact: dict[bytes, int] = {}
         self._normalised: dict[bytes, int] = {}
         self._sketches = _Sketches(near) if near is not None and measure == "jaccard" else None
         self._rouge = RougeIndex(near) if near is not None and measure == "rouge-l" else None
 
-    def find(self, item: Item, kinds: Collection[str] = KINDS) -> Duplicate | None:
+    def find(self, item: PlacedText, kinds: Collection[str] = KINDS) -> Duplicate | None:
         """Return the strongest of these kinds of duplicate that the item is of an earlier one.
 
         An exact duplicate is a normalised one too, and a near one unless it is short.
@@ -118,7 +118,7 @@ class Index:
                 return Duplicate(kind, item, found, 1.0, item.answer == found.answer)
         return self._find_near(item, scope) if "near" in kinds else None
 
-    def add(self, item: Item) -> None:
+    def add(self, item: PlacedText) -> None:
         """Remember an item."""
         number = len(self._items)
         scope = item.scope if self.scoped else ""
@@ -133,7 +133,7 @@ class Index:
         if self._rouge is not None and len(text) >= _SHORTEST:
             self._rouge.add(number, text, scope)
 
-    def _find_near(self, item: Item, scope: str) -> Duplicate | None:
+    def _find_near(self, item: PlacedText, scope: str) -> Duplicate | None:
         text = normalise(item.text)
         if self._rouge is not None:
             found = self._rouge.find(text, scope) if len(text) >= _SHORTEST else None

@@ -6,23 +6,24 @@ A record is `{"instruction", "input", "output", "id", "task", "source", "schema"
 """
 
 import random
-from collections import Counter, defaultdict, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from chinchilla.data.documents import Document, Event, Extraction, Relation
-from chinchilla.data.schema import TASKS, Schema
+from chinchilla.data.documents import Document, Extraction, Relation
+from chinchilla.data.schema import Schema
 from chinchilla.data.text import windows
 from chinchilla.decoding.encode import answer_items
-from chinchilla.decoding.formats import FORMATS, AskedTrigger, annotated_items, serialise
+from chinchilla.decoding.formats import AskedTrigger, serialise
 from chinchilla.instructions.asking import Asked, Asker
 from chinchilla.instructions.build_options import BuildOptions
 from chinchilla.instructions.demonstrations import Pool
 from chinchilla.instructions.negatives import Table, present_labels
-from chinchilla.instructions.rationale import CLOSE_THOUGHT, OPEN_THOUGHT, with_rationale
+from chinchilla.instructions.parts import asked_for, by_trigger, of_task
+from chinchilla.instructions.rationale import with_rationale
 from chinchilla.instructions.windowing import cut_document
 from chinchilla.prompts.prompt import (
     PromptStyle,
@@ -34,12 +35,9 @@ from chinchilla.prompts.prompt import (
     without_arguments,
 )
 
-# (source, task, whether the answer is empty): what is counted and balanced.
-Kind = tuple[str, str, bool]
 _T = TypeVar("_T")
 CUT = "cut by a window"
 TOO_LONG = "longer than the token limit"
-TOO_MANY_EMPTY = "above the rate of empty answers"
 UNDECLARED = "of a type that the schema lacks"
 # A text shorter than this is not cut further to fit the token limit: nothing useful is left.
 _SHORTEST = 16
@@ -79,71 +77,6 @@ class Resources:
     count_tokens: Callable[[str], int] | None = None
 
 
-def build_records(
-    documents: Iterable[Document],
-    schema_of: Callable[[Document], Schema],
-    options: BuildOptions,
-    counts: Counter[str] | None = None,
-    resources: Resources | None = None,
-) -> Iterator[Record]:
-    """Yield the records of every document, lazily and in order.
-
-    The same documents, options and seed give the same records; those of a document do not depend
-    on the others, but for `empty_rate`. What is left out is counted in `counts` by its reason.
-
-    Raises:
-        ValueError: `max_tokens` without a tokenizer in `resources`.
-    """
-    counts = Counter() if counts is None else counts
-    writer = RecordWriter(schema_of, options, counts, resources or Resources())
-    records = (record for document in documents for record in writer.records(document, Record))
-    if options.empty_rate is None:
-        return records
-    return limit_empty(records, kind_of, options.empty_rate, counts)
-
-
-def kind_of(record: Any) -> Kind:
-    """Return source, task and whether the answer names nothing."""
-    answer = record.output
-    if answer.startswith(OPEN_THOUGHT):
-        answer = answer.rpartition(CLOSE_THOUGHT + "\n")[2]
-    return record.source, record.task, answer in _EMPTY_ANSWERS
-
-
-# Empty answers of a source and task that wait for others; bounds memory.
-_MOST_WAITING = 20_000
-_EMPTY_ANSWERS = frozenset(serialise((), form, (task,)) for form in FORMATS for task in TASKS)
-
-
-def limit_empty(
-    items: Iterable[_T], kind: Callable[[_T], Kind], rate: float, counts: Counter[str]
-) -> Iterator[_T]:
-    """Keep the share of empty answers of each source and task at or below the rate.
-
-    An empty answer above it waits until enough others have come; so many may wait that a corpus that
-    begins with them keeps as many as one that ends with them.
-    """
-    kept: Counter[tuple[str, str]] = Counter()
-    empty: Counter[tuple[str, str]] = Counter()
-    waiting: dict[tuple[str, str], deque[_T]] = defaultdict(deque)
-    for item in items:
-        source, task, is_empty = kind(item)
-        key = (source, task)
-        if not is_empty:
-            kept[key] += 1
-            yield item
-        elif len(waiting[key]) < _MOST_WAITING:
-            waiting[key].append(item)
-        else:
-            counts[TOO_MANY_EMPTY] += 1
-        while waiting[key] and empty[key] + 1 <= rate * (kept[key] + 1):
-            empty[key] += 1
-            kept[key] += 1
-            yield waiting[key].popleft()
-    if left := sum(map(len, waiting.values())):
-        counts[TOO_MANY_EMPTY] += left
-
-
 class _Draft(NamedTuple):
     """A record but for its id and provenance."""
 
@@ -156,6 +89,16 @@ class _Draft(NamedTuple):
 
 # A task, its window, and each question with its instruction.
 _Step = tuple[str, int | None, list[tuple[Asked, str]]]
+
+
+class _Query(NamedTuple):
+    """A question about a piece of a document, and how it is put."""
+
+    piece: Document
+    asked: Asked
+    style: PromptStyle
+    rng: random.Random | None
+    shots: int
 
 
 class RecordWriter:
@@ -265,8 +208,8 @@ class RecordWriter:
             for piece in self._pieces(document, task, self.options.style.window.get(task)):
                 for asked in self.asker.ask(schema, task, piece, rng):
                     name, style = self._style(rng)
-                    shots = self.options.shots
-                    for draft in self._fitted(piece, asked, style, rng, shots):
+                    query = _Query(piece, asked, style, rng, self.options.shots)
+                    for draft in self._fitted(query):
                         instruction, shown, output, step, labels = draft
                         yield make(
                             instruction,
@@ -290,7 +233,7 @@ class RecordWriter:
     def _pieces(self, document: Document, task: str, size: int | None) -> Iterable[Document]:
         if size is None or len(document.text) <= size:
             return (document,)
-        return self._cut(_of_task(document, task), size)
+        return self._cut(of_task(document, task), size)
 
     def _cut(self, document: Document, size: int) -> Iterator[Document]:
         for piece, lost in cut_document(document, windows(document.text, size, 0)):
@@ -298,39 +241,24 @@ class RecordWriter:
                 self.counts[CUT] += lost
             yield piece
 
-    def _fitted(
-        self,
-        piece: Document,
-        asked: Asked,
-        style: PromptStyle,
-        rng: random.Random | None,
-        shots: int,
-    ) -> Iterable[_Draft]:
+    def _fitted(self, query: _Query) -> Iterable[_Draft]:
         """Return what is asked and answered; what is too long loses its examples, then is cut."""
-        drafts = self._drafts(piece, asked, style, rng, shots)
+        drafts = self._drafts(query)
         if self.options.max_tokens is not None:
-            return self._shortened(piece, asked, style, rng, drafts, shots)
+            return self._shortened(query, drafts)
         return drafts
 
-    def _shortened(
-        self,
-        piece: Document,
-        asked: Asked,
-        style: PromptStyle,
-        rng: random.Random | None,
-        drafts: list[_Draft],
-        shots: int,
-    ) -> Iterator[_Draft]:
-        limit = self.options.max_tokens or 0
+    def _shortened(self, query: _Query, drafts: list[_Draft]) -> Iterator[_Draft]:
+        piece, limit = query.piece, self.options.max_tokens or 0
         lengths = [self._length(draft) for draft in drafts]
         fixed, variable = max(lengths, key=sum, default=(0, 0))
-        if fixed + variable > limit and shots:
-            yield from self._fitted(piece, asked, style, rng, shots - 1)
+        if fixed + variable > limit and query.shots:
+            yield from self._fitted(query._replace(shots=query.shots - 1))
         elif fixed + variable > limit and fixed < limit and len(piece.text) > _SHORTEST:
             parts = max(2, -(-variable // (limit - fixed)))
             size = max(_SHORTEST, -(-len(piece.text) // parts))
-            for part in self._cut(_asked_for(piece, asked), size):
-                yield from self._fitted(part, asked, style, rng, 0)
+            for part in self._cut(asked_for(piece, query.asked), size):
+                yield from self._fitted(query._replace(piece=part, shots=0))
         else:
             for draft, length in zip(drafts, lengths, strict=True):
                 if sum(length) <= limit:
@@ -350,32 +278,20 @@ class RecordWriter:
             self.instruction_tokens[draft.instruction] = fixed
         return fixed, count(f"{draft.input}\n") + count(draft.output)
 
-    def _drafts(
-        self,
-        piece: Document,
-        asked: Asked,
-        style: PromptStyle,
-        rng: random.Random | None,
-        shots: int,
-    ) -> list[_Draft]:
+    def _drafts(self, query: _Query) -> list[_Draft]:
+        piece, asked, style, *_ = query
         if asked.task == "ee" and style.steps == 2:
-            return self._two_steps(piece, asked, style, rng, shots)
-        instruction = self._instruction(piece, asked, style, rng, shots)
+            return self._two_steps(query)
+        instruction = self._instruction(query)
         answer = _answer(piece, asked, style)
         return [_Draft(instruction, piece.text, answer, asked.task, asked.labels)]
 
-    def _two_steps(
-        self,
-        piece: Document,
-        asked: Asked,
-        style: PromptStyle,
-        rng: random.Random | None,
-        shots: int,
-    ) -> list[_Draft]:
-        instruction = self._instruction(piece, asked, style, rng, shots)
+    def _two_steps(self, query: _Query) -> list[_Draft]:
+        piece, asked, style, *_ = query
+        instruction = self._instruction(query)
         answer = _answer(without_arguments(piece), asked, style)
         drafts = [_Draft(instruction, piece.text, answer, "ee-triggers", asked.labels)]
-        for label, events in _by_trigger(piece, asked.schema):
+        for label, events in by_trigger(piece, asked.schema):
             one = self.asker.asked(asked.schema, "ee", (label,))
             trigger = events[0].trigger
             named = trigger.text if trigger else None
@@ -388,14 +304,8 @@ class RecordWriter:
             )
         return drafts
 
-    def _instruction(
-        self,
-        piece: Document,
-        asked: Asked,
-        style: PromptStyle,
-        rng: random.Random | None,
-        shots: int,
-    ) -> str:
+    def _instruction(self, query: _Query) -> str:
+        piece, asked, style, rng, shots = query
         key = (style.template, style.wording)
         instruction = asked.instructions.get(key)
         if instruction is None:
@@ -448,39 +358,3 @@ def _styles(options: BuildOptions) -> list[tuple[str, PromptStyle]]:
         for wording in range(most) if options.vary_wording else (style.wording,):
             styles.append((f"{name}#{wording}", replace(style, template=name, wording=wording)))
     return styles
-
-
-def _of_task(document: Document, task: str) -> Document:
-    """Keep the annotations of one task: losses are counted where a task is asked, only there."""
-    return document.with_extraction(
-        Extraction(
-            document.entities if task == "ner" else (),
-            document.relations if task == "re" else (),
-            document.events if task == "ee" else (),
-        )
-    )
-
-
-def _asked_for(document: Document, asked: Asked) -> Document:
-    """Keep the annotations of the types asked for: a prompt loses no others."""
-    pairs = annotated_items(document.extraction, asked.schema, (asked.task,))
-    kept = {id(annotation) for _, annotation in pairs}
-    return document.with_extraction(
-        Extraction(
-            tuple(entity for entity in document.entities if id(entity) in kept),
-            tuple(relation for relation in document.relations if id(relation) in kept),
-            tuple(event for event in document.events if id(event) in kept),
-        )
-    )
-
-
-def _by_trigger(piece: Document, schema: Schema) -> list[tuple[str, tuple[Event, ...]]]:
-    """Group the events asked for by type and trigger place, in the order of the document."""
-    groups: dict[Any, list[Event]] = {}
-    for event in piece.events:
-        found = schema.event_by_label.get(event.type)
-        if found is not None:
-            trigger = event.trigger
-            place = (trigger.text, trigger.start) if trigger else None
-            groups.setdefault((found.label, place), []).append(event)
-    return [(key[0], tuple(events)) for key, events in groups.items()]

@@ -24,9 +24,9 @@ import msgspec
 from chinchilla.data.documents import Document
 from chinchilla.errors import ConfigError, near_miss
 from chinchilla.files.jsonl import parse_document, read_lines, write_bytes
+from chinchilla.instructions.balance import TOO_MANY_EMPTY
 from chinchilla.instructions.duplicates import text_key
 from chinchilla.instructions.quality import QualityRules, faults
-from chinchilla.instructions.records import TOO_MANY_EMPTY
 from chinchilla.instructions.rouge import RougeIndex
 from chinchilla.instructions.stats import AnyRecord, annotations, labels_said
 from chinchilla.instructions.styles import carry_style

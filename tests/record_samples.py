@@ -1,7 +1,13 @@
 """Invented documents and schemas for the tests of record building."""
 
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+
 from chinchilla.data.documents import Argument, Document, Entity, Event, Mention, Relation
-from chinchilla.data.schema import read_schema
+from chinchilla.data.schema import Schema, read_schema
+from chinchilla.instructions.balance import kind_of, limit_empty
+from chinchilla.instructions.build_options import BuildOptions
+from chinchilla.instructions.records import Record, RecordWriter, Resources
 
 SCHEMA = read_schema(
     {
@@ -63,3 +69,19 @@ WRITERS = [
     )
 ]
 PLAIN = [named(f"p{i}", f"第{i}天没有什么消息。") for i in range(6)]
+
+
+def build_records(
+    documents: Iterable[Document],
+    schema_of: Callable[[Document], Schema],
+    options: BuildOptions,
+    counts: Counter[str] | None = None,
+    resources: Resources | None = None,
+) -> Iterator[Record]:
+    """Yield the records of every document, in order, as `data build` writes them."""
+    counts = Counter() if counts is None else counts
+    writer = RecordWriter(schema_of, options, counts, resources or Resources())
+    records = (record for document in documents for record in writer.records(document, Record))
+    if options.empty_rate is None:
+        return records
+    return limit_empty(records, kind_of, options.empty_rate, counts)

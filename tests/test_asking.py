@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from fakes import ScriptedBackend, scripted_engine
-from record_samples import LAYOFFS, WRITERS
+from record_samples import LAYOFFS, WRITERS, build_records
 from record_samples import SCHEMA as RECORDS
 
 from chinchilla import Document, Extractor
@@ -22,7 +22,7 @@ from chinchilla.engines.writer import Writer
 from chinchilla.errors import ConfigError, InputError
 from chinchilla.instructions.build_options import BuildOptions
 from chinchilla.instructions.demonstrations import Pool
-from chinchilla.instructions.records import Resources, build_records
+from chinchilla.instructions.records import Resources
 from chinchilla.options import ExtractOptions
 from chinchilla.prompts.messages import chat_turns
 from chinchilla.prompts.prompt import GENERAL, PromptStyle, render_prompt

@@ -3,7 +3,7 @@ import json
 import msgspec
 import pytest
 from click.testing import CliRunner
-from record_samples import LAYOFFS, SCHEMA, WRITERS, named
+from record_samples import LAYOFFS, SCHEMA, WRITERS, build_records, named
 
 from chinchilla.cli.data_audit import command
 from chinchilla.data.documents import Document, Entity
@@ -11,9 +11,8 @@ from chinchilla.errors import ConfigError
 from chinchilla.files.jsonl import write_values
 from chinchilla.instructions.audit import AuditOptions, audit_files
 from chinchilla.instructions.build_options import BuildOptions
-from chinchilla.instructions.duplicates import Index, Item, normalise
+from chinchilla.instructions.duplicates import Index, PlacedText, normalise
 from chinchilla.instructions.quality import faults
-from chinchilla.instructions.records import build_records
 
 LONG = "国家统计局周三公布的数据显示，今年前三季度全国居民人均可支配收入同比增长百分之五点九。"
 TRAIN = [
@@ -91,21 +90,21 @@ def test_records_are_duplicates_only_if_they_ask_the_same(tmp_path):
 def test_short_texts_are_never_near_and_punctuation_is_no_text():
     index = Index(near=0.3)
     for number, text in enumerate(("王五走了吗", "？？？")):
-        index.add(Item(text, "f", number))
-    assert index.find(Item("王五走了呢", "f", 9)) is None
-    assert index.find(Item("！！", "f", 9)) is None
-    assert index.find(Item("？？？", "f", 9)).kind == "exact"
+        index.add(PlacedText(text, "f", number))
+    assert index.find(PlacedText("王五走了呢", "f", 9)) is None
+    assert index.find(PlacedText("！！", "f", 9)) is None
+    assert index.find(PlacedText("？？？", "f", 9)).kind == "exact"
 
 
 def test_the_threshold_is_verified_on_the_shingles():
     first, second = "甲乙丙丁戊己庚辛壬癸子丑", "甲乙丙丁戊己庚辛壬癸寅卯"
     # ten shingles each, eight shared: 8 / 12
     index = Index(near=0.66)
-    index.add(Item(first, "f", 1))
-    assert index.find(Item(second, "f", 2)).score == pytest.approx(0.6667)
+    index.add(PlacedText(first, "f", 1))
+    assert index.find(PlacedText(second, "f", 2)).score == pytest.approx(0.6667)
     strict = Index(near=0.67)
-    strict.add(Item(first, "f", 1))
-    assert strict.find(Item(second, "f", 2)) is None
+    strict.add(PlacedText(first, "f", 1))
+    assert strict.find(PlacedText(second, "f", 2)) is None
     with pytest.raises(ConfigError, match="near is 1.5"):
         Index(near=1.5)
 

@@ -2,14 +2,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chinchilla.converters.columns import join_tokens
-from chinchilla.converters.locate import closest_pair, nearest, occurrences, spans_of
+from chinchilla.converters.locate import closest_pair, nearest, spans_of
 from chinchilla.converters.tags import decode_tags
+from chinchilla.data.occurrences import find_all
 
 TEXT = st.text(alphabet="甲乙丙 Ａa《》(*\u2028😀", max_size=30)
 
 
 def test_occurrences_may_overlap():
-    assert occurrences("哈哈哈", "哈哈") == [0, 1]
+    assert find_all("哈哈哈", "哈哈") == [0, 1]
 
 
 def test_a_name_with_pattern_marks_is_found_as_it_is():

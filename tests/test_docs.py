@@ -16,7 +16,7 @@ from chinchilla.converters import read_options
 from chinchilla.data.configuration import read_configuration
 from chinchilla.files.jsonl import parse_document
 from chinchilla.merge.lexicon import read_lexicon
-from chinchilla.mini.train.options import TuneConfig, mistakes
+from chinchilla.mini.train.tuning_options import TuneConfig, mistakes
 from chinchilla.train.reading import read_config
 
 ROOT = Path(__file__).parent.parent

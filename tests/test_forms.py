@@ -91,7 +91,6 @@ def test_a_deletion_never_empties_a_mention():
         (forms.half_width, "Ａ股，涨１％。", "A股,涨1%."),
         (forms.upper, "买iPhone", "买IPHONE"),
         (forms.lower, "买iPhone", "买iphone"),
-        (forms.chinese_marks, "他说:好,3:2领先", "他说：好，3:2领先"),
     ],
 )
 def test_forms_write_the_text_anew(form, before, after):

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from corpus_fakes import FakeEngine
 
+from chinchilla import pipeline
 from chinchilla.cli.main import cli
 from chinchilla.corpus.graph.build import build_graph, open_graph
 from chinchilla.corpus.graph.decisions import Decisions, Edit, Edits, read_edits
@@ -16,6 +18,7 @@ from chinchilla.corpus.graph.names import (
     ORGANISATION,
     PERSON,
     is_abbreviation,
+    is_part_of_person,
     is_short_for,
     kind_of,
     take_apart,
@@ -86,6 +89,7 @@ TRADITIONAL = document("d2", "字節跳動的張一鳴", ("机构名", "字節�
         ("王先生", PERSON, "王"),
         ("先生", PERSON, "先生"),
         ("北京市", "place", "北京市"),
+        ("“蛟龙号”", "", "蛟龙号"),
     ],
 )
 def test_a_name_is_taken_apart(text, kind, core):
@@ -101,6 +105,8 @@ def test_short_names_fit_full_ones():
     assert is_abbreviation("中石油", "中国石油天然气")
     assert not is_abbreviation("北京", "北京大学")
     assert not is_abbreviation("清华", "北京大学")
+    assert not is_abbreviation("中行", "中国人民银行上海总部")
+    assert is_part_of_person("鲁哈尼", "哈桑-鲁哈尼")
     assert [kind_of(t) for t in ("人物", "企业/品牌", "GPE", "人数", None)] == [
         *("person", "organisation", "place", "", "")
     ]
@@ -221,6 +227,82 @@ def test_places_are_one_with_and_without_their_form_unless_there_are_two(tmp_pat
     ]
     with graph(tmp_path, documents) as store:
         assert names(store) == [["北京", "北京市"], ["吉林"], ["吉林市"], ["吉林省"]]
+
+
+def test_a_letter_stands_for_its_place_where_that_is_one(tmp_path):
+    documents = [
+        document("d1", "中俄与巴以", *(("地名", letter) for letter in "中俄巴以")),
+        document("d2", "中国和巴西，巴方", ("地名", "中国"), ("地名", "巴西"), ("地名", "巴", 1)),
+        document(
+            "d3", "巴方与巴基斯坦、巴西", ("地名", "巴"), ("地名", "巴基斯坦"), ("地名", "巴西")
+        ),
+    ]
+    with graph(tmp_path, documents) as store:
+        assert names(store) == [
+            *(["中", "中国"], ["以"], ["俄"], ["巴"], ["巴"], ["巴", "巴西"], ["巴基斯坦"])
+        ]
+        assert set(reasons(store).values()) == {"place-letter"}
+        assert "俄罗斯" in [row[1] for row in table_rows(store, "entities")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "alike", "unlike"),
+    [
+        (
+            "时间",
+            ["2024年5月", "端午节", "上世纪90年代"],
+            ["今天", "3日", "5月3日", "10年", "2000多年"],
+        ),
+        ("机构名", ["国务院", "湖人队"], ["市委", "法院", "委员会", "公安局", "中国队"]),
+    ],
+)
+def test_what_another_document_means_otherwise_is_another_thing_there(
+    tmp_path, kind, alike, unlike
+):
+    documents = [
+        document(name, "。".join([*alike, *unlike]), *((kind, text) for text in [*alike, *unlike]))
+        for name in ("d1", "d2")
+    ]
+    with graph(tmp_path, documents) as store:
+        assert names(store) == sorted([one] for one in [*alike, *unlike, *unlike])
+
+
+def test_a_company_with_its_form_is_no_abbreviation(tmp_path):
+    text = "中国人民银行上海总部与中海集团、中国船舶工会"
+    bodies = ("中国人民银行上海总部", "中海集团", "中国船舶工会")
+    with graph(tmp_path, [document("d1", text, *(("机构名", name) for name in bodies))]) as store:
+        assert len(names(store)) == 3
+
+
+def test_an_argument_leads_to_the_name_that_it_ends_with(tmp_path):
+    text = "国务院总理李强在法国巴黎会见德国总理默茨、法国总统马克龙"
+    found = (
+        *(
+            ("机构名", "国务院"),
+            ("人名", "李强"),
+            ("地名", "巴黎"),
+            ("人名", "默茨"),
+            ("人名", "马克龙"),
+        ),
+        ("职位", "总理"),
+    )
+    said = {
+        "主体": "国务院总理李强",
+        "地点": "法国巴黎",
+        "对象": "德国总理默茨、法国总统马克龙",
+        "词": "会见德国总理",
+    }
+    places = {role: text.index(words) for role, words in said.items()}
+    arguments = tuple(
+        Argument(role, words, places[role], places[role] + len(words))
+        for role, words in said.items()
+    )
+    event = Event("会见", Mention("会见", 12, 14), arguments)
+    with graph(tmp_path, [document("d1", text, *found, events=[event])]) as store:
+        query = (
+            "SELECT a.role, m.text FROM said_arguments a JOIN said_mentions m ON m.n = a.mention"
+        )
+        assert list(store.rows(query)) == [("主体", "李强"), ("地点", "巴黎")]
 
 
 def test_a_reference_without_a_company_before_it_is_a_thing_of_its_document(tmp_path):
@@ -424,6 +506,30 @@ def test_homonyms_and_loops_in_lightrags_form(tmp_path):
     kg = json.loads((tmp_path / "lightrag.json").read_text("utf-8"))
     assert sorted(item["entity_name"] for item in kg["entities"]) == ["苹果", "苹果（2）"]
     assert kg["relationships"] == []
+
+
+def test_a_finished_run_becomes_a_graph(tmp_path, monkeypatch):
+    """`extract -o RUN/`, then `graph RUN`, once to tables and a page and once to another form."""
+    monkeypatch.setattr(pipeline, "open_engine", lambda *_, **__: FakeEngine())
+    rows = [json.dumps({"id": str(n), "text": f"第{n}天他在北京"}) for n in range(5)]
+    (tmp_path / "rows.jsonl").write_text("\n".join(rows), encoding="utf-8")
+
+    def chinchilla(*arguments):
+        done = CliRunner().invoke(cli, [str(one) for one in arguments])
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    folder, made = tmp_path / "run", tmp_path / "graph"
+    asked = ("--schema", "msra", "--shard-size", 2, "-o", f"{folder}/")
+    chinchilla("extract", tmp_path / "rows.jsonl", *asked)
+    assert "5 documents, 1 entities" in chinchilla("graph", folder, "-o", made)
+    with (made / "entities.csv").open(encoding="utf-8-sig", newline="") as file:
+        assert [(row["name"], row["documents"]) for row in csv.DictReader(file)] == [("北京", "5")]
+    assert "北京" in (made / "page.html").read_text(encoding="utf-8")
+    chinchilla("graph", folder, "-o", tmp_path / "other", "--to", "lightrag,graphml")
+    (entity,) = json.loads((tmp_path / "other/lightrag.json").read_text("utf-8"))["entities"]
+    assert entity["entity_name"] == "北京"
+    assert (tmp_path / "other/graph.graphml").exists()
 
 
 def test_the_command_writes_a_graph_and_then_other_forms_of_it(tmp_path):

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from chinchilla import decode
-from chinchilla.cli.hush import quiet_libraries
+from chinchilla.cli.hush import hushed
 from chinchilla.cli.main import cli
 from chinchilla.data.documents import Document, Entity, Event, Mention
 from chinchilla.data.schema import read_schema
@@ -333,7 +333,7 @@ def test_a_reader_may_leave(tmp_path: Path) -> None:
 
 def test_libraries_are_quiet(capfd: pytest.CaptureFixture[str]) -> None:
     before = dict(os.environ)
-    with quiet_libraries():
+    with hushed():
         warnings.warn("old", DeprecationWarning, stacklevel=1)
         logging.getLogger("some.library").warning("told")
         assert os.environ["TRANSFORMERS_VERBOSITY"] == "error"

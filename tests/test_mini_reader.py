@@ -11,7 +11,7 @@ from chinchilla.data.documents import Entity, Extraction
 from chinchilla.data.schema import EntityType, EventType, RelationType, Role, Schema
 from chinchilla.errors import ConfigError, ModelError
 from chinchilla.mini.characters import SPECIAL, Characters
-from chinchilla.mini.decoder import consistent
+from chinchilla.mini.decoder import consistent, whole
 from chinchilla.mini.reader import WINDOW
 from chinchilla.mini.rules import Rules
 from chinchilla.mini.weights import open_reader
@@ -27,10 +27,10 @@ from chinchilla.mini.train.batches import Batcher, Sampler  # noqa: E402
 from chinchilla.mini.train.batches import cut as cut_example  # noqa: E402
 from chinchilla.mini.train.calibrate import choose  # noqa: E402
 from chinchilla.mini.train.draw import Drawer  # noqa: E402
-from chinchilla.mini.train.evaluate import read, reader_of, score  # noqa: E402
-from chinchilla.mini.train.export import export  # noqa: E402
 from chinchilla.mini.train.model import Model, Sizes, distance_of  # noqa: E402
+from chinchilla.mini.train.reader_folder import export  # noqa: E402
 from chinchilla.mini.train.restore import restore  # noqa: E402
+from chinchilla.mini.train.scores import read, reader_of, score  # noqa: E402
 from chinchilla.mini.train.tune import parts as parts_of  # noqa: E402
 from chinchilla.mini.train.vary import vary  # noqa: E402
 
@@ -321,6 +321,21 @@ def test_a_role_takes_no_second_filler_that_scores_much_less(
     assert max(fillers(low)) > 1
     assert set(fillers(replace(low, spare=0.0))) == {1}
     assert 0 < sum(fillers(replace(low, shared=0.0))) < sum(fillers(low))
+
+
+@pytest.mark.parametrize(
+    ("text", "cut", "mended"),
+    [
+        ("今天（5月1日）开幕", "今天（5月1日", "今天（5月1日）"),
+        ("在“五一”期间", "五一”期间", "“五一”期间"),
+        ("看《读者", "《读者", "《读者"),
+        ("今天（5月1日）下午", "5月1日）下午", "5月1日）下午"),
+    ],
+)
+def test_a_mention_has_both_halves_of_its_brackets(text: str, cut: str, mended: str) -> None:
+    start = text.index(cut)
+    start, end = whole(text, start, start + len(cut))
+    assert text[start:end] == mended
 
 
 def test_windows_that_type_a_name_differently_are_brought_together() -> None:

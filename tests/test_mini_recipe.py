@@ -14,7 +14,7 @@ from safetensors.numpy import save_file  # noqa: E402
 
 from chinchilla.data.configuration import read_configuration  # noqa: E402
 from chinchilla.engines.open import open_engine  # noqa: E402
-from chinchilla.mini.train.card import write_card  # noqa: E402
+from chinchilla.mini.train.model_card import write_card  # noqa: E402
 from chinchilla.mini.train.original import open_base, pack  # noqa: E402
 from chinchilla.mini.train.recipe import Recipe, chosen, finish, mistakes, train  # noqa: E402
 from chinchilla.mini.train.sets import read_catalogue  # noqa: E402

@@ -16,7 +16,7 @@ from chinchilla.data.documents import (
     check_offsets,
 )
 from chinchilla.errors import ConfigError
-from chinchilla.mini.train import labels, sets, windows
+from chinchilla.mini.train import label_words, sets, windows
 from chinchilla.mini.train.readers import READERS
 
 
@@ -225,11 +225,11 @@ def test_windows_hold_the_whole_text_and_no_half_mentions(text, places, limit):
 
 
 def test_words_come_by_kind_and_set_and_case():
-    assert labels.wordings("location", {}, "relation")[0] == "所在地"
-    assert labels.wordings("Location", {}, "entity")[0] == "地点"
-    assert labels.wordings("LOC", {"LOC": ["地区"]}, "entity") == ["地区"]
-    assert labels.wordings("组织关系-裁员", {}, "event")[0] == "组织关系-裁员"
-    assert labels.wordings("no_such_word", {}) == []
+    assert label_words.wordings("location", {}, "relation")[0] == "所在地"
+    assert label_words.wordings("Location", {}, "entity")[0] == "地点"
+    assert label_words.wordings("LOC", {"LOC": ["地区"]}, "entity") == ["地区"]
+    assert label_words.wordings("组织关系-裁员", {}, "event")[0] == "组织关系-裁员"
+    assert label_words.wordings("no_such_word", {}) == []
 
 
 def test_every_set_says_what_it_is():
@@ -360,14 +360,14 @@ def test_votes_that_differ_make_labels_unknown(tmp_path):
 
 @pytest.mark.parametrize("file", ["words.yaml", "descriptions.yaml"])
 def test_no_name_is_given_words_twice(file):
-    exact, folded = labels._tables(file)
+    exact, folded = label_words._tables(file)
     assert all(exact.values())
     assert set(exact.values()) >= set(folded.values())
 
 
 def test_descriptions_come_by_kind_first():
-    assert "部位" in labels._described("BODY", "entity")
-    assert labels._described("no_such_word", "entity") == ""
+    assert "部位" in label_words._described("BODY", "entity")
+    assert label_words._described("no_such_word", "entity") == ""
 
 
 def test_what_repeated_texts_say_is_united():

@@ -13,7 +13,7 @@ from chinchilla.mini.rules import Rules
 
 pytest.importorskip("torch")
 
-from chinchilla.mini.train.export import export  # noqa: E402
+from chinchilla.mini.train.reader_folder import export  # noqa: E402
 from chinchilla.mini.train.tune import is_nested  # noqa: E402
 
 TEXT = "雀巢公司收购了乙公司，雀巢裁员。"

@@ -5,11 +5,12 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from record_samples import LAYOFFS, NEWS, PLAIN, SCHEMA, WRITERS, named
+from record_samples import LAYOFFS, NEWS, PLAIN, SCHEMA, WRITERS, build_records, named
 
 from chinchilla.data.documents import Document, Entity, Event, Mention, check_offsets
 from chinchilla.data.schema import read_schema
 from chinchilla.decoding.decode import decode
+from chinchilla.instructions.balance import kind_of
 from chinchilla.instructions.build_options import BuildOptions
 from chinchilla.instructions.demonstrations import Pool
 from chinchilla.instructions.negatives import (
@@ -20,7 +21,7 @@ from chinchilla.instructions.negatives import (
     similarity_table,
     with_negatives,
 )
-from chinchilla.instructions.records import CUT, TOO_LONG, Resources, build_records, kind_of
+from chinchilla.instructions.records import CUT, TOO_LONG, Resources
 from chinchilla.instructions.windowing import cut_document
 from chinchilla.prompts.prompt import PromptStyle
 

@@ -3,13 +3,12 @@ from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner
-from record_samples import LAYOFFS, PLAIN, SCHEMA, WRITERS, named
+from record_samples import LAYOFFS, PLAIN, SCHEMA, WRITERS, build_records, named
 
 from chinchilla.cli.data_stats import command
 from chinchilla.errors import InputError
 from chinchilla.files.jsonl import write_values
 from chinchilla.instructions.build_options import BuildOptions
-from chinchilla.instructions.records import build_records
 from chinchilla.instructions.stats import Lengths, count_files
 from chinchilla.instructions.stats_report import stats_page, stats_tables
 from chinchilla.prompts.prompt import PromptStyle

@@ -120,6 +120,43 @@ def test_method_trains_saves_reloads_and_merges(place, tmp_path, family, method)
     check_method(place, tmp_path, family, method)
 
 
+def test_neftune_loraplus_and_pissa_train_and_merge(place, tmp_path, monkeypatch):
+    from peft import optimizers
+
+    made = []
+    real = optimizers.create_loraplus_optimizer
+
+    def spy(*arguments, **options):
+        made.append(real(*arguments, **options))
+        return made[-1]
+
+    monkeypatch.setattr(optimizers, "create_loraplus_optimizer", spy)
+    further = {"neftune": 5.0, "lora_plus": 16.0}
+
+    def trained(name, **training):
+        asked = configuration(
+            place, tmp_path / name, adapter={"init": "pissa"}, training={"max_steps": 2, **training}
+        )
+        return train(asked)
+
+    result, plain = trained("run", **further), trained("plain")
+    (optimizer,) = made
+    rates = {group["initial_lr"] for group in optimizer.param_groups if group["params"]}
+    assert max(rates) == pytest.approx(16 * min(rates))
+    # A plain LoRA of twice the rank, that gives what the trained model gave.
+    assert json.loads((result.folder / "adapter_config.json").read_text("utf-8"))["r"] == 4
+    assert result.figures["difference after reloading"] <= 1e-4
+    ours, theirs = weights_of(result.folder), weights_of(plain.folder)
+    assert any(not torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_liger_that_cannot_run_is_told(place, tmp_path):
+    if torch.cuda.is_available():
+        pytest.skip("has a GPU")
+    with pytest.raises(ModelError, match="training.liger: (not installed|its kernels need a GPU)"):
+        train(configuration(place, tmp_path / "run", training={"liger": True}))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("family", [*tiny_models.CAUSAL, *tiny_models.SEQ2SEQ])

@@ -7,7 +7,7 @@ import yaml
 
 from chinchilla.data.configuration import read_configuration
 from chinchilla.errors import ConfigError
-from chinchilla.mini.train.options import TuneConfig, mistakes
+from chinchilla.mini.train.tuning_options import TuneConfig, mistakes
 from chinchilla.train.config import TrainConfig
 from chinchilla.train.reading import config_to_yaml, read_config
 

@@ -5,6 +5,7 @@ import random
 
 import pytest
 import tiny_models
+from record_samples import build_records
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("ctranslate2")
@@ -13,7 +14,7 @@ from chinchilla import Extractor  # noqa: E402
 from chinchilla.data.documents import Document, Entity  # noqa: E402
 from chinchilla.data.schema import read_schema  # noqa: E402
 from chinchilla.files.jsonl import write_values  # noqa: E402
-from chinchilla.instructions.records import BuildOptions, build_records  # noqa: E402
+from chinchilla.instructions.build_options import BuildOptions  # noqa: E402
 from chinchilla.prompts.prompt import PromptStyle  # noqa: E402
 from chinchilla.train.config import (  # noqa: E402
     DataOptions,

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .outputs import check_outputs
+from .outputs import check_outputs, force_option, quiet_option
 
 _RATE = click.FloatRange(0, 1)
 
@@ -42,8 +42,8 @@ def _kinds(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str,
 @click.option("--report", "report_path", help="Write everything found as JSON; `-` for stdout.")
 @click.option("--remove", is_flag=True, help="Write what is clean to --output.")
 @click.option("-o", "--output", help="The cleaned file, lines as they were.")
-@click.option("--force", is_flag=True, help="Overwrite files that exist.")
-@click.option("--quiet", is_flag=True, help="Print errors only.")
+@force_option
+@quiet_option
 def command(
     inputs: tuple[str, ...],
     report_path: str | None,

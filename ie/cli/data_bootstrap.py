@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .outputs import check_outputs
+from .outputs import check_outputs, force_option, quiet_option, resume_option
 
 # Those of curate.bootstrap_prompts, named without loading it.
 _KINDS = ("examples", "schemas", "wordings")
@@ -37,9 +37,9 @@ _KINDS = ("examples", "schemas", "wordings")
               help="Similarity by MinHash from which two are alike; 0: not looked for.")  # fmt: skip
 @click.option("--template", help="Of wordings: write them as a template, for data build.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Decides what is drawn.")
-@click.option("--resume", is_flag=True, help="Go on with a run that did not finish.")
-@click.option("--force", is_flag=True, help="Overwrite files that exist.")
-@click.option("--quiet", is_flag=True, help="Print errors only.")
+@resume_option
+@force_option
+@quiet_option
 def command(
     seeds: tuple[str, ...],
     kind: str,

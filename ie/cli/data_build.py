@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import click
 
-from .outputs import check_outputs
+from .outputs import check_outputs, force_option
 from .tasks import read_tasks
 
 # Options of `BuildOptions` and `MixOptions` whose names the command line shares.
@@ -195,7 +195,7 @@ _COUNT = click.IntRange(min=0)
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of all choices.")
 @click.option("--workers", type=click.IntRange(min=1), default=1, help="Processes.")
 @click.option("--manifest", "manifest_path", help="Write hashes, options and counts as JSON.")
-@click.option("--force", is_flag=True, help="Overwrite files that exist.")
+@force_option
 @click.option("--quiet", is_flag=True, help="No summary on stderr.")
 def command(
     output: str, manifest_path: str | None, force: bool, quiet: bool, **choices: Any

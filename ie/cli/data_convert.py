@@ -12,7 +12,7 @@ import click
 from ..data.schema import builtin_schemas
 from ..errors import InputError
 from ..files import jsonl
-from .outputs import check_outputs
+from .outputs import check_outputs, force_option, quiet_option
 
 _ANNOTATIONS = ("entities", "relations", "events")
 
@@ -31,8 +31,8 @@ _ANNOTATIONS = ("entities", "relations", "events")
 @click.option("--strict", is_flag=True, help="Stop at the first record or annotation that is lost.")
 @click.option("--check-keys", is_flag=True,
               help="Look for repeated JSON keys at every depth; slower.")  # fmt: skip
-@click.option("--force", is_flag=True, help="Overwrite the output.")
-@click.option("--quiet", is_flag=True, help="Print errors only.")
+@force_option
+@quiet_option
 def command(
     name: str,
     files: tuple[str, ...],

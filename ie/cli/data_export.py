@@ -10,6 +10,7 @@ import click
 from ..errors import InputError
 from ..files.exports import EXPORTS
 from ..files.jsonl import write_bytes
+from .outputs import force_option, quiet_option
 
 
 @click.command()
@@ -18,8 +19,8 @@ from ..files.jsonl import write_bytes
               help="Form to write.")  # fmt: skip
 @click.option("-o", "--output", required=True,
               help="File to write; of brat a .zip or a folder; - is standard output.")  # fmt: skip
-@click.option("--force", is_flag=True, help="Overwrite the output.")
-@click.option("--quiet", is_flag=True, help="Print errors only.")
+@force_option
+@quiet_option
 def command(source: str, form: str, output: str, force: bool, quiet: bool) -> None:
     """Write the documents of INPUT in another form, without extracting again.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .outputs import check_outputs
+from .outputs import check_outputs, force_option, quiet_option, resume_option
 
 
 @click.command(name="label")
@@ -26,9 +26,9 @@ from .outputs import check_outputs
 @click.option("--lines", is_flag=True, help="Take each line of a text file as a document.")
 @click.option("--column", default="text", show_default=True, help="Column or key of the text.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Decides what is drawn.")
-@click.option("--resume", is_flag=True, help="Go on with a run that did not finish.")
-@click.option("--force", is_flag=True, help="Overwrite files that exist.")
-@click.option("--quiet", is_flag=True, help="Print errors only.")
+@resume_option
+@force_option
+@quiet_option
 def command(
     inputs: tuple[str, ...],
     output: str,

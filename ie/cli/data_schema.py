@@ -2,12 +2,14 @@
 
 import click
 
+from .outputs import force_option
+
 
 @click.command(name="schema")
 @click.argument("inputs", nargs=-1, required=True, metavar="DOCS.JSONL...")
 @click.option("-o", "--output", default="-", show_default=True, help="YAML file to write.")
 @click.option("--name", default="derived", show_default=True, help="Name of the schema.")
-@click.option("--force", is_flag=True, help="Overwrite files that exist.")
+@force_option
 def command(inputs: tuple[str, ...], output: str, name: str, force: bool) -> None:
     """Write a schema of the types, roles and slots that documents hold, to be completed by hand.
 

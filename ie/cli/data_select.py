@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from .outputs import check_outputs
+from .outputs import check_outputs, force_option
 
 _RATE = click.FloatRange(0, 1)
 
@@ -41,7 +41,7 @@ def _most(ctx: click.Context, param: click.Parameter, value: str | None) -> dict
 @click.option("--compare-random", is_flag=True,
               help="Show what is covered beside a random choice of as many.")  # fmt: skip
 @click.option("--report", "report_path", help="Write all counts as JSON; `-` for stdout.")
-@click.option("--force", is_flag=True, help="Overwrite files that exist.")
+@force_option
 @click.option("--quiet", is_flag=True, help="No summary on stderr.")
 def command(
     inputs: tuple[str, ...],

@@ -2,13 +2,15 @@
 
 import click
 
+from .outputs import force_option
+
 
 @click.command(name="stats")
 @click.argument("inputs", nargs=-1, required=True, metavar="FILE.JSONL...")
 @click.option("--tokenizer", help="A tokenizer.json, to give lengths in tokens too.")
 @click.option("--json", "json_path", help="Write every figure, unrounded; `-` for stdout.")
 @click.option("--html", "html_path", help="Write one page with plots.")
-@click.option("--force", is_flag=True, help="Overwrite files that exist.")
+@force_option
 def command(
     inputs: tuple[str, ...],
     tokenizer: str | None,

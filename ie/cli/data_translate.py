@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from .outputs import check_outputs
+from .outputs import check_outputs, force_option, quiet_option, resume_option
 
 # Those of curate.translate.methods, named without loading it.
 _METHODS = ("auto", "constrained", "markers", "glossary", "alignment")
@@ -32,9 +32,9 @@ _RATE = click.FloatRange(0, 1)
 @click.option("--batch", type=click.IntRange(1), default=16, show_default=True,
               help="Documents translated together.")  # fmt: skip
 @click.option("--report", "report_path", help="Write the yield as JSON.")
-@click.option("--resume", is_flag=True, help="Go on with a run that did not finish.")
-@click.option("--force", is_flag=True, help="Overwrite files that exist.")
-@click.option("--quiet", is_flag=True, help="Print errors only.")
+@resume_option
+@force_option
+@quiet_option
 def command(
     inputs: tuple[str, ...],
     output: str,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .model_options import model_options, opening
-from .outputs import check_outputs
+from .outputs import check_outputs, force_option
 from .tasks import read_tasks
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ _COUNT = click.IntRange(min=0)
 @click.option(
     "--html", "html_path", type=click.Path(), help="Write a page of each error of the first PRED."
 )
-@click.option("--force", is_flag=True, help="Overwrite files that exist.")
+@force_option
 @click.option("--quiet", is_flag=True, help="Print no tables, only write files.")
 def command(**given: Any) -> None:
     """Score predicted documents against gold ones, paired by id.

@@ -1,35 +1,21 @@
 """`chinchilla extract`: texts in, documents with annotations out."""
 
-import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
-from functools import partial
 from pathlib import Path
-from shutil import get_terminal_size
 from typing import Any
 
 import click
 
-from ..data.documents import Document
-from ..data.issues import UNANSWERED, unanswered
-from ..errors import InputError
-from ..files.inputs import INPUT_FORMATS, ReadOptions, find_inputs, read_texts
-from ..files.jsonl import read_documents, write_bytes
-from ..files.rendering import FORMS, IssuesBeside, render_documents
-from ..files.resumable import Done, after, is_complete, write_partial
-from ..files.retried import retried
-from .data_export import tell_lost
+from ..files.inputs import INPUT_FORMATS, ReadOptions, find_inputs
+from ..files.jsonl import read_documents
+from ..files.rendering import FORMS
+from ..files.resumable import is_complete
+from .extract_file import extract_file
 from .extract_run import RUN_OPTIONS, check_no_run, extract_run, is_run_folder, run_options
+from .extract_told import tell_skipped
 from .model_options import model_options, opening
-from .stopping import stopping
 from .tasks import read_tasks
-from .usage import read_price, usage_line
-
-_LARGER = "name a larger model with --model, such as --model Qwen/Qwen2.5-7B-Instruct"
-# Documents without an answer that are told one by one.
-_MOST_TOLD = 10
+from .usage import read_price
 
 
 @click.command(name="extract")
@@ -88,8 +74,8 @@ _MOST_TOLD = 10
     "--resume", is_flag=True, help="Continue what did not finish, in OUTPUT.partial or a run."
 )
 @click.option("--keep-going/--strict", default=None,
-              help="Leave out rows and files that cannot be read and exit with 1, or stop at the first.  "
-              "[default: strict; a run keeps going]")  # fmt: skip
+              help="Leave out rows and files that cannot be read and exit with 1, or stop at the first, and "
+              "at an empty text or an id of before.  [default: stop at what cannot be read; a run keeps going]")  # fmt: skip
 @click.option("--retry-failed", is_flag=True,
               help="Ask again for the documents in OUTPUT that got no answer; for a file, INPUT is not read.")  # fmt: skip
 @run_options
@@ -130,7 +116,6 @@ def command(
 
     Example: chinchilla extract examples/news.txt --format table
     """
-    begin = time.perf_counter()
     run = {name: asking.pop(name) for name in RUN_OPTIONS}
     _check_usage(inputs, form, output, resume=resume, retries=retry_failed)
     if resume and is_complete(output):
@@ -143,80 +128,20 @@ def command(
     found = [] if is_reread else find_inputs(inputs, skipped, form_in)
     files = [name for name in found if not _is_found(name, output, inputs)]
     if skipped and not quiet:
-        _tell_skipped(skipped)
+        tell_skipped(skipped)
     how = opening(asking)
     options = _options(**asking)
+    from ..corpus.work import Recipe
+
+    recipe = Recipe(model, schema, tasks, options, how)
+    given = {"resume": resume, "force": force, "retry_failed": retry_failed, "quiet": quiet}
     if is_run_folder(output):
-        from ..corpus.work import Recipe
-
-        recipe = Recipe(model, schema, tasks, options, how)
-        given = {**run, "resume": resume, "force": force, "strict": keep_going is False}
-        given["retry_failed"] = retry_failed
-        extract_run(Path(output), files, recipe, reading, given, quiet=quiet, larger=_LARGER)
-        return
-    from ..pipeline import Extractor
-
-    extractor = Extractor(model, schema, tasks, options=options, **how)
-    loaded = time.perf_counter()
-    if not quiet:
-        _warn_untrained(extractor)
-        if extractor.note:
-            click.echo(f"note: {extractor.note}", err=True)
-    counts: Counter[str] = Counter()
-    lost: Counter[str] = Counter()
-    failed = partial(_tell_failed, counts) if keep_going else None
-    texts = read_texts(files, reading, failed, _tell_reading)
-    is_apart = form == "csv" and output != "-"
-    opened = (
-        _rewritten(output)
-        if retry_failed
-        else write_partial(
-            output,
-            force=force,
-            resume=resume,
-            stays=form == "jsonl",
-            run=_asked(model, extractor, how) if output != "-" else None,
+        extract_run(
+            Path(output), files, recipe, reading, {**given, **run, "strict": keep_going is False}
         )
-    )
-    with (
-        stopping(lambda: _hint(output, counts)),
-        opened as (file, done),
-        IssuesBeside(output) if is_apart else nullcontext() as issues,
-        _progress(quiet) as advance,
-    ):
-        stream = partial(extractor.stream, on_error="keep" if keep_going else "raise")
-        answered = retried(output, stream) if retry_failed else stream(after(texts, done))
-        documents = _counted(answered, counts, advance)
-        is_shown = file is sys.stdout.buffer
-        for rendered in render_documents(
-            documents,
-            form,
-            width=get_terminal_size().columns if is_shown and sys.stdout.isatty() else None,
-            mark=not is_shown,
-            issues=issues,
-            lost=lost,
-        ):
-            file.write(rendered)
-            # A process that is killed loses no document that is done.
-            file.flush()
-    if not quiet:
-        tell_lost(form, lost)
-        if resume:
-            click.echo(f"note: {done.documents:,} documents were there, of a run before", err=True)
-        _print_summary(counts, time.perf_counter() - begin)
-        if line := usage_line(extractor.usage, price):
-            click.echo(line, err=True)
-    if verbose and not quiet:
-        click.echo(f"model loaded in {loaded - begin:.2f} s", err=True)
-    if counts["failed"] or counts["issue " + UNANSWERED]:
-        click.get_current_context().exit(1)
-
-
-def _hint(output: str, counts: Counter[str]) -> str:
-    """Return how to go on, if anything stays to go on from."""
-    if counts["documents"] and Path(f"{output}.partial").is_file():
-        return f"what was extracted is in {output}.partial; --resume goes on from there"
-    return ""
+    else:
+        told = {"form": form, "keep_going": keep_going, "verbose": verbose, "price": price}
+        extract_file(output, files, recipe, reading, {**given, **told})
 
 
 def _check_usage(
@@ -238,26 +163,9 @@ def _check_usage(
         raise click.UsageError(f"--retry-failed: {output} is no file; name the results with -o")
 
 
-@contextmanager
-def _rewritten(output: str) -> Iterator[tuple[Any, Done]]:
-    """Open the output for writing anew; it takes its name once all is written."""
-    with write_bytes(output, force=True) as file:
-        yield file, Done()
-
-
 def _is_found(name: str, output: str, inputs: tuple[str, ...]) -> bool:
     """Return whether an input is what a run before wrote into a folder that is read."""
     return name not in inputs and Path(name).resolve() == Path(output).resolve()
-
-
-def _tell_reading(note: str) -> None:
-    # Even where all else is quiet: a text read wrongly gives wrong results.
-    click.echo(f"note: {note}", err=True)
-
-
-def _tell_failed(counts: Counter[str], error: InputError) -> None:
-    counts["failed"] += 1
-    click.echo(f"left out: {error}", err=True)
 
 
 def _options(
@@ -274,75 +182,3 @@ def _options(
         examples=GoldExamples(read_documents(examples)) if examples else None,
         **rest,
     )
-
-
-def _asked(model: str | None, extractor: Any, how: dict[str, Any]) -> dict[str, Any]:
-    from ..corpus.asked import describe_asked
-
-    return describe_asked(model, extractor.schema, extractor.tasks, extractor.options, how)
-
-
-def _warn_untrained(extractor: Any) -> None:
-    """Say which types the model never met, rather than let an empty answer look like a finding."""
-    for note in extractor.untrained_notes():
-        click.echo(f"warning: {note}, or {_LARGER}", err=True)
-
-
-def _tell_skipped(skipped: Counter[str]) -> None:
-    shown = [f"{ending or 'none'} ({count:,})" for ending, count in skipped.most_common(8)]
-    endings = ", ".join(shown) + (", …" if len(skipped) > 8 else "")
-    click.echo(
-        f"note: left out {skipped.total():,} files of folders for their endings: {endings}",
-        err=True,
-    )
-
-
-def _counted(
-    documents: Iterable[Document], counts: Counter[str], advance: Callable[[], None]
-) -> Iterator[Document]:
-    for document in documents:
-        counts["documents"] += 1
-        counts["blank"] += not document.text.strip()
-        counts["entities"] += len(document.entities)
-        counts["relations"] += len(document.relations)
-        counts["events"] += len(document.events)
-        for issue in document.issues:
-            counts[f"issue {issue.kind}"] += 1
-        if reason := unanswered(document):
-            counts["unanswered"] += 1
-            if counts["unanswered"] <= _MOST_TOLD:
-                click.echo(f"no answer: {document.id}: {reason}", err=True)
-        yield document
-        # By now it has been written.
-        advance()
-
-
-def _progress(quiet: bool) -> Any:
-    """Show a count on a terminal; elsewhere do nothing."""
-    if quiet or not sys.stderr.isatty() or sys.stdout.isatty():
-        return nullcontext(lambda: None)
-    from ..files.progress import counting
-
-    return counting("documents")
-
-
-def _print_summary(counts: Counter[str], seconds: float) -> None:
-    if counts["blank"]:
-        click.echo(f"note: blank documents: {counts['blank']:,}", err=True)
-    if counts["failed"]:
-        click.echo(f"note: left out as they cannot be read: {counts['failed']:,}", err=True)
-    if counts["unanswered"]:
-        click.echo(
-            f"note: documents without an answer: {counts['unanswered']:,}; with -o FILE, "
-            "--retry-failed asks for them again",
-            err=True,
-        )
-    main = ", ".join(
-        f"{counts[key]:,} {key}" for key in ("documents", "entities", "relations", "events")
-    )
-    issues = ", ".join(
-        f"{count:,} {key.removeprefix('issue ')}"
-        for key, count in sorted(counts.items())
-        if key.startswith("issue ")
-    )
-    click.echo(f"{main}; issues: {issues or 'none'}; {seconds:.1f} s", err=True)

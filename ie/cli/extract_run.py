@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from ..files.inputs import ReadOptions
+from .extract_told import LARGER
 from .stopping import stopping
 
 # What is for runs alone, by the names of the parameters.
@@ -65,14 +66,12 @@ def extract_run(
     recipe: Any,
     reading: ReadOptions,
     given: dict[str, Any],
-    *,
-    quiet: bool,
-    larger: str,
 ) -> None:
-    """Do a run and tell what came of it; `given` are the options, `larger` is advice on other models."""
+    """Do a run and tell what came of it; `given` are the options."""
     from ..corpus.run import Run, RunOptions, is_blank_only
 
     begin = time.perf_counter()
+    quiet = given["quiet"]
     options = RunOptions(
         shard_size=given["shard_size"],
         form=given["shard_format"],
@@ -85,7 +84,7 @@ def extract_run(
     def told(note: str) -> None:
         if note.startswith("warning: "):
             if not quiet:
-                click.echo(f"{note}, or {larger}", err=True)
+                click.echo(f"{note}, or {LARGER}", err=True)
         else:
             click.echo(f"note: {note}", err=True)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from ..errors import InputError
+from .outputs import quiet_option
 
 
 @click.command()
@@ -23,7 +24,7 @@ from ..errors import InputError
 @click.option("--edits", metavar="FILE", help="Names to merge and to split, as YAML or JSON.")
 @click.option("--min-score", type=click.FloatRange(0, 1), help="Leave out facts that score less.")
 @click.option("--force", is_flag=True, help="Replace a graph that is there.")
-@click.option("--quiet", is_flag=True, help="Print errors only.")
+@quiet_option
 def command(
     source: str,
     output: str,

@@ -17,7 +17,7 @@ _SILENT = {
 
 
 @contextmanager
-def quiet_libraries() -> Iterator[None]:
+def hushed() -> Iterator[None]:
     """Show no warnings, logs below an error or bars of libraries; those of worker processes neither.
 
     What a user sets in the environment goes before it. All is as before at the end.

@@ -10,7 +10,7 @@ import click
 
 from ..errors import ChinchillaError
 from ..files.visible import visible
-from .hush import quiet_libraries
+from .hush import hushed
 
 # Command -> (module in .commands, one-sentence help shown without importing it).
 COMMANDS = {
@@ -134,5 +134,5 @@ def _drop_output() -> None:
 def _hush(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
     """Keep libraries from warning while a command runs with --quiet."""
     if value:
-        ctx.with_resource(quiet_libraries())
+        ctx.with_resource(hushed())
     return value

@@ -1,9 +1,13 @@
-"""What a command writes must not write over what else it writes, or reads."""
+"""Options of commands that write files, which must not write over what else they write, or read."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
 import click
+
+resume_option = click.option("--resume", is_flag=True, help="Go on with a run that did not finish.")
+force_option = click.option("--force", is_flag=True, help="Overwrite files that exist.")
+quiet_option = click.option("--quiet", is_flag=True, help="Print errors only.")
 
 
 def check_outputs(inputs: Iterable[str | Path] = (), **names: str | Path | None) -> None:

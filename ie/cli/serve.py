@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from .model_options import model_options, opening
+from .outputs import quiet_option
 
 _PACKAGES = ("fastapi", "uvicorn", "prometheus_client")
 # Seconds between turns of threads.
@@ -40,7 +41,7 @@ _TURN = 0.0005
 @click.option("--batch", type=click.IntRange(1), default=32, show_default=True,
               help="Most texts read together; 1 reads each alone.")  # fmt: skip
 @model_options
-@click.option("--quiet", is_flag=True, help="Print errors only.")
+@quiet_option
 def command(
     models: tuple[str, ...],
     host: str,

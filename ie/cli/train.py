@@ -40,7 +40,7 @@ def command(
     """
     from ..data.extras import require_extra
     from ..data.yaml_file import read_content
-    from ..mini.train.options import is_embedded
+    from ..mini.train.tuning_options import is_embedded
     from ..train.reading import read_config
 
     def report(line: str) -> None:
@@ -89,8 +89,8 @@ def _tune(content: Content, *, force: bool, check: bool, report: Callable[[str],
     """Tune the embedded model."""
     from ..data.configuration import configure
     from ..data.extras import require_extra
-    from ..mini.train.options import TuneConfig, mistakes
-    from ..mini.train.run import read_data, run
+    from ..mini.train.tuning_options import TuneConfig, mistakes
+    from ..mini.train.tuning_run import read_data, run
 
     settings = configure(content, TuneConfig, check=mistakes)
     data = read_data(settings)

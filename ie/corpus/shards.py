@@ -69,7 +69,7 @@ def read_corpus(
                 "leave the file out, or convert it"
             )
 
-    met = _Met()
+    met = Met()
     for document in read_texts(files, reading, failed, told):
         yield from unread
         unread.clear()
@@ -83,7 +83,7 @@ def read_corpus(
     yield from unread
 
 
-class _Met:
+class Met:
     """The ids that were met: on disk, so that a billion fits."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from typing import IO, Any
 
 import msgspec
 
-from chinchilla.instructions.duplicates import Index, Item
+from chinchilla.instructions.duplicates import Index, PlacedText
 
 from ..data.documents import Document
 from ..data.schema import Schema
@@ -164,7 +164,7 @@ def _repetitions(
     document: Document, index: Index, ids: set[str], file: str, number: int
 ) -> Iterator[Suspect]:
     answer = msgspec.json.encode(document.extraction).decode()
-    item = Item(document.text, file, number, document.id, "", "", answer)
+    item = PlacedText(document.text, file, number, document.id, "", "", answer)
     duplicate = index.find(item)
     if duplicate is None:
         index.add(item)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chinchilla.instructions.duplicates import Index, Item, normalise
+from chinchilla.instructions.duplicates import Index, PlacedText, normalise
 from chinchilla.instructions.quality import HANZI, LETTER
 from chinchilla.instructions.rouge import RougeIndex
 
@@ -269,13 +269,13 @@ class _Known:
         """Return why a sound value is not new, or remember it."""
         text = self._text(value)
         plain = normalise(text)
-        if self._index.find(Item(text, "", 0)) or self._rouge.find(plain):
+        if self._index.find(PlacedText(text, "", 0)) or self._rouge.find(plain):
             return ALIKE
         self._add(text)
         return ""
 
     def _add(self, text: str) -> None:
-        self._index.add(Item(text, "", self._number))
+        self._index.add(PlacedText(text, "", self._number))
         self._rouge.add(self._number, normalise(text))
         self._number += 1
 

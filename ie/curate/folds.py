@@ -69,8 +69,8 @@ def tuned_reader(base: Path, schema: Schema, folder: Path, *, minutes: float = 8
     require_extra("tuning the embedded model", "train", ["torch"])
 
     def fit(documents: Sequence[Document], fold: int) -> Predict:
-        from ..mini.train.options import BaseOptions, TuneConfig, TuningOptions
-        from ..mini.train.run import Data, run
+        from ..mini.train.tuning_options import BaseOptions, TuneConfig, TuningOptions
+        from ..mini.train.tuning_run import Data, run
 
         out = folder / f"fold{fold}"
         done = folder / f"fold{fold}.done"

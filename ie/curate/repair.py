@@ -15,15 +15,6 @@ from ..data.equivalence import canonical_document
 from ..data.schema import Schema
 from .suspects import Suspect
 
-# The rules whose breaches `mended` may take away.
-MENDABLE = (
-    "span mismatch",
-    "unlocated",
-    "blank at a border",
-    "empty mention",
-    "given twice",
-    "type outside the schema",
-)
 _replace: Callable[..., Any] = msgspec.structs.replace
 
 

@@ -109,7 +109,7 @@ class Occurrences:
         return known[1]
 
     def _look_up(self, mention: str) -> Found:
-        starts = _find_all(self.text, mention)
+        starts = find_all(self.text, mention)
         if starts:
             length = len(mention)
             return Found(starts, [start + length for start in starts], "exact")
@@ -118,11 +118,11 @@ class Occurrences:
         if self._folded is None:
             self._folded = fold(self.text)
         needle = fold(mention).text
-        starts = _find_all(self._folded.text, needle)
+        starts = find_all(self._folded.text, needle)
         if not starts:
             # Quotes and full stops at the edges are often the model's own.
             needle = needle.strip(_EDGE_MARKS)
-            starts = _find_all(self._folded.text, needle)
+            starts = find_all(self._folded.text, needle)
         if starts:
             return self._unfolded([(start, start + len(needle)) for start in starts], "folded")
         span = _find_nearly(self._folded.text, needle)
@@ -167,7 +167,8 @@ class Occurrences:
         return bisect_left(marks, end) - bisect_left(marks, start)
 
 
-def _find_all(text: str, mention: str) -> list[int]:
+def find_all(text: str, mention: str) -> list[int]:
+    """Return the start of every occurrence, overlapping ones too, left to right."""
     starts: list[int] = []
     at = text.find(mention) if mention else -1
     while at >= 0:

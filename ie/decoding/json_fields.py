@@ -17,6 +17,7 @@ _WHOLE = {None: ("text",), "re": ("subject", "object"), "ee": ("trigger",)}
 # Fields that may hold lists.
 _LISTED = frozenset(("text", "subject", "object", "trigger", "arguments", "qualifiers"))
 _NAMES_OF_ROLES = frozenset(("name", "argument", "key", "slot", "field", "名称", "论元", "属性"))
+_CALL_KEYS = frozenset(("arguments", "parameters", "input", "args", "kwargs"))
 
 
 class Part(NamedTuple):
@@ -258,3 +259,32 @@ def is_nothing(text: Text, mark: Node = None) -> bool:
 def holds_items(node: Node) -> bool:
     """Say whether a value is a list with objects."""
     return isinstance(node, Array) and any(isinstance(value, Object) for value in node.values)
+
+
+def called_with(node: Object, declares: Callable[[str], bool]) -> Node:
+    """Return the arguments of a tool call, {"name": "extract", "arguments": {…}}, or None."""
+    if len(node.pairs) > 8:
+        return None
+    values = {plain_name(key.value): value for key, value in node.pairs if key is not None}
+    name = values.get("name")
+    if not isinstance(name, Text) or declares(name.value):
+        return None
+    kind = values.get("type")
+    if isinstance(kind, Text) and declares(kind.value):
+        return None
+    given = next((values[key] for key in _CALL_KEYS if values.get(key) is not None), None)
+    is_call = isinstance(given, Object) or (isinstance(given, Text) and is_json(given))
+    return given if is_call else None
+
+
+def is_json(text: Text) -> bool:
+    """Return whether a string begins as JSON does."""
+    return text.value.lstrip()[:1] in ("{", "[")
+
+
+def has_relations_inside(value: Node) -> bool:
+    """Return whether a list holds mentions with relations, as UIE gives them."""
+    first = value.values[0] if isinstance(value, Array) and value.values else None
+    return isinstance(first, Object) and {"text", "relations"} <= {
+        key.value for key, _ in first.pairs if key is not None
+    }

@@ -27,7 +27,19 @@ from .field_names import (
     plain_name,
 )
 from .formats import Item
-from .json_fields import Part, each, holds_items, is_blank, is_nothing, label_of, labels_of, parts
+from .json_fields import (
+    Part,
+    called_with,
+    each,
+    has_relations_inside,
+    holds_items,
+    is_blank,
+    is_json,
+    is_nothing,
+    label_of,
+    labels_of,
+    parts,
+)
 from .json_items import NO_NAME, ItemBuilder
 from .json_scanner import Array, Node, Object, Text, scan, scan_inside
 from .labelled_words import labelled_lines, labelled_string, quoted_string
@@ -38,7 +50,6 @@ _NESTED_STRINGS = 2
 _QUOTES = frozenset("\"'“”‘’＂「『")
 _ATTRIBUTES = "_attributes"
 _NO_TYPES = COMMENTS | BOOKKEEPING | FIELDS.keys()
-_CALL_KEYS = frozenset(("arguments", "parameters", "input", "args", "kwargs"))
 
 
 def read_json(source: str, tasks: Sequence[str], schema: Schema) -> tuple[list[Item], list[Issue]]:
@@ -129,7 +140,7 @@ class _Reader:
             self.understood |= node.closed and not node.pairs
             self._object(node, task)
         elif isinstance(node, Text):
-            if _is_json(node):
+            if is_json(node):
                 self._string(node, task)
             elif task is not None:
                 self._stray(node, task)
@@ -181,7 +192,7 @@ class _Reader:
         if is_null(text.value):
             self.understood = True
             return True
-        if _is_json(text):
+        if is_json(text):
             self._string(text, task)
             return True
         pair = labelled_string(text)
@@ -200,7 +211,7 @@ class _Reader:
         return False
 
     def _object(self, node: Object, task: str | None) -> None:
-        called = self._called(node)
+        called = called_with(node, self.builder.declares)
         if called is not None:
             self._read(called, None)
             return
@@ -221,21 +232,6 @@ class _Reader:
                     self._read(value, task)
             else:
                 self._pair(key, value, task, siblings)
-
-    def _called(self, node: Object) -> Node:
-        """Return the arguments of a tool call, {"name": "extract", "arguments": {…}}."""
-        if len(node.pairs) > 8:
-            return None
-        values = {plain_name(key.value): value for key, value in node.pairs if key is not None}
-        name = values.get("name")
-        if not isinstance(name, Text) or self.builder.declares(name.value):
-            return None
-        kind = values.get("type")
-        if isinstance(kind, Text) and self.builder.declares(kind.value):
-            return None
-        given = next((values[key] for key in _CALL_KEYS if values.get(key) is not None), None)
-        is_json = isinstance(given, Object) or (isinstance(given, Text) and _is_json(given))
-        return given if is_json else None
 
     def _own_roles(self, node: Object) -> Collection[str]:
         """Return the roles of the type that an object names."""
@@ -299,21 +295,12 @@ class _Reader:
             self._string_pair(key, value, task)
         elif name.endswith(_ATTRIBUTES) and name.removesuffix(_ATTRIBUTES) in siblings:
             pass
-        elif self._has_relations_inside(value):
+        elif "re" in self.tasks and has_relations_inside(value):
             self._labelled(key, value, "ner")
         elif self._names_own(value):
             self._read(value, task)
         elif task is not None or plain not in COMMENTS:
             self._labelled(key, value, task)
-
-    def _has_relations_inside(self, value: Node) -> bool:
-        """Say whether a list holds mentions with relations, as UIE gives them."""
-        if "re" not in self.tasks or not isinstance(value, Array) or not value.values:
-            return False
-        first = value.values[0]
-        return isinstance(first, Object) and {"text", "relations"} <= {
-            key.value for key, _ in first.pairs if key is not None
-        }
 
     def _wrapped(self, value: Node, task: str | None) -> None:
         """Read what stands under a key like `result`, bare strings of the only type too."""
@@ -327,7 +314,7 @@ class _Reader:
         plain = plain_name(key.value)
         if builder.task_of(value.value.strip()) == "ner" and plain not in FIELDS:
             builder.add("ner", value, key, [])
-        elif _is_json(value):
+        elif is_json(value):
             self._string(value, task)
         elif is_nothing(value) or (
             task is None and (plain in _NO_TYPES or not self._is_quoted(value))
@@ -339,7 +326,7 @@ class _Reader:
     def _names_own(self, node: Node) -> bool:
         """Say whether a value holds an item that names a type of the schema, or a list of them."""
         if not isinstance(node, Array | Object):
-            return isinstance(node, Text) and _is_json(node)
+            return isinstance(node, Text) and is_json(node)
         known = self._known.get(id(node))
         if known is None:
             known = self._known[id(node)] = (node, self._look_through(node))
@@ -375,7 +362,7 @@ class _Reader:
             builder.item(label, Part(ends, []), declared, True)
             return
         for one in listed:
-            if isinstance(one, Text) and _is_json(one) and one.value.rstrip()[-1:] in ("]", "}"):
+            if isinstance(one, Text) and is_json(one) and one.value.rstrip()[-1:] in ("]", "}"):
                 self._labelled_inside(label, one, hint)
             elif isinstance(one, Text):
                 self._labelled_string(label, one, declared, attributes)
@@ -454,10 +441,6 @@ class _Reader:
                 fields = found.fields if found and "object" in found.fields else {"object": one}
                 beside = found.beside if found and "object" in found.fields else []
                 builder.item(label, Part({"subject": key, **fields}, beside), declared, True)
-
-
-def _is_json(text: Text) -> bool:
-    return text.value.lstrip()[:1] in ("{", "[")
 
 
 def _unplaced(item: Item) -> Item:

@@ -37,7 +37,6 @@ _HEADINGS = ("要闻", "快讯", "最新消息", "今日关注", "公告", "详�
 _WIDE = {ord(c): chr(ord(c) + 0xFEE0) for c in map(chr, range(0x21, 0x7F))}
 _NARROW = {wide: narrow for narrow, wide in ((n, ord(w)) for n, w in _WIDE.items())}
 _MARKS = {"，": ",", "。": ".", "！": "!", "？": "?", "；": ";", "：": ":", "（": "(", "）": ")"}
-_MARKS_WIDE = {ord(n): w for w, n in _MARKS.items() if n != "."}
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "“": "&ldquo;", "”": "&rdquo;"}
 _URLS = ("http://t.cn/Rx8kQ2", "https://www.example.com/a/2023-05-11/81.shtml", "www.example.org")
 _TAGS = (("<p>", "</p>"), ("<div>", "</div>"), ("<strong>", "</strong>"), ("<span>", "</span>"))
@@ -212,25 +211,10 @@ def full_width(document: Document, rng: Random) -> Document:
     return _same_length(document, document.text.translate(_WIDE))
 
 
-def wide_digits(document: Document, rng: Random) -> Document:
-    """Write digits full-width."""
-    return _same_length(document, re.sub("[0-9]", lambda m: m[0].translate(_WIDE), document.text))
-
-
 def half_width(document: Document, rng: Random) -> Document:
     """Write full-width digits, letters and Chinese marks half-width."""
     text = document.text.translate(_NARROW)
     return _same_length(document, "".join(_MARKS.get(c, c) for c in text))
-
-
-def chinese_marks(document: Document, rng: Random) -> Document:
-    """Write ASCII marks as the Chinese ones, but between digits or letters."""
-    text = re.sub(
-        r"(?<![0-9A-Za-z])[,!?;:()]|[,!?;:()](?![0-9A-Za-z])",
-        lambda m: m[0].translate(_MARKS_WIDE),
-        document.text,
-    )
-    return _same_length(document, text)
 
 
 def without_marks(document: Document, rng: Random) -> Document:

@@ -20,6 +20,8 @@ from .words import Array
 _CANDIDATE, _MOST_LINKED = -4.0, 12
 _MOST = 64
 _ENDS = frozenset("。！？!?")
+_PAIRS = tuple(zip("（(【《“「『", "）)】》”」』", strict=True))
+_QUOTES = "《“「『"
 
 Pair = tuple["Span", "Span", float]
 
@@ -107,13 +109,14 @@ class Decoder:
         named = {place: name for name, place in self.questions.entities}
         spans = [span for place in named for span in self.spans[place]]
         kept = _compatible(spans, named, self.questions.known, self._far(ENTITY))
-        found = []
+        found: dict[tuple[int, int, int], Entity] = {}
         for span in kept:
             score = self.rules.probability(ENTITY, span.score)
-            entity = Entity(named[span.place], *self._mention(span), score)
+            text, start, end = self._mention(span)
+            entity = Entity(named[span.place], text, start, end, score)
             if self._is_sure(ENTITY, span.score, entity):
-                found.append(entity)
-        return tuple(found)
+                found.setdefault((span.place, start, end), entity)
+        return tuple(found.values())
 
     def relations(self) -> tuple[Relation, ...]:
         """Return the relations whose links score enough, each pair of strings once."""
@@ -164,7 +167,8 @@ class Decoder:
         return is_sure
 
     def _mention(self, span: Span) -> tuple[str, int, int]:
-        return self.text[span.start : span.end], span.start, span.end
+        start, end = whole(self.text, span.start, span.end)
+        return self.text[start:end], start, end
 
     def _relation(self, relation: RelationType, head: Span, tail: Span, score: float) -> Relation:
         probability = self.rules.probability
@@ -356,6 +360,21 @@ def consistent(extraction: Extraction, known: Collection[str]) -> Extraction:
                 left_out.add(id(worse))
         open_.append(entity)
     return keep(extraction, lambda fact: id(fact) not in left_out) if left_out else extraction
+
+
+def whole(text: str, start: int, end: int) -> tuple[int, int]:
+    """Return a span with the other half of a pair that it cuts: of 今天（5月1日 with the bracket behind it.
+
+    In front of a span only quotes are taken in: before 5月1日）下午 stands more than a bracket.
+    """
+    for opening, closing in _PAIRS:
+        words = text[start:end]
+        excess = words.count(opening) - words.count(closing)
+        if excess == 1 and text.startswith(closing, end):
+            end += 1
+        elif excess == -1 and opening in _QUOTES and text[:start].endswith(opening):
+            start -= 1
+    return start, end
 
 
 def _place(event: Event) -> int:

@@ -112,7 +112,7 @@ class Words:
         y = (scores @ v).transpose(0, 2, 1, 3).reshape(b * t, h)
         y = y @ self._weight(f"{k}.out.w") + p[f"{k}.out.b"]
         x = normed(x + y, p[f"{k}.norm.w"], p[f"{k}.norm.b"])
-        y = gelu(x @ self._weight(f"{k}.up.w") + p[f"{k}.up.b"])
+        y = tanh_gelu(x @ self._weight(f"{k}.up.w") + p[f"{k}.up.b"])
         y = y @ self._weight(f"{k}.down.w") + p[f"{k}.down.b"]
         return normed(x + y, p[f"{k}.last.w"], p[f"{k}.last.b"]).reshape(b, t, h)
 
@@ -124,6 +124,6 @@ def normed(x: Array, weight: Array, bias: Array) -> Array:
     return x * weight + bias
 
 
-def gelu(x: Array) -> Array:
+def tanh_gelu(x: Array) -> Array:
     """GELU in its tanh form."""
     return 0.5 * x * (1 + np.tanh(0.7978845608 * (x + 0.044715 * x * x * x)))  # type: ignore[no-any-return]

@@ -2,7 +2,7 @@
 
     华为技术有限公司 -> 华为技术 (legal-form)      馬雲先生 -> 马云 (characters, title)
 
-Nothing here looks at more than one name; `local` and `settle` compare them.
+Nothing here looks at more than one name; `mentions` and `settle` compare them.
 """
 
 import re
@@ -10,12 +10,13 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from ...data.text import fold
+from .known_words import BROAD
 
 PERSON, ORGANISATION, PLACE, TIME = "person", "organisation", "place", "time"
 
 # Why two names were taken for one thing; `--no-merge` takes each of these.
 REASONS = {
-    "characters": "the same but for traditional characters, width, case, blanks and book-title marks",
+    "characters": "the same but for traditional characters, width, case, blanks, quotes and book-title marks",
     "legal-form": "the same but for the form of the company, such as 股份有限公司",
     "title": "the same but for a title of the person, such as 总统 or 先生",
     "type": "the same name with another type of the same kind, such as 企业 and 机构",
@@ -25,6 +26,7 @@ REASONS = {
     "surname": "a surname with a title, and one person of that surname stands before it",
     "reference": "公司, 该公司 and the like: the last company that was named before it",
     "place-form": "the same place with 省, 市, 县 or another such ending",
+    "place-letter": "the letter of a country or province, such as 俄 and 沪",
     "elsewhere": "a short name that stands for one full name only in all other documents",
 }
 
@@ -62,14 +64,6 @@ _REFERENCE = re.compile(
     r"|(?:该|本|我)(?:行|校|院|厂|司|店|社|所|会|部|局)"
     r"|[他她它其](?:们)?|本人|该(?:男子|女子|人员|人)|两人|双方"
 )
-# Too broad to be the short form of one organisation.
-_BROAD = """
-中国 美国 日本 英国 法国 德国 俄罗斯 韩国 印度 全国 国家 国际 世界 中华 中央 亚洲 欧洲 东方
-北京 上海 天津 重庆 广东 江苏 浙江 山东 河南 河北 四川 湖北 湖南 福建 安徽 辽宁 陕西 江西 广西
-云南 贵州 山西 吉林 黑龙江 甘肃 海南 内蒙古 新疆 西藏 宁夏 青海 香港 澳门 台湾 广州 深圳 杭州
-南京 武汉 成都 上市 跨国 国有 民营 外资 科技 技术 银行 大学 集团 股份 证券 保险 投资 控股 公司 医院 学院 政府
-"""
-BROAD = frozenset(_BROAD.split())
 
 
 class Name(NamedTuple):
@@ -116,7 +110,7 @@ def take_apart(text: str, kind: str, kept: Collection[str] = ()) -> Name:
         if shorter and shorter != name:
             removed.append("legal-form")
             name = shorter
-    folded = fold(name).text or name
+    folded = fold(name).text.strip("\"'") or name
     core = name if "characters" in kept else folded
     if kind == ORGANISATION and "legal-form" not in kept:
         shorter = _LEGAL.sub("", core if "characters" not in kept else folded)
@@ -144,17 +138,23 @@ def is_short_for(short: str, full: str) -> bool:
     return is_place and not _OTHER_BODY.search(behind)
 
 
+# Letters of the longest last word that an abbreviation takes one from: 石油天然气 gives 油.
+_LAST_WORD = 4
+_BRANCH = re.compile("(?:总部|分部|分行|支行|分公司|子公司|分校|分院|办事处)$")
 _OTHER_BODY = re.compile("分公司|子公司|分行|支行|研究院|协会|学会|基金会|医院|大学|学院")
 
 
 def is_abbreviation(short: str, full: str) -> bool:
     """Return whether characters of a full name, in their order and from its first, make the short one.
 
-    北大 of 北京大学, 中石油 of 中国石油天然气; at most half as long, not a mere beginning.
+    北大 of 北京大学, 中石油 of 中国石油天然气; at most half as long, not a mere beginning. The last is of
+    the full name's last word, so that 中行 is no name of 中国人民银行上海总部.
     """
     if not 2 <= len(short) <= 4 or len(full) < 2 * len(short) or short[0] != full[0]:
         return False
     if short in BROAD or full.startswith(short) or not short.isalpha() or short.isascii():
+        return False
+    if short[-1] not in full[-_LAST_WORD:] or _BRANCH.search(full):
         return False
     rest = iter(full)
     return all(character in rest for character in short)
@@ -162,5 +162,5 @@ def is_abbreviation(short: str, full: str) -> bool:
 
 def is_part_of_person(short: str, full: str) -> bool:
     """Return whether a name is the first or last part of a foreign one: 特朗普 of 唐纳德·特朗普."""
-    parts = full.split("·")
+    parts = re.split("[·-]", full)
     return len(parts) > 1 and len(short) > 1 and short in (parts[0], parts[-1])

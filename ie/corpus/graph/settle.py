@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import Any
 
 from .decisions import Decisions
-from .local import APART
+from .mentions import APART
 from .names import PLACE, PLACE_FORMS
 from .store import Store
 
@@ -158,13 +158,18 @@ def _make_entity(store: Store, entity: str, rows: list[Any], told: str | None) -
     counts: dict[str, int] = {}
     types: dict[tuple[str, str], int] = {}
     own: dict[str, str] = {}
-    for text, type_, kind, _, key_reason, removed, reason, _, mentions, *_ in rows:
+    places: list[str] = []
+    for text, type_, kind, _, key_reason, removed, reason, evidence, mentions, *_ in rows:
         counts[text] = counts.get(text, 0) + mentions
         types[type_, kind] = types.get((type_, kind), 0) + mentions
         if not reason and not key_reason:
             own.setdefault(text, removed)
-    # The most frequent name of its own, the longest of those.
-    name = told or min(own or counts, key=lambda text: (-counts[text], -len(text), text))
+        elif reason == "place-letter":
+            places.append(evidence)
+    # The most frequent name of its own, the longest of those; of letters alone, what they stand for.
+    name = told or min(
+        own or places or counts, key=lambda text: (-counts.get(text, 0), -len(text), text)
+    )
     type_, kind = max(types, key=lambda pair: (types[pair], pair))
     # 该公司 is where a name would stand, and none.
     names = sorted(

@@ -12,7 +12,7 @@ from typing import Any
 from ...data.documents import Document, Entity
 from ...errors import InputError
 from .decisions import Decisions
-from .local import Mention, find_mentions, place_of
+from .mentions import KeyedMention, find_mentions, head_of, place_of
 
 # Raised whenever the tables change.
 VERSION = 1
@@ -95,7 +95,7 @@ class Store:
             )
         self._add_events(number, document, mentions, numbers)
 
-    def _add_mention(self, document: int, mention: Mention) -> int:
+    def _add_mention(self, document: int, mention: KeyedMention) -> int:
         return self._insert(
             "said_mentions (document, text, type, kind, start, end, score, core, key, removed, reason,"
             " stands_for)",
@@ -105,9 +105,9 @@ class Store:
         )
 
     def _add_events(
-        self, document: int, read: Document, mentions: list[Mention], numbers: dict[int, int]
+        self, document: int, read: Document, mentions: list[KeyedMention], numbers: dict[int, int]
     ) -> None:
-        in_place: dict[tuple[int | None, int | None], Mention] = {
+        in_place: dict[tuple[int | None, int | None], KeyedMention] = {
             (m.start, m.end): m for m in reversed(mentions) if m.start is not None
         }
         by_text = {m.text: m for m in reversed(mentions)}
@@ -120,6 +120,7 @@ class Store:
             )
             for argument in event.arguments:
                 named = in_place.get((argument.start, argument.end)) or by_text.get(argument.text)
+                named = named or head_of(argument, mentions)
                 self._insert(
                     "said_arguments (event, role, text, start, end, score, mention)",
                     *(number, argument.role, argument.text, argument.start, argument.end),

@@ -11,7 +11,7 @@ from .store import Store
 _TEXT, _WHOLE, _REAL = "string", "int64", "float64"
 
 
-class Table(NamedTuple):
+class TableQuery(NamedTuple):
     """A table: its columns with their types, and the query that gives its rows."""
 
     columns: dict[str, str]
@@ -21,14 +21,14 @@ class Table(NamedTuple):
 _PLACE = {"start": _WHOLE, "end": _WHOLE}
 
 TABLES = {
-    "entities": Table(
+    "entities": TableQuery(
         {
             **{"id": _TEXT, "name": _TEXT, "type": _TEXT, "kind": _TEXT, "names": _TEXT},
             **{"mentions": _WHOLE, "documents": _WHOLE, "degree": _WHOLE},
         },
         "SELECT id, name, type, kind, names, mentions, documents, degree FROM entities ORDER BY id",
     ),
-    "mentions": Table(
+    "mentions": TableQuery(
         {
             **{"entity": _TEXT, "document": _TEXT, "mention": _TEXT, "type": _TEXT},
             **_PLACE,
@@ -38,7 +38,7 @@ TABLES = {
         " CASE WHEN m.reason = '' THEN k.reason ELSE m.reason END FROM said_mentions m"
         " JOIN keys k USING (key) JOIN documents d ON d.n = m.document ORDER BY m.n",
     ),
-    "facts": Table(
+    "facts": TableQuery(
         {
             **{"id": _TEXT, "subject": _TEXT, "subject_name": _TEXT, "type": _TEXT},
             **{"object": _TEXT, "object_name": _TEXT, "mentions": _WHOLE, "documents": _WHOLE},
@@ -48,7 +48,7 @@ TABLES = {
         " mean_score FROM facts f JOIN entities s ON s.id = subject JOIN entities o ON o.id = object"
         " ORDER BY f.documents DESC, f.mentions DESC, f.id",
     ),
-    "fact_mentions": Table(
+    "fact_mentions": TableQuery(
         {
             **{"fact": _TEXT, "document": _TEXT, "subject": _TEXT, "subject_start": _WHOLE},
             **{"subject_end": _WHOLE, "object": _TEXT, "object_start": _WHOLE},
@@ -58,7 +58,7 @@ TABLES = {
         " FROM said_facts f JOIN fact_keys i ON i.n = f.n JOIN documents d ON d.n = f.document"
         " JOIN said_mentions s ON s.n = f.subject JOIN said_mentions o ON o.n = f.object ORDER BY f.n",
     ),
-    "qualifiers": Table(
+    "qualifiers": TableQuery(
         {
             **{"fact": _TEXT, "document": _TEXT, "role": _TEXT, "entity": _TEXT, "mention": _TEXT},
             **_PLACE,
@@ -68,7 +68,7 @@ TABLES = {
         " ON d.n = f.document JOIN said_mentions m ON m.n = q.value JOIN keys k ON k.key = m.key"
         " ORDER BY f.n, q.key",
     ),
-    "events": Table(
+    "events": TableQuery(
         {
             **{"id": _TEXT, "type": _TEXT, "mentions": _WHOLE, "documents": _WHOLE},
             "best_score": _REAL,
@@ -76,7 +76,7 @@ TABLES = {
         "SELECT id, type, mentions, documents, best_score FROM events"
         " ORDER BY documents DESC, mentions DESC, id",
     ),
-    "event_mentions": Table(
+    "event_mentions": TableQuery(
         {
             **{"event": _TEXT, "number": _WHOLE, "document": _TEXT, "trigger": _TEXT},
             **_PLACE,
@@ -85,7 +85,7 @@ TABLES = {
         'SELECT event, said, d.id, trigger, "start", "end", score FROM event_mentions'
         " JOIN documents d ON d.n = document ORDER BY said",
     ),
-    "event_arguments": Table(
+    "event_arguments": TableQuery(
         {
             **{"event": _TEXT, "number": _WHOLE, "document": _TEXT, "role": _TEXT},
             **{"entity": _TEXT, "argument": _TEXT},
@@ -97,14 +97,14 @@ TABLES = {
         " ON d.n = e.document LEFT JOIN said_mentions m ON m.n = a.mention LEFT JOIN keys k"
         " ON k.key = m.key ORDER BY e.said, a.rowid",
     ),
-    "merges": Table(
+    "merges": TableQuery(
         {
             **{"entity": _TEXT, "name": _TEXT, "mention": _TEXT, "type": _TEXT, "reason": _TEXT},
             **{"evidence": _TEXT, "mentions": _WHOLE, "documents": _WHOLE, "example": _TEXT},
         },
         "SELECT * FROM merges ORDER BY entity, mention, type, reason, evidence",
     ),
-    "homonyms": Table(
+    "homonyms": TableQuery(
         {"mention": _TEXT, "entity": _TEXT, "name": _TEXT, "type": _TEXT, "mentions": _WHOLE},
         "SELECT m.text, e.id, e.name, e.type, count(*) FROM said_mentions m JOIN keys k USING (key)"
         " JOIN entities e ON e.id = k.entity WHERE m.text IN (SELECT text FROM said_mentions"

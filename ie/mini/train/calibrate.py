@@ -17,7 +17,7 @@ from chinchilla.mini.reader import Reader
 from chinchilla.mini.rules import Rules
 
 from .draw import Json
-from .evaluate import gold_facts, read, schema_of
+from .scores import gold_facts, read, schema_of
 
 GRID = np.arange(-3.5, 3.01, 0.25)
 # A kind needs so many gold facts in a set for numbers of its own.

@@ -84,14 +84,14 @@ class KnownTexts:
 
     def add(self, text: str, source: str) -> None:
         """Keep a text of the dev or test part of `source`."""
-        from chinchilla.instructions.duplicates import Item
+        from chinchilla.instructions.duplicates import PlacedText
 
         self._count += 1
-        self._index.add(Item(text, source, self._count))
+        self._index.add(PlacedText(text, source, self._count))
 
     def find(self, text: str) -> str | None:
         """Return the source of the text that this one repeats, or None."""
-        from chinchilla.instructions.duplicates import Item
+        from chinchilla.instructions.duplicates import PlacedText
 
-        found = self._index.find(Item(text, "", 0))
+        found = self._index.find(PlacedText(text, "", 0))
         return found.of.file if found else None

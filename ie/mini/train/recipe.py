@@ -19,7 +19,7 @@ from chinchilla.data.schema import builtin_schemas
 from chinchilla.errors import InputError
 from chinchilla.mini.rules import Rules
 
-from .card import write_card
+from .model_card import write_card
 from .sets import Catalogue, read_catalogue, write_caches
 
 Report = Callable[[str], None]
@@ -131,9 +131,9 @@ def train(recipe: Recipe, report: Report) -> None:
 def calibrate(recipe: Recipe, report: Report) -> dict[str, Any]:
     """Choose thresholds on dev documents, write `rules.json` and return what it holds."""
     from .calibrate import calibrate
-    from .evaluate import reader_of
-    from .export import trained_labels
     from .loop import trained
+    from .reader_folder import trained_labels
+    from .scores import reader_of
 
     run = Path(recipe.run)
     model, characters, words, seen = trained(run)
@@ -156,8 +156,8 @@ def calibrate(recipe: Recipe, report: Report) -> dict[str, Any]:
 
 def export(recipe: Recipe, figures: dict[str, Any], folder: Path) -> None:
     """Write the folder of the model."""
-    from .export import builtin_texts, export, trained_labels
     from .loop import trained
+    from .reader_folder import builtin_texts, export, trained_labels
 
     run = Path(recipe.run)
     model, characters, words, _ = trained(run)

@@ -51,7 +51,7 @@ from .kit import (
     read_schema,
     write_values,
 )
-from .labels import Gatherer, key, keys_of, wordings
+from .label_words import Gatherer, key, keys_of, wordings
 from .readers import READERS
 from .readers.tokens import distinct
 from .windows import cut, verified

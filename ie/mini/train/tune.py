@@ -28,10 +28,10 @@ from . import losses
 from .batches import Batcher
 from .calibrate import FLAT, Facts, add_facts, choose
 from .draw import Drawer, Json
-from .evaluate import evaluate_schema, names_of, reader_of
 from .model import Model
-from .options import TuningOptions
 from .restore import restore
+from .scores import evaluate_schema, names_of, reader_of
+from .tuning_options import TuningOptions
 from .vary import moved
 
 # Takes what is to be told of a round; step 0 is the model before.

@@ -24,7 +24,7 @@ from chinchilla.train.card import CARD_FILE, write_plot
 from chinchilla.train.reading import config_to_yaml
 from chinchilla.train.run import METRICS_FILE, PLOT_FILE, open_run, write_manifest
 
-from .options import TuneConfig, folder_of
+from .tuning_options import TuneConfig, folder_of
 
 Report = Callable[[str], None]
 _FEWEST = 5
@@ -102,7 +102,7 @@ def run(config: TuneConfig, data: Data, *, force: bool = False, report: Report =
         ConfigError: the folder holds a run, and `force` was not given.
         ModelError: the model to start from cannot be read.
     """
-    from .export import export
+    from .reader_folder import export
     from .tune import tune
 
     told: Any = config

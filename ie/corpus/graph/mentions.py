@@ -8,11 +8,15 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from ...data.documents import Document, Entity
+from ...data.documents import Argument, Document, Entity
 from .decisions import Decisions
+from .known_words import PLACE_LETTERS, is_body, is_dated
 from .names import (
     ORGANISATION,
     PERSON,
+    PLACE,
+    PLACE_FORMS,
+    TIME,
     Name,
     is_abbreviation,
     is_part_of_person,
@@ -29,12 +33,14 @@ _DECLARED = re.compile(
 )
 _SAID = re.compile(r"[“\"「『']?([^“”\"「」『』'、,，;；或]+)[”\"」』']?")
 _COMPANY_TYPE = re.compile("公司|企业")
+# What stands between things that are listed.
+_LISTED = re.compile("[、，,和与及]")
 # What 该行 and 该校 can lead to; all others lead to a company.
 _LEADS_TO = {"行": re.compile("银行"), "校": re.compile("大学|学校|学院|中学|小学")}
 
 
 @dataclass
-class Mention:
+class KeyedMention:
     """A mention with its key; `reason` and `stands_for` say why the key is another name's.
 
     `removed` are the reasons for which its core is shorter than the name.
@@ -56,11 +62,11 @@ class Mention:
 class _Names:
     """The distinct names of one group in a document, by core; the first mention of each."""
 
-    first: dict[str, Mention] = field(default_factory=dict)
+    first: dict[str, KeyedMention] = field(default_factory=dict)
     full: set[str] = field(default_factory=set)
 
 
-def find_mentions(document: Document, decisions: Decisions) -> list[Mention]:
+def find_mentions(document: Document, decisions: Decisions) -> list[KeyedMention]:
     """Return every typed mention of a document once, with its key, in the order of the text."""
     mentions = _gathered(document, decisions)
     groups: dict[str, _Names] = {}
@@ -79,10 +85,10 @@ def find_mentions(document: Document, decisions: Decisions) -> list[Mention]:
     return mentions
 
 
-def _gathered(document: Document, decisions: Decisions) -> list[Mention]:
+def _gathered(document: Document, decisions: Decisions) -> list[KeyedMention]:
     """Return the mentions: entities first, for their types are those of the schema's names."""
     types = {entity.text: entity.type for entity in document.entities}
-    found: dict[tuple[int | None, int | None, str, str], Mention] = {}
+    found: dict[tuple[int | None, int | None, str, str], KeyedMention] = {}
     for entity in _entities(document):
         type_ = entity.type or types.get(entity.text) or ""
         kind = kind_of(type_)
@@ -90,7 +96,9 @@ def _gathered(document: Document, decisions: Decisions) -> list[Mention]:
         if decisions.is_split(entity.text):
             whole = take_apart(entity.text, kind, decisions.refused | {"legal-form", "title"})
             name = Name(whole.core, name.removed)
-        mention = Mention(*(entity.text, type_, entity.start, entity.end, entity.score, kind), name)
+        mention = KeyedMention(
+            *(entity.text, type_, entity.start, entity.end, entity.score, kind), name
+        )
         place = (entity.start, entity.end, entity.text, _group(mention, decisions))
         known = found.setdefault(place, mention)
         if known.score is None or (entity.score or 0) > known.score:
@@ -108,12 +116,12 @@ def _entities(document: Document) -> Iterator[Entity]:
         yield from relation.qualifiers.values()
 
 
-def _group(mention: Mention, decisions: Decisions) -> str:
+def _group(mention: KeyedMention, decisions: Decisions) -> str:
     """Return what names must share to be compared: their kind, or their type if none is known."""
     return mention.type if "type" in decisions.refused else mention.kind or mention.type
 
 
-def place_of(entity: Entity, mentions: Iterable[Mention]) -> Mention | None:
+def place_of(entity: Entity, mentions: Iterable[KeyedMention]) -> KeyedMention | None:
     """Return the mention of a relation's end: the one in its place with its type, or kind, or any."""
     same = [
         m for m in mentions if (m.start, m.end, m.text) == (entity.start, entity.end, entity.text)
@@ -123,6 +131,15 @@ def place_of(entity: Entity, mentions: Iterable[Mention]) -> Mention | None:
         if chosen := next(filter(fits, same), None):
             return chosen
     return same[0] if same else None
+
+
+def head_of(argument: Argument, mentions: Iterable[KeyedMention]) -> KeyedMention | None:
+    """Return the longest name that an argument ends with: 李强 of 国务院总理李强. Of several named none."""
+    if argument.start is None or _LISTED.search(argument.text):
+        return None
+    ends = [m for m in mentions if m.kind and m.end == argument.end and m.start is not None]
+    within = [m for m in ends if m.start >= argument.start]  # type: ignore[operator]
+    return min(within, key=lambda m: m.start or 0, default=None)
 
 
 def _links(text: str, names: _Names, decisions: Decisions) -> dict[str, tuple[str, str, str]]:
@@ -146,7 +163,23 @@ def _links(text: str, names: _Names, decisions: Decisions) -> dict[str, tuple[st
         if len({other for _, other in choices}) == 1:
             reason, other = choices[0]
             links[core] = (other, reason, names.first[other].text)
+        place = _place_of_letter(core, names.first) if mention.kind == PLACE else ""
+        if place and decisions.allows("place-letter", mention.text, place):
+            links[core] = (place, "place-letter", place)
     return links
+
+
+def _place_of_letter(core: str, names: Iterable[str]) -> str:
+    """Return the place that a letter stands for: the only one there is, or that the document names."""
+    places = PLACE_LETTERS.get(core, frozenset())
+    if len(places) > 1:
+        places = places.intersection(
+            place
+            for name in names
+            for place in places
+            if name.removeprefix(place) in ("", *PLACE_FORMS)
+        )
+    return next(iter(places)) if len(places) == 1 else ""
 
 
 def _declared(text: str, names: _Names) -> Iterator[tuple[str, str]]:
@@ -161,13 +194,15 @@ def _declared(text: str, names: _Names) -> Iterator[tuple[str, str]]:
                 yield short, core
 
 
-def _reason(short: Mention, full: Mention, with_form: set[str]) -> str:
+def _reason(short: KeyedMention, full: KeyedMention, with_form: set[str]) -> str:
     """Return why one name of a document may be short for another; '' where it may not."""
     one, other = short.name.core, full.name.core
     if short.kind == ORGANISATION:
         if other in with_form and one not in with_form and is_short_for(one, other):
             return "short-name"
-        return "abbreviation" if is_abbreviation(one, other) else ""
+        # 中海集团 has its form, so it is no short name of a body without one.
+        is_bare = one not in with_form or other in with_form
+        return "abbreviation" if is_bare and is_abbreviation(one, other) else ""
     if short.kind == PERSON:
         if len(one) == 1 and "title" in short.name.removed:
             before = (full.start or 0) < (short.start or 0)
@@ -178,7 +213,7 @@ def _reason(short: Mention, full: Mention, with_form: set[str]) -> str:
 
 
 def _settle(
-    mention: Mention,
+    mention: KeyedMention,
     links: dict[str, tuple[str, str, str]],
     document: Document,
     decisions: Decisions,
@@ -195,13 +230,22 @@ def _settle(
         seen.add(core)
         mention.reason = mention.reason or reason
     mention.key = f"{group}\t{core}"
-    if len(core) == 1 and mention.kind == PERSON:
-        # A surname alone is another person in another document.
+    if _is_alone(mention.kind, core):
         mention.key += f"{APART}{document.id}"
 
 
+def _is_alone(kind: str, core: str) -> bool:
+    """Return whether a name is another thing in another document: 王, 今天, 市委, 巴 of an unknown country."""
+    return (
+        (kind == PERSON and len(core) == 1)
+        or (kind == TIME and not is_dated(core))
+        or (kind == ORGANISATION and is_body(core))
+        or (kind == PLACE and len(PLACE_LETTERS.get(core, "")) > 1)
+    )
+
+
 def _follow(
-    mention: Mention, before: list[Mention], document: Document, decisions: Decisions
+    mention: KeyedMention, before: list[KeyedMention], document: Document, decisions: Decisions
 ) -> None:
     """Give a mention that is no name the key of what it leads to, else one of this document."""
     group = _group(mention, decisions)
@@ -213,8 +257,8 @@ def _follow(
 
 
 def _last_company(
-    mention: Mention, before: list[Mention], group: str, decisions: Decisions
-) -> Mention | None:
+    mention: KeyedMention, before: list[KeyedMention], group: str, decisions: Decisions
+) -> KeyedMention | None:
     if mention.kind != ORGANISATION or mention.start is None:
         return None
     wanted = _LEADS_TO.get(mention.text[-1])
