@@ -6,10 +6,11 @@ show a text in another order than it has. Tables and pages show their code point
 
 import re
 
-# C0 (but for tab and line feed), DEL and C1; marks of direction (UAX #9); line and paragraph
-# separators; code points of a text that is no text.
+# C0 (but for tab and line feed), DEL and C1; marks of direction (UAX #9); joiners and blanks without
+# width; line and paragraph separators; code points of a text that is no text. web/src/dom.ts has them too.
 _UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    "\ufff9-\ufffb\ud800-\udfff]"
 )
 
 

@@ -32,11 +32,11 @@ const VIEWS: Record<Tab, () => (HTMLElement | false)[]> = {
 }
 
 const header = h('header', { class: 'top' })
-const input = h('section', { class: 'input', id: 'input' })
+const input = h('section', { class: 'box input', id: 'input' })
 const bar = h('div', { class: 'bar' })
 const tabs = h('div', { role: 'tablist', class: 'tabs' })
 const panel = h('div', { role: 'tabpanel', id: 'panel', class: 'panel' })
-const result = h('section', { class: 'result', id: 'result' }, bar, tabs, panel)
+const result = h('section', { class: 'box result', id: 'result' }, bar, tabs, panel)
 
 function draw(): void {
   const focused = place(document.activeElement)
