@@ -120,7 +120,7 @@ def _bars(rows: Sequence[tuple[str, int, int]], title: str) -> str:
             f'<text x="{225 + width:.1f}" y="{y + 12}">{whole}</text>'
         )
     size = (len(rows) + 1) * height
-    return f'<svg viewBox="0 0 720 {size}" width="720" role="img">{"".join(drawn)}</svg>'
+    return _svg(size, title, drawn)
 
 
 def _histogram(lengths: Lengths, title: str) -> str:
@@ -140,4 +140,11 @@ def _histogram(lengths: Lengths, title: str) -> str:
         )
         if i % 4 == 0:
             drawn.append(f'<text x="{i * 28}" y="134">{i * width}</text>')
-    return f'<svg viewBox="0 0 720 140" width="720" role="img">{"".join(drawn)}</svg>'
+    return _svg(140, title, drawn)
+
+
+def _svg(height: int, title: str, drawn: Sequence[str]) -> str:
+    return (
+        f'<svg viewBox="0 0 720 {height}" width="720" role="img" aria-label="{html_text(title)}">'
+        f"{''.join(drawn)}</svg>"
+    )

@@ -26,8 +26,8 @@ from chinchilla.data.documents import (
 )
 from chinchilla.files.facts import FactsCsv
 from chinchilla.files.facts_page import page_article
-from chinchilla.files.page import page_end, page_head
 from chinchilla.files.jsonl import read_documents
+from chinchilla.files.page import page_end, page_head
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 

@@ -1,9 +1,9 @@
 import html
 import re
-import shutil
 import subprocess
 
 import pytest
+from browsing import find_browser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scoring_samples import document, entities, event, mention
@@ -145,11 +145,6 @@ def test_each_mistake_is_an_article_with_both_sides(page):
     gold, predicted = boundary.split('<div class="predicted">')
     assert '">𠮷𠮷</mark>' in gold
     assert '">𠮷</mark>𠮷' in predicted
-
-
-def find_browser():
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    return next(filter(None, map(shutil.which, names)), None)
 
 
 def visible_articles(dom):

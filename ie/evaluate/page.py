@@ -143,7 +143,7 @@ def _calibration(found: ReliabilityReport | None) -> str:
     return _part(
         f"calibration of {found.count} scores: expected error {found.error:.4f}, "
         f"{found.error_after:.4f} calibrated",
-        '<svg viewBox="-2 -2 204 204" width="260" height="260" role="img">'
+        '<svg viewBox="-2 -2 204 204" width="260" height="260" role="img" aria-label="calibration">'
         '<rect class="frame" width="200" height="200"></rect>'
         f'{bars}<line x1="0" y1="200" x2="200" y2="0"></line></svg>'
         "<p>share right (up) by score (across)</p>",
