@@ -184,6 +184,13 @@ def test_a_schema_is_edited_in_place(page):
     assert not found.relations
     page.select_option("#schema", "msra")
     playwright.expect(page.locator("[data-list=entities] .entry")).to_have_count(3)
+    # Types of one's own begin with none.
+    page.select_option("#schema", "+own")
+    playwright.expect(page.locator("[data-list=entities] .entry")).to_have_count(0)
+    page.click("[data-list=entities] .add-type")
+    page.locator("[data-list=entities] .entry").get_by_label("名称").fill("人名")
+    extract(page)
+    assert {one.type for one in shown_json(page).entities} == {"人名"}
 
 
 def test_mentions_are_marked_retyped_and_deleted_by_mouse_and_keyboard(page):

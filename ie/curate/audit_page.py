@@ -60,4 +60,5 @@ def _side(
     pieces = "".join(segment_html(one, palette) for one in cut_segments(text, marks, ranges))
     said = html_text(label) if label else word("nothing") if name == "predicted" else ""
     lost = f" {html_text(mention)}" if not marks and mention else ""
-    return f'<p class="hint">{word(name)}: {said}{lost}</p><p class="text block">{pieces}</p>'
+    head = f"{word(name)}: {said}{lost}" if said or lost else word(name)
+    return f'<p class="hint">{head}</p><p class="text block">{pieces}</p>'

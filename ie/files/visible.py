@@ -15,7 +15,7 @@ _UNSEEN = re.compile(
 
 
 def visible(text: str) -> str:
-    r"""Return a text with what is unseen written out: `\x1b` as `␛`, U+202E as `⟨U+202E⟩`.
+    r"""Return a text with what is unseen written out, as `⟨U+001B⟩` for an escape character.
 
     Tabs and line feeds stay. What is cut from it by offsets must be cut before.
     """
@@ -28,7 +28,4 @@ def visible_line(text: str) -> str:
 
 
 def _shown(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    if code < 0x20:
-        return chr(0x2400 + code)
-    return "␡" if code == 0x7F else f"⟨U+{code:04X}⟩"
+    return f"⟨U+{ord(match[0]):04X}⟩"

@@ -213,7 +213,7 @@ async function start(): Promise<void> {
     setSchemas(await api.schemas())
     const tasks = new Set((['entities', 'relations', 'events'] as const).flatMap((list, i) => (about.schema[list].length ? [['ner', 're', 'ee'][i]] : [])))
     begin({
-      about, schema: about.schema, schemaName: about.schema.name, tasks, model: about.models[0],
+      about, schema: about.schema, schemaName: about.schema.name, projectSchema: null, tasks, model: about.models[0],
       documents: [], current: 0, past: [], threshold: 0, layers: new Set(['entities', 'triggers']),
       hiddenTypes: new Set(), editing: false, selection: null, tab: 'text', untrained: {},
     })

@@ -15,6 +15,8 @@ export interface State {
   about: About
   schemaName: string
   schema: Schema
+  // The types of the saved documents, once there are some.
+  projectSchema: Schema | null
   tasks: Set<string>
   model: string
   documents: Doc[]

@@ -21,6 +21,8 @@ const WORDS = {
   queued: ['已读入 {n} 篇', '{n} texts are ready'],
   clearQueue: ['清除', 'Clear'],
   schema: ['模式', 'Schema'],
+  ownSchema: ['自己的类型…', 'Types of your own…'],
+  projectSchema: ['项目的类型', 'Types of the project'],
   changed: ['（已修改）', ' (changed)'],
   editSchema: ['编辑类型', 'Edit the types'],
   tasks: ['任务', 'Tasks'],
@@ -34,7 +36,7 @@ const WORDS = {
   extractingMany: ['正在抽取 {n} / {all}…', 'Extracting {n} of {all}…'],
   extracted: [
     '完成：{entities} 个实体，{relations} 个关系，{events} 个事件，用时 {s} 秒',
-    'Done: {entities} entities, {relations} relations, {events} events in {s} s',
+    'Done in {s} s. Entities: {entities}, relations: {relations}, events: {events}',
   ],
   stopped: ['已停止', 'Stopped'],
   noText: ['请先输入文本', 'Enter a text first'],
