@@ -8,6 +8,8 @@ from serving import HOSTILE
 
 from chinchilla.corpus.graph.build import build_graph, open_graph
 from chinchilla.corpus.graph.page import render_page as graph_page
+from chinchilla.corpus.run_page import run_page
+from chinchilla.corpus.shards import Failure
 from chinchilla.curate.audit import Audit, Summary, audit_documents
 from chinchilla.curate.audit_page import audited_html, page_begin, page_finish
 from chinchilla.data.documents import Argument, Document, Entity, Event, Issue, Mention, Relation
@@ -69,7 +71,19 @@ def stats(folder):
     return stats_page(count_files([path]))
 
 
-@pytest.mark.parametrize("made", [facts, report, graph, audit, stats])
+def run(folder):
+    report = {
+        "documents": 200,
+        "entities": 2,
+        "relations": 1,
+        "events": 1,
+        "issues": {"withheld": 1},
+    }
+    failures = [Failure(HOSTILE, "parse", HOSTILE, HOSTILE)]
+    return b"".join(run_page(HOSTILE, report, failures, [hostile()])).decode()
+
+
+@pytest.mark.parametrize("made", [facts, report, graph, audit, stats, run])
 def test_a_written_page_shows_hostile_text_and_looks_like_the_others(browser, tmp_path, made):
     path = tmp_path / "page.html"
     path.write_text(made(tmp_path), encoding="utf-8")

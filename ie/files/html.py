@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 from html import escape
 from importlib import resources
+from itertools import starmap
 
 from .segments import Segment
 from .visible import visible
@@ -58,9 +59,9 @@ def _chinese() -> dict[str, str]:
 def word(english: str) -> str:
     """Return a word of ours as HTML in both languages, of which one is shown; an unknown one as it is."""
     chinese = _chinese().get(english)
-    text = html_text(english[:1].upper() + english[1:])
     if chinese is None:
         return html_text(english)
+    text = html_text(english[:1].upper() + english[1:])
     return f'<span lang="zh">{chinese}</span><span lang="en">{text}</span>'
 
 
@@ -76,7 +77,7 @@ def table_html(
     """Return a table as HTML, with a header in both languages, as are the columns named in `ours`."""
     head = "".join(f'<th scope="col">{word(name)}</th>' for name in header)
     shown = [word if name in ours else html_text for name in header]
-    lines = ("".join(map(_cell, row, shown)) for row in rows)
+    lines = ("".join(starmap(_cell, zip(row, shown, strict=True))) for row in rows)
     body = "".join(f"<tr>{line}</tr>" for line in lines)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
