@@ -1,13 +1,13 @@
 // What the page says, in both languages. Words that written pages say too come from one file.
 
-import shared from '../../ie/files/page_words.json'
+import * as shared from '../../ie/files/page_words.json'
 
 export type Language = 'zh' | 'en'
 
 const WORDS = {
   title: ['Chinchilla 信息抽取', 'Chinchilla information extraction'],
   language: ['English', '中文'],
-  theme: [shared['light or dark'], 'Light or dark'],
+  theme: ['明暗', 'Light or dark'],
   input: ['输入', 'Input'],
   text: ['文本', 'Text'],
   textHint: ['粘贴文本，或把文件拖到这里', 'Paste a text, or drop a file here'],
@@ -61,7 +61,7 @@ const WORDS = {
   place: [shared.place, 'Place'],
   score: [shared.score, 'Score'],
   value: ['规范值', 'Value'],
-  notInText: [shared['not in the text'], 'not in the text'],
+  notInText: ['不在原文中', 'not in the text'],
   subject: [shared.subject, 'Subject'],
   predicate: [shared.relation, 'Relation'],
   object: [shared.object, 'Object'],
