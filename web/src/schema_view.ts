@@ -2,7 +2,7 @@
 
 import * as api from './api'
 import { button, field, h, replace, select, shown } from './dom'
-import { state, update } from './state'
+import { state, update, updateWhenReleased } from './state'
 import { say, sayError } from './status'
 import { type EventEntry, type RelationEntry, type Schema, type TypeEntry, entry } from './types'
 import { t } from './words'
@@ -128,7 +128,7 @@ function row(list: List, index: number): HTMLElement {
 }
 
 function text(label: string, value: string, put: (value: string) => void): HTMLElement {
-  const input = h('input', { type: 'text', value, placeholder: label, 'aria-label': label, on: { change: () => { put(input.value.trim()); update() }, input: () => put(input.value.trim()) } })
+  const input = h('input', { type: 'text', value, placeholder: label, 'aria-label': label, on: { change: () => { put(input.value.trim()); updateWhenReleased() }, input: () => put(input.value.trim()) } })
   return input
 }
 

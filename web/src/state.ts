@@ -54,6 +54,24 @@ export function update(change: Partial<State> = {}): void {
   })
 }
 
+// A button of the mouse is down. What is drawn anew meanwhile would lose the click that comes of it.
+let isPressed = false
+let isWaiting = false
+addEventListener('pointerdown', () => (isPressed = true), true)
+for (const end of ['pointerup', 'pointercancel'] as const) {
+  addEventListener(end, () => {
+    isPressed = false
+    if (isWaiting) update()
+    isWaiting = false
+  }, true)
+}
+
+// For changes that a press elsewhere brings about, as of a field that is left.
+export function updateWhenReleased(): void {
+  if (isPressed) isWaiting = true
+  else update()
+}
+
 export function current(): Doc | null {
   return state.documents[state.current] ?? null
 }
