@@ -123,12 +123,10 @@ class Tuner:
             else:
                 self._state = {**self._state, "state": "comparing"}
                 result = self._compare(folder, learnt, aside, schema)
-                end = (
-                    {"state": "stopped"}
-                    if self._is_stopped
-                    else {"state": "done", "result": result}
-                )
-                self._state = {**self._state, **end}
+                if result is None:
+                    self._state = {**self._state, "state": "stopped"}
+                else:
+                    self._state = {**self._state, "state": "done", "result": result}
         except Exception as error:
             # The outer shell of the thread: what went wrong is told, and the service goes on.
             self._state = {**self._state, "state": "failed", "message": str(error)}
@@ -164,8 +162,8 @@ class Tuner:
 
     def _compare(
         self, folder: Path, learnt: list[Document], aside: list[Document], schema: Schema
-    ) -> dict[str, Any]:
-        """Score both models on the texts kept aside; from here on the new one may be asked."""
+    ) -> dict[str, Any] | None:
+        """Score both models on the texts kept aside, and keep the new one; None if it was stopped."""
         self._models[folder.name] = str(folder / "run")
         is_kept = False
         try:
@@ -175,10 +173,11 @@ class Tuner:
                 "before": score(aside, self._predict(self._base, schema, aside), schema),
                 "after": score(aside, self._predict(folder.name, schema, aside), schema),
             }
-            is_kept = not self._is_stopped
-            if is_kept:
-                with write_bytes(folder / "result.json") as file:
-                    file.write(json.dumps(result, ensure_ascii=False, indent=1).encode() + b"\n")
+            if self._is_stopped:
+                return None
+            with write_bytes(folder / "result.json") as file:
+                file.write(json.dumps(result, ensure_ascii=False, indent=1).encode() + b"\n")
+            is_kept = True
             return result
         finally:
             if not is_kept:
