@@ -1,23 +1,15 @@
 """Statistics shown: plain tables, and one HTML page with plots that needs nothing else."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from chinchilla.files.html import html_text
+from chinchilla.files.html import html_text, table_html, word
+from chinchilla.files.page import page_end, page_head
 from chinchilla.files.tables import Row, Table, format_table
 from chinchilla.instructions.stats import Lengths, Stats, by_frequency
 
 _SHOWN_TYPES = 40
 _BINS = 24
-_STYLE = """
-:root { color-scheme: light dark; }
-body { font: 15px/1.6 system-ui, sans-serif; margin: 1.5rem auto; max-width: 60rem; padding: 0 1rem; }
-h1 { font-size: 1.3rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-td, th { border: 1px solid #8884; padding: .1rem .5rem; text-align: left; }
-td.n { text-align: right; }
-svg { display: block; max-width: 100%; } svg text { fill: currentColor; font: 12px sans-serif; }
-rect { fill: #58c; } rect.empty { fill: #e93; }
-"""
+_STYLE = "rect.part { fill: var(--soft) !important; }\n"
 
 
 def stats_tables(stats: Stats) -> str:
@@ -77,31 +69,30 @@ def _share(part: int, whole: int) -> str:
 def stats_page(stats: Stats) -> str:
     """Return one self-contained HTML page: tables, and plots as inline SVG, no script."""
     title = f"{stats.items} {stats.kind or 'items'}"
-    body = [f"<h1>{html_text(title)}</h1>", f"<p>{html_text(', '.join(stats.files))}</p>"]
-    body += ["<h2>Sources</h2>", _html_table(*_source_table(stats))]
+    body = [f"<p>{html_text(', '.join(stats.files))}</p>"]
     sizes = [(name, s.items, s.empty) for name, s in sorted(stats.sources.items())]
-    body.append(_bars(sizes, f"{stats.kind} (orange: empty)"))
+    drawn = [_bars(sizes, f"{stats.kind} (grey: empty)")]
     for name, source in sorted(stats.sources.items()):
         for unit, lengths in (("characters", source.characters), ("tokens", source.tokens)):
             if lengths.counts:
-                body.append(_histogram(lengths, f"{name}: length in {unit}"))
+                drawn.append(_histogram(lengths, f"{name}: length in {unit}"))
+    body.append(_section(word("sources"), table_html(*_source_table(stats)), *drawn))
     for task in sorted(stats.types):
         types = by_frequency(stats.types[task])
         counts = [(label, found.mentions, 0) for label, found in types[:_SHOWN_TYPES]]
         more = f", the first {_SHOWN_TYPES} of {len(types)}" if len(types) > _SHOWN_TYPES else ""
-        body += [f"<h2>Types: {html_text(task)}</h2>", _bars(counts, f"times named{more}")]
-        body.append(_html_table(*_type_table(stats, task)))
+        title_of = f"{word('types')}: {html_text(task)}"
+        table = table_html(*_type_table(stats, task))
+        body.append(_section(title_of, _bars(counts, f"times named{more}"), table))
     if stats.templates:
-        body += ["<h2>Templates</h2>", _html_table(*_template_table(stats))]
-    licences = _licences(stats)
-    body += ["<h2>Licences</h2>", _bars(licences, stats.kind), ""]
-    policy = "default-src 'none'; style-src 'unsafe-inline'"
-    head = (
-        '<!DOCTYPE html>\n<html lang="zh"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-        f"<title>{html_text(title)}</title><style>{_STYLE}</style></head><body>"
-    )
-    return "\n".join([head, *body, "</body></html>\n"])
+        body.append(_section(word("templates"), table_html(*_template_table(stats))))
+    body.append(_section(word("licences"), _bars(_licences(stats), stats.kind)))
+    return "\n".join([page_head(title, style=_STYLE), *body, page_end()])
+
+
+def _section(title: str, *parts: str) -> str:
+    """Return a box with a title; all are HTML."""
+    return f'<article class="box"><h2>{title}</h2>{"".join(parts)}</article>'
 
 
 def _licences(stats: Stats) -> list[tuple[str, int, int]]:
@@ -112,18 +103,6 @@ def _licences(stats: Stats) -> list[tuple[str, int, int]]:
     return [
         (name, n, 0) for name, n in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     ]
-
-
-def _html_table(header: Row, rows: Iterable[Row]) -> str:
-    head = "".join(f"<th>{html_text(cell)}</th>" for cell in header)
-    lines = [f"<table><tr>{head}</tr>"]
-    for row in rows:
-        cells = "".join(
-            f'<td class="n">{html_text(c)}</td>' if c[:1].isdigit() else f"<td>{html_text(c)}</td>"
-            for c in row
-        )
-        lines.append(f"<tr>{cells}</tr>")
-    return "\n".join([*lines, "</table>"])
 
 
 def _bars(rows: Sequence[tuple[str, int, int]], title: str) -> str:
@@ -137,11 +116,11 @@ def _bars(rows: Sequence[tuple[str, int, int]], title: str) -> str:
         drawn.append(
             f'<text x="0" y="{y + 12}">{html_text(name)}</text>'
             f'<rect x="220" y="{y + 2}" width="{width:.1f}" height="13"/>'
-            f'<rect class="empty" x="220" y="{y + 2}" width="{filled:.1f}" height="13"/>'
+            f'<rect class="part" x="220" y="{y + 2}" width="{filled:.1f}" height="13"/>'
             f'<text x="{225 + width:.1f}" y="{y + 12}">{whole}</text>'
         )
     size = (len(rows) + 1) * height
-    return f'<svg viewBox="0 0 720 {size}" width="720" role="img">{"".join(drawn)}</svg>'
+    return _svg(size, title, drawn)
 
 
 def _histogram(lengths: Lengths, title: str) -> str:
@@ -161,4 +140,11 @@ def _histogram(lengths: Lengths, title: str) -> str:
         )
         if i % 4 == 0:
             drawn.append(f'<text x="{i * 28}" y="134">{i * width}</text>')
-    return f'<svg viewBox="0 0 720 140" width="720" role="img">{"".join(drawn)}</svg>'
+    return _svg(140, title, drawn)
+
+
+def _svg(height: int, title: str, drawn: Sequence[str]) -> str:
+    return (
+        f'<svg viewBox="0 0 720 {height}" width="720" role="img" aria-label="{html_text(title)}">'
+        f"{''.join(drawn)}</svg>"
+    )

@@ -44,3 +44,19 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", lookup)
     for name in ("connect", "connect_ex"):
         monkeypatch.setattr(socket.socket, name, guarded(getattr(socket.socket, name)))
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A headless Chromium for the tests of pages."""
+    from browsing import find_browser
+
+    playwright = pytest.importorskip("playwright.sync_api")
+    path = find_browser()
+    if path is None:
+        pytest.skip("no chromium or chrome on this machine")
+    with playwright.sync_playwright() as made:
+        arguments = ["--no-sandbox", "--enable-unsafe-swiftshader"]
+        browser = made.chromium.launch(executable_path=path, args=arguments)
+        yield browser
+        browser.close()

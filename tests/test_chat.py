@@ -60,7 +60,7 @@ def test_hostile_text_reaches_the_terminal_as_signs(say):
     shown = say(HOSTILE)
     assert "\x1b" not in shown
     assert "\u202e" not in shown
-    assert "␛[31m" in shown
+    assert "⟨U+001B⟩[31m" in shown
 
 
 def test_commands_change_what_is_asked(say, tmp_path):

@@ -50,7 +50,8 @@ def run(folder, *files, engine=None, resume=False, retry=False, force=False, not
 
 def content(folder):
     """All that must be alike in two runs."""
-    files = [*sorted((folder / "shards").iterdir()), folder / "failures.jsonl"]
+    ends = ("failures.jsonl", "page.html")
+    files = [*sorted((folder / "shards").iterdir()), *(folder / name for name in ends)]
     return {file.name: file.read_bytes() for file in files}
 
 
@@ -67,6 +68,8 @@ def test_a_run_writes_each_document_once_in_order(tmp_path, rows):
     assert report["shards"] == len(list((tmp_path / "run/shards").iterdir())) == 5
     assert report == json.loads((tmp_path / "run/report.json").read_text(encoding="utf-8"))
     assert failures(tmp_path / "run") == []
+    page = (tmp_path / "run/page.html").read_text(encoding="utf-8")
+    assert page.count("<article ") == 1 + 23
 
 
 def stopping_after(number):

@@ -173,5 +173,5 @@ def test_the_command_reads_predictions(tmp_path):
         "other": {"label": "人名", "start": wrong[0].start, "end": wrong[0].end},
     }
     page = (tmp_path / "page.html").read_text("utf-8")
-    assert "annotated: 地名" in page
-    assert "predicted: 人名" in page
+    assert "Annotated</span>: 地名" in page
+    assert "Predicted</span>: 人名" in page

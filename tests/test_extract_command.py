@@ -25,8 +25,9 @@ from chinchilla.data.documents import (
     iter_mentions,
 )
 from chinchilla.files.facts import FactsCsv
-from chinchilla.files.facts_page import PAGE_END, page_article, page_head
+from chinchilla.files.facts_page import page_article
 from chinchilla.files.jsonl import read_documents
+from chinchilla.files.page import page_end, page_head
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -193,18 +194,23 @@ def test_html_marks_the_facts_in_texts_that_it_escapes(tmp_path):
         entities=(Entity("机构", "北京大学", at, at + 4), Entity("地名", "北京", at, at + 2)),
         issues=(Issue("ungrounded", "'<b>' is not in the text"),),
     )
-    page = page_head("<title>") + page_article(found) + PAGE_END
+    page = page_head("<title>") + page_article(found) + page_end()
     assert "<script" not in page
     assert "<i>" not in page
-    paragraph = re.search(r"<p>(.*)</p>", page).group(1)
-    assert html.unescape(re.sub(r"<b>.*?</b>|<.*?>", "", paragraph)) == text
-    marks = re.findall(r'<mark class="m( deep)?" title="(.*?)">(.*?)</mark>', paragraph)
-    assert marks == [(" deep", "机构, 地名", "北京"), ("", "机构", "大学")]
+    paragraph = re.search(r'<p class="text block">(.*)</p>', page).group(1)
+    assert html.unescape(re.sub(r"<.*?>", "", paragraph)) == text
+    pattern = (
+        r'<mark class="entity( deep)?" style="--hue:(\d+)" data-label="(.*?)" title="(.*?)">(.*?)<'
+    )
+    assert re.findall(pattern, paragraph) == [
+        (" deep", "348", "地名", "机构, 地名", "北京"),
+        ("", "210", "机构", "机构", "大学"),
+    ]
     assert "<td>&#x27;&lt;b&gt;&#x27; is not in the text</td>" in page
     path = tmp_path / "out.html"
     assert run(*EXAMPLES.glob("*.txt"), "--format", "html", "-o", path).exit_code == 0
     page = path.read_text(encoding="utf-8")
-    assert page.count("<article>") == len(list(EXAMPLES.glob("*.txt")))
+    assert page.count("<article ") == len(list(EXAMPLES.glob("*.txt")))
     assert page.count("<html") == page.count("</html>") == 1
 
 

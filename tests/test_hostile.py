@@ -49,9 +49,9 @@ def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[bytes
 
 
 def test_unseen_characters_are_shown() -> None:
-    assert visible("a\x1bb\x7f\u202e\x9b\ud800") == "a␛b␡⟨U+202E⟩⟨U+009B⟩⟨U+D800⟩"
+    assert visible("a\x1bb\x7f\u202e\x9b\ud800") == "a⟨U+001B⟩b⟨U+007F⟩⟨U+202E⟩⟨U+009B⟩⟨U+D800⟩"
     assert visible("张三\t与\n李四，𠀀") == "张三\t与\n李四，𠀀"
-    assert visible_line("a\r\nb\tc\rd") == "a b c␍d"
+    assert visible_line("a\r\nb\tc\rd") == "a b c⟨U+000D⟩d"
 
 
 @pytest.mark.parametrize("bad", [ESC, RLO, "\x07", "\u2066", "\x9b"])
@@ -79,7 +79,7 @@ def test_an_error_sends_no_controls(tmp_path: Path) -> None:
     name.write_text("{", encoding="utf-8")
     told = run("data", "stats", str(name)).stderr
     assert b"\x1b" not in told
-    assert "␛".encode() in told
+    assert "⟨U+001B⟩".encode() in told
 
 
 def test_a_file_name_that_is_no_utf8_is_told() -> None:

@@ -85,6 +85,17 @@ def test_a_check_reads_everything_and_writes_nothing(told, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_a_configuration_of_ours_is_found_in_any_folder(told, tmp_path, monkeypatch):
+    told(flags=["--check"])
+    monkeypatch.chdir(tmp_path)
+    arguments = ["configs/train/mini.yaml", "data.train=mine.jsonl", "--check"]
+    result = CliRunner().invoke(cli, ["train", *arguments])
+    assert result.exit_code == 0, result.exception
+    assert "5 documents to learn from" in result.stderr
+    result = CliRunner().invoke(cli, ["train", "configs/../mini.yaml"])
+    assert "no such file" in str(result.exception)
+
+
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [

@@ -1,9 +1,9 @@
 import html
 import re
-import shutil
 import subprocess
 
 import pytest
+from browsing import find_browser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scoring_samples import document, entities, event, mention
@@ -24,9 +24,9 @@ def located(*items):
 def test_segments_join_to_the_shown_text_and_know_what_covers_them():
     nested = located(("甲乙丙", 0), ("乙", 1))
     assert cut_segments("甲乙丙丁戊", nested, [(0, 5)]) == [
-        Segment("甲", ("a",), ("a",), 1),
-        Segment("乙", ("b",), ("a", "b"), 2),
-        Segment("丙", (), ("a",), 1),
+        Segment("甲", ("a",), ("a",), 1, (), "a"),
+        Segment("乙", ("b",), ("a", "b"), 2, ("b",), "b"),
+        Segment("丙", (), ("a",), 1, ("a",), "a"),
         Segment("丁戊"),
     ]
 
@@ -35,7 +35,7 @@ def test_segments_mark_what_is_left_out():
     assert cut_segments("甲乙丙丁戊", located(("丙", 2)), [(1, 4)]) == [
         Segment(""),
         Segment("乙"),
-        Segment("丙", ("a",), ("a",), 1),
+        Segment("丙", ("a",), ("a",), 1, ("a",), "a"),
         Segment("丁"),
         Segment(""),
     ]
@@ -145,11 +145,6 @@ def test_each_mistake_is_an_article_with_both_sides(page):
     gold, predicted = boundary.split('<div class="predicted">')
     assert '">𠮷𠮷</mark>' in gold
     assert '">𠮷</mark>𠮷' in predicted
-
-
-def find_browser():
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    return next(filter(None, map(shutil.which, names)), None)
 
 
 def visible_articles(dom):

@@ -212,3 +212,38 @@ def test_without_a_project_there_is_nothing_to_save_in():
     with TestClient(create_app(), base_url="http://localhost") as client:
         assert client.get("/project").status_code == 404
         assert client.get("/about").json()["project"] is False
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_a_comparison_that_fails_or_is_stopped_leaves_the_models_as_they_were(
+    make_client, monkeypatch, is_stopped
+):
+    with make_client() as client:
+        save_some(client)
+        tuner = client.app.state.service.tuner
+
+        def predict(*_):
+            if not is_stopped:
+                raise InputError("no room")
+            tuner.stop()
+            return [Document.from_dict({"id": "x", "text": "x"})]
+
+        monkeypatch.setattr(tuner, "_predict", predict)
+        monkeypatch.setattr(tuning, "score", lambda *_: {})
+        client.post("/project/tune")
+        status = wait_for(client, "failed", "stopped", "done")
+        assert status["state"] == ("stopped" if is_stopped else "failed")
+        assert status.get("message") == (None if is_stopped else "no room")
+        assert "result" not in status
+        assert client.get("/about").json()["models"] == ["mini"]
+    with make_client() as client:
+        assert client.get("/about").json()["models"] == ["mini"]
+
+
+def test_a_training_that_the_system_kills_says_so(make_client):
+    with make_client(code="import os; os.kill(os.getpid(), 9)") as client:
+        save_some(client)
+        client.post("/project/tune")
+        assert wait_for(client, "failed")["message"] == (
+            "the training was killed; memory may be short"
+        )

@@ -4,10 +4,14 @@ import { defineConfig } from 'vite'
 // and adds none; the server sends them with an ETag.
 export default defineConfig({
   base: './',
+  // What all pages share lies in ie/files.
+  server: { fs: { allow: ['..'] } },
   build: {
     outDir: '../ie/serve/static',
     emptyOutDir: true,
     target: 'es2022',
+    // The first that know light-dark(), which is not to be spelt out for older ones.
+    cssTarget: ['chrome123', 'firefox121', 'safari17.5'],
     modulePreload: false,
     assetsInlineLimit: 0,
     rollupOptions: {

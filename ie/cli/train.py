@@ -47,6 +47,7 @@ def command(
         if not quiet:
             click.echo(line, err=True)
 
+    config = _found(config)
     content = read_content(config, "configs/train").override(overrides)
     if is_embedded(_base(content.value)):
         refused = {
@@ -77,6 +78,16 @@ def command(
     result = train(settings, resume=resume, force=force, report=report)
     report(result.line())
     _part()
+
+
+def _found(config: Path) -> Path:
+    """Return the file that is meant: `configs/train/mini.yaml` is in the package wherever one is."""
+    from importlib import resources
+
+    if config.exists() or config.parts[:1] != ("configs",) or ".." in config.parts:
+        return config
+    ours = Path(str(resources.files("chinchilla.configs").joinpath(*config.parts[1:])))
+    return ours if ours.is_file() else config
 
 
 def _base(told: Any) -> Any:

@@ -4,6 +4,7 @@
     RUN/shards/           documents with annotations, in the order of the inputs
     RUN/failures.jsonl    what is wrong with documents; written at the end, as is
     RUN/report.json       what the run holds
+    RUN/page.html         the same to look at, with the first documents
 
 A shard's file is on the disk before the manifest says so. What stops in between is done again, and comes
 out the same: shards are cut alike each time, and an answer depends on its shard alone.
@@ -14,6 +15,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +31,13 @@ from .local import answer_here, answer_in_processes
 from .manifest import MANIFEST, Manifest, Written
 from .on_ray import answer_on_ray
 from .reading import SHARDS, is_run
+from .run_page import FAILURES_SHOWN, run_page
 from .scan import expected_documents, input_differences, inputs_digest, scan_inputs
-from .shard_files import FORMS, check_form, shard_name
+from .shard_files import FORMS, check_form, read_shard, shard_name
 from .shards import BLANK, Failure, Shard, cut_shards, read_corpus
 from .work import Answered, Recipe
 
-LOCK, FAILURES, REPORT = "lock", "failures.jsonl", "report.json"
+LOCK, FAILURES, REPORT, PAGE = "lock", "failures.jsonl", "report.json", "page.html"
 ENGINES = ("local", "ray")
 # A shard of so many documents none of which is answered stops the run: the engine is down.
 _ENGINE_IS_DOWN = 20
@@ -301,6 +304,14 @@ class Run:
         write_whole(self.folder / FAILURES, lines)
         shown = json.dumps(report, ensure_ascii=False, indent=1) + "\n"
         write_whole(self.folder / REPORT, [shown.encode()])
+        documents = (
+            document
+            for written in manifest.shards()
+            for document in read_shard(self._path(written.number))
+        )
+        failures = list(islice(manifest.failures(), FAILURES_SHOWN))
+        page = run_page("chinchilla extract", report, failures, documents)
+        write_whole(self.folder / PAGE, page)
         manifest.finish(report)
         return report
 
@@ -324,7 +335,7 @@ def _locked(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
         raise InputError(f"{folder}: is a file; name a folder") from None
-    ours = (MANIFEST, SHARDS, LOCK, FAILURES, REPORT)
+    ours = (MANIFEST, SHARDS, LOCK, FAILURES, REPORT, PAGE)
     others = [path.name for path in folder.iterdir() if not path.name.strip(".").startswith(ours)]
     if others and not is_run(folder):
         raise InputError(
@@ -340,7 +351,7 @@ def _locked(folder: Path) -> Iterator[None]:
 def _empty(folder: Path) -> None:
     """Delete what a run wrote into its folder; the manifest last, which makes it one."""
     shutil.rmtree(folder / SHARDS, ignore_errors=True)
-    for name in (FAILURES, REPORT, f"{MANIFEST}-journal", MANIFEST):
+    for name in (FAILURES, REPORT, PAGE, f"{MANIFEST}-journal", MANIFEST):
         (folder / name).unlink(missing_ok=True)
 
 

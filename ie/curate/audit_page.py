@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from ..data.documents import Document, Mention
-from ..files.facts_page import PAGE_END, page_head
-from ..files.html import html_text, segment_html, table_html
+from ..files.html import Palette, html_text, segment_html, table_html, word
+from ..files.page import page_end, page_head
 from ..files.segments import cut_segments, shown_ranges
 from .audit import Audited, Summary
 from .suspects import RULES, Span, Suspect
@@ -18,10 +18,10 @@ def page_begin(title: str) -> str:
     return page_head(title)
 
 
-def audited_html(one: Audited) -> Iterator[str]:
-    """Yield an article for each suspect of a document."""
+def audited_html(one: Audited, palette: Palette) -> Iterator[str]:
+    """Yield an article for each suspect of a document; with one palette a type has one colour."""
     for suspect in one.suspects:
-        yield _article(one.document, suspect, f"{one.file}:{one.number}")
+        yield _article(one.document, suspect, f"{one.file}:{one.number}", palette)
 
 
 def page_finish(summary: Summary, shown: int) -> str:
@@ -32,29 +32,33 @@ def page_finish(summary: Summary, shown: int) -> str:
         for rule in RULES
         if summary.rules[rule]
     ]
-    more = f"<p>{shown:,} of {total:,} are shown.</p>" if shown < total else ""
+    more = f"<p>{shown:,} / {total:,}</p>" if shown < total else ""
     table = table_html(("rule", "suspects", "what it says"), rows)
-    return f"<article><h2>{total:,} suspects in {summary.documents:,} documents</h2>{table}{more}</article>\n{PAGE_END}"
+    counts = f"{word('suspects')} {total:,}, {word('documents')} {summary.documents:,}"
+    return f'<article class="box"><h2>{counts}</h2>{table}{more}</article>\n{page_end()}'
 
 
-def _article(document: Document, suspect: Suspect, place: str) -> str:
+def _article(document: Document, suspect: Suspect, place: str, palette: Palette) -> str:
     told = f": {suspect.detail}" if suspect.detail else ""
     sides = [("annotated", suspect.label, suspect.span)]
     if suspect.other is not None:
         sides.append(("predicted", *suspect.other))
-    shown = "".join(_side(document.text, *side, suspect.text) for side in sides)
+    shown = "".join(_side(document.text, *side, suspect.text, palette) for side in sides)
     return (
-        f"<article><h2>{html_text(suspect.rule)}{html_text(told)} "
+        f'<article class="box"><h2>{html_text(suspect.rule)}{html_text(told)} '
         f"<small>{html_text(place)} {html_text(document.id)} {html_text(suspect.where)}, "
         f"certainty {suspect.certainty:.2f}</small></h2>{shown}</article>\n"
     )
 
 
-def _side(text: str, name: str, label: str, span: Span | None, mention: str) -> str:
+def _side(
+    text: str, name: str, label: str, span: Span | None, mention: str, palette: Palette
+) -> str:
     inside = span is not None and 0 <= span[0] < span[1] <= len(text)
     marks = [(label or mention, Mention(mention, *span))] if span is not None and inside else []
     ranges = shown_ranges(text, [mark for _, mark in marks])
-    pieces = "".join(map(segment_html, cut_segments(text, marks, ranges)))
-    said = html_text(label) if label else "<i>nothing</i>" if name == "predicted" else ""
+    pieces = "".join(segment_html(one, palette) for one in cut_segments(text, marks, ranges))
+    said = html_text(label) if label else word("nothing") if name == "predicted" else ""
     lost = f" {html_text(mention)}" if not marks and mention else ""
-    return f"<p><b>{name}: {said}{lost}</b> {pieces}</p>"
+    head = f"{word(name)}: {said}{lost}" if said or lost else word(name)
+    return f'<p class="hint">{head}</p><p class="text block">{pieces}</p>'

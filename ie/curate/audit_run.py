@@ -11,6 +11,7 @@ from chinchilla.instructions.derive import derive_schema
 from ..data.documents import Document, check_offsets
 from ..data.schema import Schema
 from ..errors import ConfigError, InputError
+from ..files.html import Palette
 from ..files.jsonl import (
     dumps,
     encode_batches,
@@ -74,7 +75,7 @@ def run_audit(
         ModelError: the model or cleanlab is missing.
     """
     told = _told(inputs, audit.schema, model, advance) if model else {}
-    summary, rows = Summary(), []
+    summary, rows, palette = Summary(), [], Palette()
     shown = 0
     with ExitStack() as stack:
 
@@ -91,7 +92,7 @@ def run_audit(
             summary.add(one)
             rows += one.rows() if places.report else []
             if page and shown < MOST_SHOWN:
-                articles = [*audited_html(one)][: MOST_SHOWN - shown]
+                articles = [*audited_html(one, palette)][: MOST_SHOWN - shown]
                 shown += len(articles)
                 page.write("".join(articles).encode("utf-8", "replace"))
             advance(1)

@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from importlib import resources
-from string import Template
+from operator import attrgetter
 
-from ..files.html import html_text, segment_html, table_html
+from ..files.html import Palette, both, html_text, segment_html, table_html, word
+from ..files.page import page_end, page_head
 from ..files.segments import cut_segments, lost_mentions, shown_ranges
 from ..files.tables import Table
 from .evaluation import Evaluation
@@ -21,19 +22,22 @@ _TYPES_SHOWN = 30  # rows and columns of a confusion matrix
 def render_page(evaluation: Evaluation, *, most: int = MISTAKES_SHOWN) -> str:
     """Return the page as HTML; beyond `most` mistakes the rarer kinds are shown before others."""
     mistakes = choose_mistakes(evaluation.mistakes, most)
-    template = resources.files("chinchilla.evaluate").joinpath("page.html")
-    texts = {gold.id: gold.text for gold, _ in evaluation.pairs}
-    return Template(template.read_text(encoding="utf-8")).substitute(
-        title=html_text(f"{evaluation.predicted} against {evaluation.gold}"),
-        tables="".join(_table(table) for table in evaluation_tables(evaluation)),
-        confusion="".join(_confusion(evaluation, name) for name in ("entities", "triggers")),
-        calibration=_calibration(evaluation.calibration),
-        kinds=_options(dict.fromkeys(mistake.kind for mistake in mistakes)),
-        sections=_options(dict.fromkeys(mistake.section for mistake in mistakes)),
-        total=len(evaluation.mistakes),
-        shown=len(mistakes),
-        mistakes="".join(_mistake(mistake, texts[mistake.document]) for mistake in mistakes),
+    here = resources.files("chinchilla.evaluate")
+    style, script = (
+        here.joinpath(f"page.{end}").read_text(encoding="utf-8") for end in ("css", "js")
     )
+    texts = {gold.id: gold.text for gold, _ in evaluation.pairs}
+    title = f"{evaluation.predicted} against {evaluation.gold}"
+    palette = Palette()
+    return "".join((
+        page_head(title, style=style, script=script),
+        *(_table(table) for table in evaluation_tables(evaluation)),
+        *(_confusion(evaluation, name) for name in ("entities", "triggers")),
+        _calibration(evaluation.calibration),
+        _filter(mistakes, len(evaluation.mistakes)),
+        *(_mistake(mistake, texts[mistake.document], palette) for mistake in mistakes),
+        page_end(script),
+    ))  # fmt: skip
 
 
 def choose_mistakes(mistakes: Sequence[Mistake], most: int) -> list[Mistake]:
@@ -57,14 +61,38 @@ def choose_mistakes(mistakes: Sequence[Mistake], most: int) -> list[Mistake]:
 
 
 def _table(table: Table) -> str:
+    return _part(html_text(table.title), table_html(table.header, table.rows, ("section", "kind")))
+
+
+def _part(title: str, content: str, *, is_open: bool = True) -> str:
+    """Return a box that opens and closes; both parts are HTML."""
     return (
-        f"<details open><summary>{html_text(table.title)}</summary>"
-        f"{table_html(table.header, table.rows)}</details>\n"
+        f'<details class="box"{" open" if is_open else ""}><summary>{title}</summary>'
+        f'<div class="table">{content}</div></details>\n'
     )
 
 
+def _filter(mistakes: Sequence[Mistake], total: int) -> str:
+    """Return the form by which mistakes are chosen."""
+    sections, kinds = (
+        f'<select name="{name}">{_options(dict.fromkeys(map(attrgetter(name), mistakes)))}</select>'
+        for name in ("section", "kind")
+    )
+    search = '<input name="text" type="search">'
+    return (
+        f'<form class="box bar"><h2>{word("mistakes")}</h2>'
+        f"{_field('section', sections)}{_field('kind', kinds)}{_field('type or document', search)}"
+        f"<span><output></output> / {len(mistakes)}, {word('all')} {total}</span></form>\n"
+    )
+
+
+def _field(name: str, control: str) -> str:
+    return f'<label class="field"><span>{word(name)}</span>{control}</label>'
+
+
 def _options(names: Iterable[str]) -> str:
-    return "".join(f"<option>{html_text(name)}</option>" for name in names)
+    named = (f'<option value="{html_text(name)}">{both(name)}</option>' for name in names)
+    return "".join(('<option value=""></option>', *named))
 
 
 def _confusion(evaluation: Evaluation, section: str) -> str:
@@ -78,7 +106,7 @@ def _confusion(evaluation: Evaluation, section: str) -> str:
     names.append("")
 
     def label(name: str) -> str:
-        return html_text(name) or "<i>none</i>"
+        return html_text(name) or word("none")
 
     head = "".join(f"<th>{label(name)}</th>" for name in names)
     rows = "".join(
@@ -87,10 +115,10 @@ def _confusion(evaluation: Evaluation, section: str) -> str:
         + "</tr>"
         for row in names
     )
-    return (
-        f"<details><summary>confusion of types, {section}: gold in rows, predicted in columns, "
-        f"equal offsets only</summary><table><thead><tr><th></th>{head}</tr></thead>"
-        f"<tbody>{rows}</tbody></table></details>\n"
+    return _part(
+        f"confusion of types, {section}: gold in rows, predicted in columns, equal offsets only",
+        f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table>",
+        is_open=False,
     )
 
 
@@ -112,37 +140,47 @@ def _calibration(found: ReliabilityReport | None) -> str:
         for part in found.bins
         if part.count
     )
-    return (
-        f"<details open><summary>calibration of {found.count} scores: expected error "
-        f"{found.error:.4f}, {found.error_after:.4f} calibrated"
-        '</summary><svg viewBox="-2 -2 204 204" width="260" height="260" role="img">'
+    return _part(
+        f"calibration of {found.count} scores: expected error {found.error:.4f}, "
+        f"{found.error_after:.4f} calibrated",
+        '<svg viewBox="-2 -2 204 204" width="260" height="260" role="img" aria-label="calibration">'
         '<rect class="frame" width="200" height="200"></rect>'
         f'{bars}<line x1="0" y1="200" x2="200" y2="0"></line></svg>'
-        "<p>share right (up) by score (across)</p></details>\n"
+        "<p>share right (up) by score (across)</p>",
     )
 
 
-def _mistake(mistake: Mistake, text: str) -> str:
+def _mistake(mistake: Mistake, text: str, palette: Palette) -> str:
     sides = (mistake.gold, mistake.predicted)
     ranges = shown_ranges(text, (m for side in sides if side for _, m in side.mentions))
     labels = " ".join(dict.fromkeys(side.label for side in sides if side))
     return (
-        f'<article data-kind="{html_text(mistake.kind)}" data-section="{html_text(mistake.section)}" '
+        f'<article class="box" data-kind="{html_text(mistake.kind)}" data-section="{html_text(mistake.section)}" '
         f'data-text="{html_text(f"{labels} {mistake.document}".lower())}">'
-        f'<h3>{html_text(mistake.section)}: <span title="{html_text(KINDS[mistake.kind])}">'
-        f"{html_text(mistake.kind)}</span> <small>{html_text(mistake.document)}</small></h3>"
-        f"{_side('gold', mistake.gold, text, ranges)}"
-        f"{_side('predicted', mistake.predicted, text, ranges)}</article>\n"
+        f'<h3>{word(mistake.section)}: <span title="{html_text(KINDS[mistake.kind])}">'
+        f"{word(mistake.kind)}</span> <small>{html_text(mistake.document)}</small></h3>"
+        f"{_side('gold', mistake.gold, text, ranges, palette)}"
+        f"{_side('predicted', mistake.predicted, text, ranges, palette)}</article>\n"
     )
 
 
-def _side(name: str, side: Marked | None, text: str, ranges: Sequence[tuple[int, int]]) -> str:
+def _side(
+    name: str,
+    side: Marked | None,
+    text: str,
+    ranges: Sequence[tuple[int, int]],
+    palette: Palette,
+) -> str:
     mentions = side.mentions if side else ()
-    pieces = "".join(segment_html(segment) for segment in cut_segments(text, mentions, ranges))
+    segments = cut_segments(text, mentions, ranges)
+    pieces = "".join(segment_html(segment, palette) for segment in segments)
     lost = "".join(
         f"<li>{html_text(label)}: {html_text(string)}</li>"
         for label, string in lost_mentions(mentions)
     )
-    label = html_text(side.label) if side else "<i>nothing</i>"
-    missing = f"<ul>not in the text:{lost}</ul>" if lost else ""
-    return f'<div class="{name}"><h4>{name}: {label}</h4><p>{pieces}</p>{missing}</div>'
+    label = html_text(side.label) if side else word("nothing")
+    missing = f'<p class="hint">{word("not in the text")}</p><ul>{lost}</ul>' if lost else ""
+    return (
+        f'<div class="{name}"><p class="hint">{word(name)}: {label}</p>'
+        f'<p class="text block">{pieces}</p>{missing}</div>'
+    )

@@ -83,11 +83,13 @@ class IssuesBeside:
 
 
 def _page(documents: Iterable[Document]) -> Iterator[bytes]:
-    from .facts_page import PAGE_END, page_article, page_head
+    from .facts_page import page_article
+    from .html import Palette
+    from .page import page_end, page_head
 
-    head = page_head("chinchilla extract")
+    head, palette = page_head("chinchilla extract"), Palette()
     for document in documents:
-        yield (head + page_article(document)).encode()
+        yield (head + page_article(document, palette)).encode()
         head = ""
     if not head:
-        yield PAGE_END.encode()
+        yield page_end().encode()

@@ -18,13 +18,16 @@ _AROUND = 40  # code points of text shown on either side of what is marked
 class Segment:
     """A piece of text: the labels of mentions that begin here, and of those that cover it, each once.
 
-    `depth` is how many cover it. A segment without text stands for what is left out between two pieces.
+    `depth` is how many cover it, `ends` the labels of those that end here, `inner` that of the one that
+    ends first (of several the one given first). A segment without text stands for what is left out between two pieces.
     """
 
     text: str
     begins: tuple[str, ...] = ()
     covers: tuple[str, ...] = ()
     depth: int = 0
+    ends: tuple[str, ...] = ()
+    inner: str = ""
 
 
 def shown_ranges(text: str, mentions: Iterable[Located]) -> list[tuple[int, int]]:
@@ -49,20 +52,23 @@ class _Open:
     """The mentions that cover a place: where they end, and how many there are of each label."""
 
     def __init__(self) -> None:
-        self.ends: list[tuple[int, str]] = []
+        self.ends: list[tuple[int, int, str]] = []
         self.labels: dict[str, int] = {}
 
-    def add(self, label: str, end: int) -> None:
-        heapq.heappush(self.ends, (end, label))
+    def add(self, label: str, end: int, number: int) -> None:
+        heapq.heappush(self.ends, (end, number, label))
         self.labels[label] = self.labels.get(label, 0) + 1
 
-    def close(self, at: int) -> None:
-        """Take out what ends there or before."""
+    def close(self, at: int) -> list[str]:
+        """Take out what ends there or before; return its labels."""
+        closed = []
         while self.ends and self.ends[0][0] <= at:
-            _, label = heapq.heappop(self.ends)
+            label = heapq.heappop(self.ends)[2]
+            closed.append(label)
             self.labels[label] -= 1
             if not self.labels[label]:
                 del self.labels[label]
+        return closed
 
 
 def cut_segments(text: str, mentions: Labelled, ranges: Sequence[tuple[int, int]]) -> list[Segment]:
@@ -91,12 +97,15 @@ def cut_segments(text: str, mentions: Labelled, ranges: Sequence[tuple[int, int]
             begins = []
             while next_start < len(starts) and located[starts[next_start]][1] <= start:
                 label, a, b = located[starts[next_start]]
-                open_now.add(label, b)
+                open_now.add(label, b, starts[next_start])
                 begins += [label] * (a == start < b)
                 next_start += 1
             open_now.close(start)
             covers = tuple(sorted(open_now.labels, key=order.__getitem__))
-            segments.append(Segment(text[start:end], tuple(begins), covers, len(open_now.ends)))
+            depth = len(open_now.ends)
+            inner = open_now.ends[0][2] if depth else ""
+            ends = tuple(dict.fromkeys(open_now.close(end)))
+            segments.append(Segment(text[start:end], tuple(begins), covers, depth, ends, inner))
             start = end
         shown_to = high
     if shown_to < len(text):

@@ -6,15 +6,16 @@ show a text in another order than it has. Tables and pages show their code point
 
 import re
 
-# C0 (but for tab and line feed), DEL and C1; marks of direction (UAX #9); line and paragraph
-# separators; code points of a text that is no text.
+# C0 (but for tab and line feed), DEL and C1; marks of direction (UAX #9); joiners and blanks without
+# width; line and paragraph separators; code points of a text that is no text. web/src/dom.ts has them too.
 _UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    "\ufff9-\ufffb\ud800-\udfff]"
 )
 
 
 def visible(text: str) -> str:
-    r"""Return a text with what is unseen written out: `\x1b` as `␛`, U+202E as `⟨U+202E⟩`.
+    r"""Return a text with what is unseen written out, as `⟨U+001B⟩` for an escape character.
 
     Tabs and line feeds stay. What is cut from it by offsets must be cut before.
     """
@@ -27,7 +28,4 @@ def visible_line(text: str) -> str:
 
 
 def _shown(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    if code < 0x20:
-        return chr(0x2400 + code)
-    return "␡" if code == 0x7F else f"⟨U+{code:04X}⟩"
+    return f"⟨U+{ord(match[0]):04X}⟩"

@@ -32,7 +32,7 @@ class Service:
         self.metrics.waiting.set_function(lambda: self.worker.waiting)
         self.tuner: Tuner | None = None
         if self.project is not None and MINI in models:
-            self.tuner = Tuner(self.project, self.predict, self.worker.models.__setitem__)
+            self.tuner = Tuner(self.project, self.predict, self.worker.models)
 
     def predict(self, model: str, schema: Schema, texts: Sequence[Document]) -> list[Document]:
         """Return what a model finds in texts; waits, on a thread of the caller's."""

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,20 +41,24 @@ def train_command(config: Path) -> list[str]:
 
 
 class Tuner:
-    """At most one training at a time, and what is known of the last one."""
+    """At most one training at a time, and what is known of the last one.
+
+    `models` gets the folder of a new model by its name once both are compared. A training that fails
+    or is stopped leaves it as it was.
+    """
 
     def __init__(
         self,
         project: Project,
         predict: Predict,
-        add_model: Callable[[str, str], None],
+        models: MutableMapping[str, str | None],
         *,
         base: str = "mini",
         command: Callable[[Path], list[str]] = train_command,
     ) -> None:
         self.project = project
         self._predict = predict
-        self._add = add_model
+        self._models = models
         self._base = base
         self._command = command
         self._lock = threading.Lock()
@@ -119,7 +123,10 @@ class Tuner:
             else:
                 self._state = {**self._state, "state": "comparing"}
                 result = self._compare(folder, learnt, aside, schema)
-                self._state = {**self._state, "state": "done", "result": result}
+                if result is None:
+                    self._state = {**self._state, "state": "stopped"}
+                else:
+                    self._state = {**self._state, "state": "done", "result": result}
         except Exception as error:
             # The outer shell of the thread: what went wrong is told, and the service goes on.
             self._state = {**self._state, "state": "failed", "message": str(error)}
@@ -148,23 +155,33 @@ class Tuner:
         return process.returncode
 
     def _why(self, code: int) -> str:
+        if code == -signal.SIGKILL:
+            return "the training was killed; memory may be short"
         last = next((line for line in reversed(self._lines) if line.strip()), "")
         return f"the training ended with {code}: {last}"
 
     def _compare(
         self, folder: Path, learnt: list[Document], aside: list[Document], schema: Schema
-    ) -> dict[str, Any]:
-        """Score both models on the texts kept aside; from here on the new one may be asked."""
-        self._add(folder.name, str(folder / "run"))
-        result = {
-            "learnt": len(learnt),
-            "aside": len(aside),
-            "before": score(aside, self._predict(self._base, schema, aside), schema),
-            "after": score(aside, self._predict(folder.name, schema, aside), schema),
-        }
-        with write_bytes(folder / "result.json") as file:
-            file.write(json.dumps(result, ensure_ascii=False, indent=1).encode() + b"\n")
-        return result
+    ) -> dict[str, Any] | None:
+        """Score both models on the texts kept aside, and keep the new one; None if it was stopped."""
+        self._models[folder.name] = str(folder / "run")
+        is_kept = False
+        try:
+            result = {
+                "learnt": len(learnt),
+                "aside": len(aside),
+                "before": score(aside, self._predict(self._base, schema, aside), schema),
+                "after": score(aside, self._predict(folder.name, schema, aside), schema),
+            }
+            if self._is_stopped:
+                return None
+            with write_bytes(folder / "result.json") as file:
+                file.write(json.dumps(result, ensure_ascii=False, indent=1).encode() + b"\n")
+            is_kept = True
+            return result
+        finally:
+            if not is_kept:
+                del self._models[folder.name]
 
 
 def read_progress(lines: Sequence[str]) -> float | None:

@@ -16,6 +16,7 @@ function hex(hue: number, lightness: number): string {
 }
 
 export function draw(container: HTMLElement, net: Net): () => void {
+  // Sigma knows no variables of CSS: the colours are taken as the browser has worked them out.
   const style = getComputedStyle(container)
   const graph = new MultiDirectedGraph()
   let number = 0
@@ -29,7 +30,7 @@ export function draw(container: HTMLElement, net: Net): () => void {
     })
   }
   for (const { from, to, label } of net.edges) {
-    graph.addEdge(from, to, { label: shown(label), size: 2, color: style.getPropertyValue('--line-strong').trim() })
+    graph.addEdge(from, to, { label: shown(label), size: 2, color: style.borderTopColor })
   }
   graph.forEachNode((id) => {
     const isEvent = net.nodes.get(id)!.isEvent
@@ -37,7 +38,7 @@ export function draw(container: HTMLElement, net: Net): () => void {
   })
   const settings = { ...forceAtlas2.inferSettings(graph), gravity: 1, adjustSizes: true }
   forceAtlas2.assign(graph, { iterations: net.nodes.size > 400 ? 60 : 250, settings })
-  const text = style.getPropertyValue('--text').trim()
+  const text = style.color
   const sigma = new Sigma(graph, container, {
     renderEdgeLabels: true,
     defaultEdgeType: 'arrow',

@@ -32,11 +32,11 @@ const VIEWS: Record<Tab, () => (HTMLElement | false)[]> = {
 }
 
 const header = h('header', { class: 'top' })
-const input = h('section', { class: 'input', id: 'input' })
+const input = h('section', { class: 'box input', id: 'input' })
 const bar = h('div', { class: 'bar' })
 const tabs = h('div', { role: 'tablist', class: 'tabs' })
 const panel = h('div', { role: 'tabpanel', id: 'panel', class: 'panel' })
-const result = h('section', { class: 'result', id: 'result' }, bar, tabs, panel)
+const result = h('section', { class: 'box result', id: 'result' }, bar, tabs, panel)
 
 function draw(): void {
   const focused = place(document.activeElement)
@@ -213,7 +213,7 @@ async function start(): Promise<void> {
     setSchemas(await api.schemas())
     const tasks = new Set((['entities', 'relations', 'events'] as const).flatMap((list, i) => (about.schema[list].length ? [['ner', 're', 'ee'][i]] : [])))
     begin({
-      about, schema: about.schema, schemaName: about.schema.name, tasks, model: about.models[0],
+      about, schema: about.schema, schemaName: about.schema.name, projectSchema: null, tasks, model: about.models[0],
       documents: [], current: 0, past: [], threshold: 0, layers: new Set(['entities', 'triggers']),
       hiddenTypes: new Set(), editing: false, selection: null, tab: 'text', untrained: {},
     })

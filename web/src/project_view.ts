@@ -18,6 +18,7 @@ export async function loadProject(): Promise<void> {
   if (!state.about.project) return
   try {
     info = await api.project()
+    state.projectSchema = info.schema
     if (state.about.tunes) take(await api.tuning())
     update()
   } catch (error) {

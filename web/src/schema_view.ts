@@ -2,13 +2,16 @@
 
 import * as api from './api'
 import { button, field, h, replace, select, shown } from './dom'
-import { state, update } from './state'
+import { state, update, updateWhenReleased } from './state'
 import { say, sayError } from './status'
 import { type EventEntry, type RelationEntry, type Schema, type TypeEntry, entry } from './types'
 import { t } from './words'
 
 type List = 'entities' | 'relations' | 'events'
 const TITLES = { entities: 'ner', relations: 're', events: 'ee' } as const
+// Choices that are no name of a built-in schema.
+const OWN = '+own'
+const PROJECT = '+project'
 // Lists that are unfolded; they stay so when the view is drawn anew.
 const unfolded = new Set<string>()
 
@@ -16,17 +19,28 @@ export function schemaChooser(names: { name: string; description: string }[]): H
   const known = names.map(({ name, description }): [string, string] => [name, description ? `${name} · ${short(description)}` : name])
   const isBuiltIn = names.some(({ name }) => name === state.schemaName)
   const own = `${state.schema.name}${state.schemaName ? '' : t('changed')}`
-  const options = isBuiltIn ? known : [[state.schemaName, own] as [string, string], ...known]
+  const options: [string, string][] = isBuiltIn ? [] : [[state.schemaName, own]]
+  options.push([OWN, t('ownSchema')])
+  if (state.projectSchema) options.push([PROJECT, t('projectSchema')])
+  options.push(...known)
   return field(
     t('schema'),
     select(options, state.schemaName, async (name) => {
       try {
-        setSchema(await api.schema(name), name)
+        if (name === PROJECT) setSchema(state.projectSchema!, '')
+        else if (name === OWN) beginSchema()
+        else setSchema(await api.schema(name), name)
       } catch (error) {
         sayError(error)
       }
     }, { id: 'schema' }),
   )
+}
+
+// A schema without types, with the editor open.
+function beginSchema(): void {
+  unfolded.add('schema').add('entities')
+  setSchema({ name: 'own', entities: [], relations: [], events: [] }, '')
 }
 
 const short = (text: string): string => (text.length > 18 ? `${text.slice(0, 17)}…` : text)
@@ -114,7 +128,7 @@ function row(list: List, index: number): HTMLElement {
 }
 
 function text(label: string, value: string, put: (value: string) => void): HTMLElement {
-  const input = h('input', { type: 'text', value, placeholder: label, 'aria-label': label, on: { change: () => { put(input.value.trim()); update() }, input: () => put(input.value.trim()) } })
+  const input = h('input', { type: 'text', value, placeholder: label, 'aria-label': label, on: { change: () => { put(input.value.trim()); updateWhenReleased() }, input: () => put(input.value.trim()) } })
   return input
 }
 

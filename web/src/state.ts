@@ -15,6 +15,8 @@ export interface State {
   about: About
   schemaName: string
   schema: Schema
+  // The types of the saved documents, once there are some.
+  projectSchema: Schema | null
   tasks: Set<string>
   model: string
   documents: Doc[]
@@ -50,6 +52,24 @@ export function update(change: Partial<State> = {}): void {
     isDue = false
     for (const listener of listeners) listener()
   })
+}
+
+// A button of the mouse is down. What is drawn anew meanwhile would lose the click that comes of it.
+let isPressed = false
+let isWaiting = false
+addEventListener('pointerdown', () => (isPressed = true), true)
+for (const end of ['pointerup', 'pointercancel'] as const) {
+  addEventListener(end, () => {
+    isPressed = false
+    if (isWaiting) update()
+    isWaiting = false
+  }, true)
+}
+
+// For changes that a press elsewhere brings about, as of a field that is left.
+export function updateWhenReleased(): void {
+  if (isPressed) isWaiting = true
+  else update()
 }
 
 export function current(): Doc | null {

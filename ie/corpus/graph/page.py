@@ -4,12 +4,12 @@ import json
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
-from string import Template
 from typing import Any
 
 from ...data.documents import Mention
-from ...files.html import html_text, table_html
+from ...files.html import table_html, word
 from ...files.jsonl import write_bytes
+from ...files.page import page_end, page_head
 from ...files.sentences import Sentences
 from ...files.visible import visible
 from .store import Store
@@ -55,17 +55,27 @@ def render_page(store: Store) -> str:
     counts = {
         name: store.count(name) for name in ("documents", "entities", "facts", "events", "merges")
     }
-    template = resources.files("chinchilla.corpus.graph").joinpath("page.html")
-    return Template(template.read_text(encoding="utf-8")).substitute(
-        title="chinchilla graph",
-        summary=html_text(", ".join(f"{count:,} {name}" for name, count in counts.items())),
-        entities=_entity_table(entities),
-        facts=_fact_table(facts, entities, numbers),
-        events=_event_table(store),
-        merges=_merge_table(store),
-        # `<` begins a tag in a script too, and U+2028 ended a line of older ones.
-        data=json.dumps(data, ensure_ascii=True).replace("<", "\\u003c"),
+    here = resources.files("chinchilla.corpus.graph")
+    style, script = (
+        here.joinpath(f"page.{end}").read_text(encoding="utf-8") for end in ("css", "js")
     )
+    # `<` begins a tag in a script too, and U+2028 ended a line of older ones.
+    told = json.dumps(data, ensure_ascii=True).replace("<", "\\u003c")
+    return "".join((
+        page_head("chinchilla graph", style=style, script=script),
+        f"<p>{', '.join(f'{word(name)} {count:,}' for name, count in counts.items())}</p>\n",
+        f'<form class="box bar"><label class="field"><span>{word("filter")}</span>'
+        '<input name="text" type="search"></label><output></output></form>\n',
+        '<section class="box" id="around" hidden><h2></h2>'
+        '<svg viewBox="-500 -260 1000 520" role="img" aria-label="neighbourhood"></svg>'
+        "<div></div></section>\n",
+        _part("entities", _entity_table(entities)),
+        _part("facts", _fact_table(facts, entities, numbers)),
+        _part("events", _event_table(store), is_open=False),
+        _part("merges", _merge_table(store), "names brought together, and why", is_open=False),
+        f'<script type="application/json" id="data">{told}</script>\n',
+        page_end(script),
+    ))  # fmt: skip
 
 
 def _facts(store: Store) -> Iterator[tuple[Any, ...]]:
@@ -86,6 +96,13 @@ def _places(store: Store, fact: str) -> Iterator[tuple[str, str]]:
     for name, text, *ends in store.rows(query, fact, _PLACES):
         mentions = [Mention(*end) for end in (ends[:3], ends[3:])]
         yield visible(name), visible(Sentences(text).around(mentions)[:_SENTENCE])
+
+
+def _part(name: str, table: str, title: str = "", *, is_open: bool = True) -> str:
+    return (
+        f'<details class="box" id="{name}"{" open" if is_open else ""}>'
+        f"<summary>{word(title or name)}</summary>{table}</details>\n"
+    )
 
 
 def _entity_table(entities: list[tuple[Any, ...]]) -> str:

@@ -1,53 +1,3 @@
-<!DOCTYPE html>
-<html lang="zh">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width">
-<title>$title</title>
-<style>
-:root { color-scheme: light dark; --line: #8884; --mark: #58c3; }
-body { font: 15px/1.6 system-ui, sans-serif; margin: 1.5rem auto; max-width: 75rem; padding: 0 1rem; }
-h1 { font-size: 1.3rem; margin: 0; }
-form { position: sticky; top: 0; background: Canvas; padding: .5rem 0; border-bottom: 1px solid var(--line); z-index: 1; }
-table { border-collapse: collapse; font-size: .85rem; line-height: 1.4; margin: .4rem 0; }
-td, th { border: 1px solid var(--line); padding: .1rem .5rem; text-align: left; overflow-wrap: anywhere; }
-th { cursor: pointer; user-select: none; }
-th[aria-sort="ascending"]::after { content: " ▲"; }
-th[aria-sort="descending"]::after { content: " ▼"; }
-tr[hidden] { display: none; }
-#entities tbody tr { cursor: pointer; }
-#entities tbody tr.chosen { background: var(--mark); }
-summary { cursor: pointer; font-weight: 600; }
-details { margin: .6rem 0; overflow-x: auto; max-height: 30rem; overflow-y: auto; }
-svg { width: 100%; height: 28rem; border: 1px solid var(--line); }
-svg line { stroke: #8888; }
-svg text { font-size: 12px; text-anchor: middle; fill: currentColor; }
-svg text.edge { font-size: 10px; opacity: .7; }
-svg circle { fill: #58c; }
-svg circle.centre { fill: #d70; }
-svg g.node { cursor: pointer; }
-#around p { margin: .2rem 0; }
-small { opacity: .7; }
-</style>
-</head>
-<body>
-<h1>$title</h1>
-<p>$summary</p>
-<form>
-<label>filter <input name="text" type="search"></label> <output></output>
-</form>
-<section id="around" hidden>
-<h2></h2>
-<svg viewBox="-500 -260 1000 520" role="img" aria-label="neighbourhood"></svg>
-<div></div>
-</section>
-<details id="entities" open><summary>Entities</summary>$entities</details>
-<details id="facts" open><summary>Facts</summary>$facts</details>
-<details id="events"><summary>Events</summary>$events</details>
-<details id="merges"><summary>Names brought together, and why</summary>$merges</details>
-<script type="application/json" id="data">$data</script>
-<script>
 "use strict";
 const data = JSON.parse(document.getElementById("data").textContent);
 const form = document.querySelector("form");
@@ -64,7 +14,7 @@ function filter() {
     row.hidden = !texts.get(row).includes(text);
     count += !row.hidden;
   }
-  form.querySelector("output").textContent = count + " rows";
+  form.querySelector("output").textContent = count;
 }
 
 function sort(head) {
@@ -144,6 +94,3 @@ for (const head of document.querySelectorAll("th")) head.addEventListener("click
 chosen.forEach((row, at) => row.addEventListener("click", () => show(at)));
 filter();
 if (data.names.length) show(0);
-</script>
-</body>
-</html>
