@@ -42,6 +42,7 @@ class Pieces:
     after: tuple[str, ...] = (_END,)
     prefix: tuple[str, ...] = ()
     licence: str = ""
+    copies_terms: bool = False
 
 
 class CT2Translator:
@@ -64,6 +65,7 @@ class CT2Translator:
             raise ModelError(f"{folder}: no model.bin; convert a model to CTranslate2 first")
         self._pieces = read_pieces(self.folder, source, target)
         self.licence = self._pieces.licence
+        self.copies_terms = self._pieces.copies_terms
         ctranslate2.set_log_level(40)
         device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
         try:
@@ -178,6 +180,7 @@ def read_pieces(folder: Path, source: str, target: str) -> Pieces:
             tuple(said.get("after", ())),
             tuple(said.get("prefix", ())),
             str(said.get("licence", "")),
+            bool(said.get("copies_terms", False)),
         )
     if (folder / "source.spm").is_file() and (folder / "target.spm").is_file():
         before = (_OPUS[target],) if _OPUS.get(target) in known else ()
