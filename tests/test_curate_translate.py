@@ -322,7 +322,7 @@ class Copying:
 
     def translate(self, texts):
         self.asked += texts
-        return [re.sub("[A-Za-z]+", lambda m: f"词{len(self.asked)}", text) for text in texts]
+        return [re.sub("[A-Za-z]+", lambda m: "词" + str(len(self.asked)), text) for text in texts]
 
 
 def test_a_translator_that_copies_terms_gets_them_in_the_source():
@@ -332,7 +332,7 @@ def test_a_translator_that_copies_terms_gets_them_in_the_source():
     (projected,) = Projector(one, "glossary").project([(text, spans)])
     assert one.asked[-1].endswith(" met 词4.")
     assert " of 词4 词4 词4 met" in one.asked[-1]
-    assert [found.span is not None for found in projected.found] == [True, True, False, True]
+    assert [found.span is not None for found in projected.found] == [True] * 4
     other = Copying()
     Projector(other, "alignment").project([(text, spans)])
     assert other.asked[-1] == text
