@@ -10,8 +10,8 @@ converter copies. Which family it is, and so which tokens stand around a text, i
 """
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,11 @@ Encode = Callable[[str], list[str]]
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """How a family writes texts: pieces of either side, the tokens around them, and its licence."""
+    """How a family writes texts: pieces of either side, the tokens around them, and its licence.
+
+    `copies_terms`: what stands translated in the source, the model copies. `decoding` are options of
+    CTranslate2's `translate_batch`, such as penalties that keep a small model from repeating itself.
+    """
 
     encode: Encode
     encode_target: Encode
@@ -43,6 +47,7 @@ class Pieces:
     prefix: tuple[str, ...] = ()
     licence: str = ""
     copies_terms: bool = False
+    decoding: Mapping[str, Any] = field(default_factory=dict)
 
 
 class CT2Translator:
@@ -79,7 +84,7 @@ class CT2Translator:
         """Return the translation of each text, by beam search; a blank one stays empty."""
         places = [n for n, text in enumerate(texts) if text.strip()]
         asked = [self._source(texts[n]) for n in places]
-        options: dict[str, Any] = {}
+        options = dict(self._pieces.decoding)
         if self._pieces.prefix:
             options["target_prefix"] = [list(self._pieces.prefix)] * len(asked)
         results = self._model.translate_batch(
@@ -181,6 +186,7 @@ def read_pieces(folder: Path, source: str, target: str) -> Pieces:
             tuple(said.get("prefix", ())),
             str(said.get("licence", "")),
             bool(said.get("copies_terms", False)),
+            dict(said.get("decoding", {})),
         )
     if (folder / "source.spm").is_file() and (folder / "target.spm").is_file():
         before = (_OPUS[target],) if _OPUS.get(target) in known else ()
