@@ -42,7 +42,9 @@ def associations(pairs: list[Pair], lexicon: dict[str, set[str]], tokenizer: Any
     both.data **= 2
     both = sparse.diags(1 / np.maximum(ours, 1)) @ both @ sparse.diags(1 / np.maximum(theirs, 1))
     both = both.tocsr()
-    rows, columns, values = [], [], []
+    rows: list[int] = []
+    columns: list[int] = []
+    values: list[float] = []
     for row in np.flatnonzero(ours > theirs):
         found = both.data[both.indptr[row] : both.indptr[row + 1]]
         best = np.argsort(-found, kind="stable")[:_BEST]
@@ -71,9 +73,9 @@ def begin_as_dictionary(model: Any, table: Any) -> None:
     with torch.no_grad():
         vectors = model.shared.weight
         mixed = torch.from_numpy(table @ vectors.numpy())
-        known = mixed.norm(dim=1) > 0
-        mixed = mixed / mixed.norm(dim=1, keepdim=True).clamp(min=1e-9) * width**0.5
-        vectors[known] = mixed[known]
+        lengths = torch.linalg.vector_norm(mixed, dim=1, keepdim=True)
+        known = lengths[:, 0] > 0
+        vectors[known] = (mixed / lengths.clamp(min=1e-9) * width**0.5)[known]
         for name, weight in model.named_parameters():
             if name.endswith(("SelfAttention.o.weight", "DenseReluDense.wo.weight")):
                 weight.mul_(0.2)
