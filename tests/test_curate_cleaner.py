@@ -101,6 +101,18 @@ def test_each_suspect_shows_both_readings():
     assert found["relations[0]"].certainty > 0.5
 
 
+def test_a_relation_that_is_annotated_at_other_places_is_no_suspect():
+    text = "王小明创办了星河。王小明任星河董事长。"
+    places = [(0, 3, 6, 8), (9, 12, 13, 15)]
+    found = [
+        Relation("创始人", Entity("人名", "王小明", a, b), Entity("机构", "星河", c, d), {}, 0.9)
+        for a, b, c, d in places
+    ]
+    gold = Document("a", text, (), tuple(found[:1]))
+    assert not model_suspects([gold], [Document("a", text, (), tuple(found))])
+    assert model_suspects([Document("a", text)], [Document("a", text, (), tuple(found))])
+
+
 def test_average_precision():
     # (1/1 + 2/3) / 2
     assert average_precision([True, False, True]) == pytest.approx(5 / 6)

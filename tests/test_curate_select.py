@@ -11,8 +11,9 @@ from click.testing import CliRunner
 from chinchilla.cli.data_select import command
 from chinchilla.curate.facility import choose
 from chinchilla.curate.select import coverage, select_by_facility
-from chinchilla.curate.vectors import ngrams, tfidf, unit_vectors
+from chinchilla.curate.vectors import ngrams, reader_vectors, tfidf, unit_vectors
 from chinchilla.data.documents import Document, Entity
+from chinchilla.errors import ConfigError
 from chinchilla.files.jsonl import write_documents
 from chinchilla.instructions.select import SelectOptions
 
@@ -118,3 +119,35 @@ def test_vectors_of_any_function_are_taken(tmp_path):
     assert (found.read, found.chosen) == (60, 5)
     assert 0 < len(asked) <= 60
     assert coverage([]).items == 0
+
+
+def test_vectors_of_the_embedded_model_tell_topics_apart():
+    sports = ["国家队三比一战胜日本队，夺得冠军。", "中锋受伤，教练换上了年轻的前锋。"]
+    money = ["央行下调了存款准备金率。", "公司第三季度净利润增长两成。"]
+    found = unit_vectors([*sports, *money, "", "长" * 900], reader_vectors("mini"))
+    alike = found @ found.T
+    assert alike[0, 1] > max(alike[0, 2], alike[0, 3])
+    assert alike[2, 3] > max(alike[2, 0], alike[2, 1])
+    assert found.shape[0] == 6
+    assert np.allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
+
+
+def test_a_choice_by_the_embedded_model_is_the_same_each_time(tmp_path):
+    corpus(tmp_path / "all.jsonl", 40)
+    chosen = []
+    for vectors_of in (["--vectors", "mini"], ["--vectors", "mini"], []):
+        output = tmp_path / f"{len(chosen)}.jsonl"
+        options = ["-n", "8", "--by", "facility", *vectors_of, "-o", str(output), "--quiet"]
+        done = CliRunner().invoke(command, [str(tmp_path / "all.jsonl"), *options])
+        assert done.exit_code == 0, done.output
+        chosen.append(output.read_bytes())
+    assert chosen[0] == chosen[1]
+    assert chosen[0] != chosen[2]
+
+
+def test_vectors_of_a_language_model_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match="vectors come from mini"):
+        reader_vectors("http://localhost:1/v1#none")
+    options = ["-n", "1", "--vectors", "mini", "-o", str(tmp_path / "few.jsonl")]
+    done = CliRunner().invoke(command, [str(tmp_path / "all.jsonl"), *options])
+    assert "--vectors is for --by facility" in done.output

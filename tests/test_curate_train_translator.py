@@ -2,11 +2,13 @@
 
 import itertools
 import json
+import random
 import subprocess
 import sys
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -15,6 +17,7 @@ from chinchilla.cli.data_translate import command
 from chinchilla.curate.translate.ct2 import CT2Translator, is_translator, piece_places
 from chinchilla.curate.translate.marks import has_remains, take_marks
 from chinchilla.curate.translate.methods import Projector
+from chinchilla.curate.translate.start import associations, begin_as_dictionary, plainest
 from chinchilla.data.documents import Document, Entity
 from chinchilla.errors import ModelError
 from chinchilla.files.jsonl import write_documents
@@ -68,6 +71,52 @@ def test_a_folder_without_pieces_says_what_to_copy(tmp_path):
     assert not is_translator(tmp_path)
     with pytest.raises(ModelError, match="--copy_files source.spm target.spm"):
         CT2Translator(tmp_path)
+
+
+def test_what_goes_with_what():
+    pytest.importorskip("scipy")
+    words = ["the", "cat", "dog", "house", "猫", "狗", "房子", "。", "."]
+
+    class Words:
+        def get_vocab_size(self):
+            return len(words)
+
+        def encode_batch(self, texts, add_special_tokens):
+            return [SimpleNamespace(ids=[words.index(w) for w in text.split()]) for text in texts]
+
+    pairs = [("the cat .", "猫 。"), ("the dog .", "狗 。"), ("the cat the house .", "猫 房子 。")]
+    table = associations(pairs, {"dog": {"狗"}}, Words()).toarray()
+    best = {words[n]: words[row.argmax()] for n, row in enumerate(table) if row.any()}
+    assert best == {"the": "。", "cat": "猫", "dog": "狗", "house": "房子", ".": "。"}
+    assert plainest({"小狗", "狗", "犬"}) == "犬"
+
+
+@pytest.mark.slow
+def test_a_model_begins_as_a_dictionary_that_goes_from_left_to_right():
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    sparse = pytest.importorskip("scipy.sparse")
+    torch.manual_seed(0)
+    words = 60
+    config = transformers.T5Config(
+        vocab_size=2 * words, d_model=128, d_kv=64, num_heads=2, d_ff=64, num_layers=1,
+        num_decoder_layers=1, feed_forward_proj="gated-gelu", tie_word_embeddings=True,
+        decoder_start_token_id=0, pad_token_id=0,
+    )  # fmt: skip
+    model = transformers.T5ForConditionalGeneration(config).eval()
+    # Words 1 to 59 of one language mean 61 to 119 of the other.
+    ours = list(range(1, words))
+    table = sparse.csr_matrix(
+        ([1.0] * len(ours), (ours, [n + words for n in ours])),
+        (2 * words, 2 * words),
+        dtype="float32",
+    )
+    begin_as_dictionary(model, table)
+    source = torch.tensor([random.Random(n).sample(ours, 8) for n in range(20)])
+    logits = model(input_ids=source, labels=source + words).logits
+    # The last word written says which comes next; the first has none before it.
+    meant = logits[:, 1:, words:].argmax(-1) + words
+    assert (meant == source[:, 1:] + words).float().mean() > 0.7
 
 
 @pytest.mark.slow

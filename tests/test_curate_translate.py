@@ -309,3 +309,30 @@ def test_the_glossary_is_read_with_all_its_faults(tmp_path):
     path.write_text("entity: {Peop: 人名}\n", "utf-8")
     with pytest.raises(ConfigError, match="did you mean 'entities'"):
         read_glossary(path)
+
+
+class Copying:
+    """Translates word by word, names never the same way twice, but copies what is no English."""
+
+    name = "copying"
+    copies_terms = True
+
+    def __init__(self):
+        self.asked = []
+
+    def translate(self, texts):
+        self.asked += texts
+        return [re.sub("[A-Za-z]+", lambda m: "词" + str(len(self.asked)), text) for text in texts]
+
+
+def test_a_translator_that_copies_terms_gets_them_in_the_source():
+    text = "Bob of Blue River Bank met Alice."
+    spans = [(0, 3), (7, 22), (7, 17), (27, 32)]
+    one = Copying()
+    (projected,) = Projector(one, "glossary").project([(text, spans)])
+    assert one.asked[-1].endswith(" met 词4.")
+    assert " of 词4 词4 词4 met" in one.asked[-1]
+    assert [found.span is not None for found in projected.found] == [True] * 4
+    other = Copying()
+    Projector(other, "alignment").project([(text, spans)])
+    assert other.asked[-1] == text

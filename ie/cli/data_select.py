@@ -27,6 +27,9 @@ def _most(ctx: click.Context, param: click.Parameter, value: str | None) -> dict
               show_default=True,
               help="coverage evens out types, tasks and lengths; facility weighs quality and takes the "
               "texts that stand for most others.")  # fmt: skip
+@click.option("--vectors", metavar="MODEL",
+              help="Compare texts by the vectors of mini, or of a folder tuned from it.  "
+              "[default: character n-grams]")  # fmt: skip
 @click.option("--rouge", type=_RATE, default=0.7, show_default=True,
               help="ROUGE-L from which texts are too alike; 0: any may be chosen.")  # fmt: skip
 @click.option("--floor", type=click.IntRange(min=0), default=3, show_default=True,
@@ -47,6 +50,7 @@ def command(
     inputs: tuple[str, ...],
     output: str,
     way: str,
+    vectors: str | None,
     compare_random: bool,
     report_path: str | None,
     force: bool,
@@ -60,13 +64,17 @@ def command(
     from chinchilla.instructions.select import SelectOptions, select_files
 
     from ..curate.select import Selected, compare, select_by_facility
+    from ..curate.vectors import reader_vectors
     from ..files.jsonl import dumps, write_bytes
 
     check_outputs(output=output, report=report_path)
     options = SelectOptions(**choices)
     if way == "facility":
         _refuse(click.get_current_context(), "rouge", "most", "empty_rate")
-        found: Any = select_by_facility(inputs, options, output, force=force)
+        embed = reader_vectors(vectors) if vectors else None
+        found: Any = select_by_facility(inputs, options, output, embed=embed, force=force)
+    elif vectors:
+        raise click.UsageError("--vectors is for --by facility")
     else:
         found = select_files(inputs, options, output, force=force)
     told = found.to_dict()

@@ -131,8 +131,10 @@ def _items(number: int, gold: Document, said: Document) -> Iterator[_Item]:
         if item.said:
             _rest(item, label)
         yield item
+    known = {(mark[2], mark[4]) for mark in _marks(gold) if mark[0] == "relation"}
     for n, (task, key, label, _, text, span, score) in enumerate(theirs):
-        if n not in used:
+        # A fact of two strings is annotated once, wherever else they stand.
+        if n not in used and (label, text) not in known:
             item = _Item(number, task, key, f"{task}[+]", NONE, text, span, {label: score})
             item.other = (label, span)
             _rest(item, NONE)

@@ -1,4 +1,4 @@
-"""Texts as vectors of unit length: character n-grams by TF-IDF, or those of any function.
+"""Texts as vectors of unit length: character n-grams by TF-IDF, or those of a reader or any function.
 
 N-grams of one to three characters are counted into a fixed number of places by a hash (crc32, the same
 on every machine), weighed by how few texts hold them.
@@ -6,11 +6,13 @@ on every machine), weighed by how few texts hold them.
 
 import zlib
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..data.text import fold
+from ..errors import ConfigError
 
 # Texts in, an array (texts, width) of float32 out, rows of any length.
 Embed = Callable[[Sequence[str]], Any]
@@ -40,6 +42,30 @@ def tfidf(texts: Sequence[str], width: int = WIDTH) -> Any:
     holding = (counts > 0).sum(0)
     weights = np.log((1 + len(texts)) / (1 + holding)) + 1
     return np.log1p(counts) * weights.astype(np.float32)
+
+
+def reader_vectors(model: str | Path) -> Embed:
+    """Return a function that gives the vectors of `mini`, or of a folder with a reader tuned from it.
+
+    What all texts share is taken away: without that, any two of them are alike.
+
+    Raises:
+        ConfigError: a language model, which has no such vectors.
+    """
+    from ..engines.open import MINI, open_engine
+    from ..mini.reader import Reader
+    from ..mini.weights import is_reader
+
+    is_known = str(model) == MINI or is_reader(Path(model))
+    reader = open_engine(model) if is_known else None
+    if not isinstance(reader, Reader):
+        raise ConfigError(f"{model}: vectors come from mini, or from a folder tuned from it")
+
+    def embed(texts: Sequence[str]) -> Any:
+        found = reader.text_vectors(texts)
+        return found - found.mean(0) if len(texts) else found
+
+    return embed
 
 
 def unit_vectors(texts: Sequence[str], embed: Embed | None = None) -> Any:

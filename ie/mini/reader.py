@@ -178,6 +178,23 @@ class Reader:
             raise ModelError(f"{self.name}: the encoder failed ({error})") from error
         return [row[1:length] for row, length in zip(x, lengths, strict=True)]
 
+    def text_vectors(self, texts: Sequence[str]) -> Array:
+        """Return the mean of the vectors of the characters of each text, [N, H].
+
+        Of a long text its first window counts. An empty text has zeros.
+
+        Raises:
+            ModelError: the encoder fails.
+        """
+        read = [text[:WINDOW] for text in texts]
+        places = [k for k, text in enumerate(read) if text]
+        result = np.zeros((len(texts), self.words.hidden), np.float32)
+        for group in _groups([len(read[k]) for k in places]):
+            some = [places[k] for k in group]
+            for k, x in zip(some, self.vectors([read[k] for k in some]), strict=True):
+                result[k] = x.mean(0)
+        return result
+
 
 def _gathered(questions: Iterable[Question]) -> Iterator[list[Question]]:
     """Yield questions in lists: short ones first, then of more characters."""

@@ -10,8 +10,8 @@ converter copies. Which family it is, and so which tokens stand around a text, i
 """
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,11 @@ Encode = Callable[[str], list[str]]
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """How a family writes texts: pieces of either side, the tokens around them, and its licence."""
+    """How a family writes texts: pieces of either side, the tokens around them, and its licence.
+
+    `copies_terms`: what stands translated in the source, the model copies. `decoding` are options of
+    CTranslate2's `translate_batch`, such as penalties that keep a small model from repeating itself.
+    """
 
     encode: Encode
     encode_target: Encode
@@ -42,6 +46,8 @@ class Pieces:
     after: tuple[str, ...] = (_END,)
     prefix: tuple[str, ...] = ()
     licence: str = ""
+    copies_terms: bool = False
+    decoding: Mapping[str, Any] = field(default_factory=dict)
 
 
 class CT2Translator:
@@ -64,6 +70,7 @@ class CT2Translator:
             raise ModelError(f"{folder}: no model.bin; convert a model to CTranslate2 first")
         self._pieces = read_pieces(self.folder, source, target)
         self.licence = self._pieces.licence
+        self.copies_terms = self._pieces.copies_terms
         ctranslate2.set_log_level(40)
         device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
         try:
@@ -77,7 +84,7 @@ class CT2Translator:
         """Return the translation of each text, by beam search; a blank one stays empty."""
         places = [n for n, text in enumerate(texts) if text.strip()]
         asked = [self._source(texts[n]) for n in places]
-        options: dict[str, Any] = {}
+        options = dict(self._pieces.decoding)
         if self._pieces.prefix:
             options["target_prefix"] = [list(self._pieces.prefix)] * len(asked)
         results = self._model.translate_batch(
@@ -178,6 +185,8 @@ def read_pieces(folder: Path, source: str, target: str) -> Pieces:
             tuple(said.get("after", ())),
             tuple(said.get("prefix", ())),
             str(said.get("licence", "")),
+            bool(said.get("copies_terms", False)),
+            dict(said.get("decoding", {})),
         )
     if (folder / "source.spm").is_file() and (folder / "target.spm").is_file():
         before = (_OPUS[target],) if _OPUS.get(target) in known else ()

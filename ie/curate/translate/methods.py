@@ -3,10 +3,11 @@
     constrained  translate clean, then insert marks where the translator finds them likeliest, with
                  the translation as it is (the idea of CODEC, Le et al. 2024); needs scores
     markers      translate with marks in the text (EasyProject, Chen et al. 2023)
-    glossary     translate each mention apart, and look for it in the clean translation
+    glossary     translate each mention apart, and look for it in the clean translation; a translator
+                 that learnt to copy terms gets them in the source (Song et al. 2019)
     alignment    what the translator looked at, or the stretch most alike to the mention's translation
 
-All but `markers` leave the clean translation as it is.
+All but `markers` take the translation as it is.
 """
 
 from collections.abc import Iterator, Sequence
@@ -69,7 +70,10 @@ class Projector:
         names = [[text[a:b] for a, b in spans] for text, spans in sentences]
         self.terms.learn(name for some in names for name in some)
         marked = [put_marks(text, spans) for text, spans in sentences]
-        clean = self.translator.translate(texts) if order != (MARKERS,) else [""] * len(texts)
+        asked = texts
+        if GLOSSARY in order and getattr(self.translator, "copies_terms", False):
+            asked = [self._with_terms(text, spans) for text, spans in sentences]
+        clean = self.translator.translate(asked) if order != (MARKERS,) else [""] * len(texts)
         result = [
             Projected(target, tuple(self._search(text, target, spans, order)))
             for (text, spans), target in zip(sentences, clean, strict=True)
@@ -86,6 +90,16 @@ class Projector:
                 if order == (MARKERS,) or _lost(tried) < _lost(result[n]):
                     result[n] = tried
         return result
+
+    def _with_terms(self, text: str, spans: Sequence[Span]) -> str:
+        """Return a source with the translations of its mentions in it; of nested ones the outer's."""
+        pieces, done = [], 0
+        for start, end in sorted(spans, key=lambda span: (span[0], -span[1])):
+            told = self.terms.of(text[start:end])
+            if start >= done and told:
+                pieces += [text[done:start], told]
+                done = end
+        return "".join([*pieces, text[done:]])
 
     def _unmarked(
         self,
