@@ -25,7 +25,7 @@ from chinchilla.mini.train import losses  # noqa: E402
 from chinchilla.mini.train.base import quick_vectors  # noqa: E402
 from chinchilla.mini.train.batches import Batcher, Sampler  # noqa: E402
 from chinchilla.mini.train.batches import cut as cut_example  # noqa: E402
-from chinchilla.mini.train.calibrate import choose  # noqa: E402
+from chinchilla.mini.train.calibrate import LIKELY, choose  # noqa: E402
 from chinchilla.mini.train.draw import Drawer  # noqa: E402
 from chinchilla.mini.train.model import Model, Sizes, distance_of  # noqa: E402
 from chinchilla.mini.train.reader_folder import export  # noqa: E402
@@ -604,7 +604,7 @@ def test_built_in_schemas_get_numbers_of_their_own() -> None:
     assert rules.under("first").least["relation"] == -1.0
     assert rules.under("mine") is rules
     least, slope, offset = rules.schemas["news"]["relation"]
-    assert least == pytest.approx(-offset / slope, abs=1e-3)
+    assert 1 / (1 + np.exp(-slope * least - offset)) == pytest.approx(LIKELY, abs=1e-3)
     assert table["one"]["relation"] == 1.0
 
 

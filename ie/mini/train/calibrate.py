@@ -22,6 +22,8 @@ from .scores import gold_facts, read, schema_of
 GRID = np.arange(-3.5, 3.01, 0.25)
 # A kind needs so many gold facts in a set for numbers of its own.
 _ENOUGH = 10
+# The least probability of relations of `cautious` sets. At 0.5 nearly nothing of raw news is returned.
+LIKELY = 0.4
 # A scored fact: kind, score, whether it is right, and the score of its trigger (arguments).
 Scored = tuple[str, float, bool, float]
 # Scored facts and the number of gold facts, by kind and set.
@@ -98,6 +100,8 @@ def calibrate(
 ) -> tuple[Rules, dict[str, float], dict[str, dict[str, float]]]:
     """Choose rules on the first `most` dev examples of some sets, set to name of its schema.
 
+    Of `cautious` sets all examples are read.
+
     Returns the rules, the calibration error by kind, and F1 by set and kind under the rules. For
     `cautious` see `choose`.
     """
@@ -106,7 +110,8 @@ def calibrate(
     facts: Facts = {}
     for name in sets:
         with (data / f"{name}.dev.jsonl").open(encoding="utf-8") as lines:
-            examples: list[Json] = [json.loads(line) for line in islice(lines, most)]
+            some_lines = lines if name in cautious else islice(lines, most)
+            examples: list[Json] = [json.loads(line) for line in some_lines]
         by_keys: dict[tuple[str, ...], list[Json]] = {}
         for example in examples:
             by_keys.setdefault(tuple(example["asked"]), []).append(example)
@@ -154,8 +159,8 @@ def choose(
     """Return rules, calibration error by `set kind`, and F1 by set and kind, from scored facts.
 
     `schemas` names the built-in schema of a set, which gets numbers of its own. Those for any other schema
-    are the best for the mean of the other sets, if there are any. Relations of the schema of a `cautious`
-    set are returned if they are more likely right than wrong, not where F1 is best.
+    are the best for the mean of the other sets, if there are any. Where sets are `cautious`, relations are
+    returned from a probability of LIKELY on, not where F1 is best.
     """
     schemas = schemas or {}
     rules = Rules()
@@ -170,21 +175,28 @@ def choose(
         free = free or [one for one in sets.values() if one[1]]
         if not free:
             continue
-        rules.least[kind] = best_threshold(free)
         rules.slope[kind], rules.offset[kind] = fit(pair for one, _ in free for pair in one)
+        rules.least[kind] = best_threshold(free)
+        if kind == "relation" and any(name in cautious and not schemas.get(name) for name in sets):
+            rules.least[kind] = likely(rules.slope[kind], rules.offset[kind])
         for name, (one, gold) in sets.items():
             schema = schemas.get(name, "")
             if schema and gold >= _ENOUGH:
                 slope, offset = fit(one)
                 least = best_threshold([(one, gold)])
-                if name in cautious and kind == "relation" and slope > 0:
-                    least = round(-offset / slope, 3)
+                if name in cautious and kind == "relation":
+                    least = likely(slope, offset)
                 rules.schemas.setdefault(schema, {})[kind] = [least, slope, offset]
             own = rules.under(schema)
             errors[f"{name} {kind}"] = round(calibration_error(own, kind, one), 3)
             kept = [right for score, right in one if score >= own.least[kind]]
             table.setdefault(name, {})[kind] = round(2 * sum(kept) / max(len(kept) + gold, 1), 3)
     return rules, errors, table
+
+
+def likely(slope: float, offset: float) -> float:
+    """Return the score from which the probability of a fact is at least LIKELY."""
+    return round((logit(LIKELY) - offset) / max(slope, 0.1), 3)
 
 
 def calibration_error(rules: Rules, kind: str, facts: list[tuple[float, bool]]) -> float:
