@@ -7,6 +7,8 @@ from ..data.schema import TASKS, EventType, RelationType, Schema, SchemaType
 from .labels import Plan, Texts
 
 _EXAMPLES = 5
+# What DuIE's end types that are no things were called in training.
+_ENDS = {"Date": "日期", "Number": "数值", "Text": "文本"}
 
 
 @dataclass
@@ -40,10 +42,11 @@ def ask(
             questions.entities.append((entity.name, plan.entity(texts_of(entity))))
     if "re" in tasks:
         for relation in schema.relations:
-            ends = [(end,) if end else () for end in (relation.subject, relation.object)]
+            named = (relation.subject, relation.object)
+            ends = [(_ENDS.get(end, end),) if end else () for end in named]
             place = plan.relation(texts_of(relation, examples=False), ends[0], ends[1])
             questions.relations.append((relation, place))
-            for end in (relation.subject, relation.object):
+            for end in named:
                 if end and end in known and end not in questions.ends:
                     questions.ends[end] = plan.entity((end,))
     if "ee" in tasks:

@@ -30,7 +30,7 @@ class Rules:
     offset: dict[str, float] = field(default_factory=dict)
     nested: float = 2.0
     near: float = 0.25
-    far: float = 1.0
+    far: float = 3.0
     end: float = -2.0
     spare: float = 0.75
     shared: float = 1.0
