@@ -61,14 +61,9 @@ class Asked:
         for _, head, roles, _, _ in questions.events:
             alone |= {head} if head is not None else set(roles)
         self.alone = alone
-        ends = set(questions.ends.values())
         self.least = np.array(
             [
-                rules.threshold(label.kind) - rules.near
-                if place in alone
-                else rules.end
-                if place in ends
-                else _CANDIDATE
+                rules.threshold(label.kind) - rules.near if place in alone else _CANDIDATE
                 for place, label in enumerate(questions.plan.spans)
             ],
             np.float32,
@@ -90,10 +85,6 @@ class Decoder:
         # The number of the sentence that each character stands in; line ends part none.
         self.sentence = list(accumulate((character in _ENDS for character in text), initial=0))
         found = heads.spans(x, asked.spans, asked.least) if len(asked.least) else []
-        self.fitting = {
-            end: set(zip(found[place][0].tolist(), found[place][1].tolist(), strict=True))
-            for end, place in self.questions.ends.items()
-        }
         self.spans = [
             _best(k, *one, _MOST if k in asked.alone else _MOST_LINKED)
             for k, one in enumerate(found)
@@ -120,13 +111,8 @@ class Decoder:
 
     def relations(self) -> tuple[Relation, ...]:
         """Return the relations whose links score enough, each pair of strings once."""
-        links = self.questions.plan.links
-        wanted = []
-        for relation, place in self.questions.relations:
-            link = links[place]
-            heads = [s for s in self.spans[link.head] if self._fits(s, relation.subject)]
-            tails = [s for s in self.spans[link.tail] if self._fits(s, relation.object)]
-            wanted.append((link.label, heads, tails))
+        links = [self.questions.plan.links[place] for _, place in self.questions.relations]
+        wanted = [(link.label, self.spans[link.head], self.spans[link.tail]) for link in links]
         found: list[Relation] = []
         for (relation, _), pairs in zip(self.questions.relations, self._pairs(wanted), strict=True):
             said: set[tuple[str, str]] = set()
@@ -151,10 +137,6 @@ class Decoder:
         found = [*self._triggered(), *self._untriggered()]
         found.sort(key=_place)
         return tuple(found)
-
-    def _fits(self, span: Span, end: str | None) -> bool:
-        """Return whether a span may be of the type of an end, if that type is known."""
-        return end not in self.fitting or (span.start, span.end) in self.fitting[end]
 
     def _far(self, kind: int) -> float:
         """Return the score that a span needs inside another or around it."""

@@ -15,8 +15,7 @@ _ENDS = {"Date": "日期", "Number": "数值", "Text": "文本"}
 class Questions:
     """The plan of a schema and what its places stand for.
 
-    `ends` are the end types of relations that were met as entities, `known` the entity and event
-    types met in training.
+    `known` are the entity and event types met in training.
     """
 
     plan: Plan = field(default_factory=Plan)
@@ -25,7 +24,6 @@ class Questions:
     events: list[tuple[EventType, int | None, list[int], list[int], int]] = field(
         default_factory=list
     )
-    ends: dict[str, int] = field(default_factory=dict)
     known: frozenset[str] = frozenset()
 
 
@@ -46,9 +44,6 @@ def ask(
             ends = [(_ENDS.get(end, end),) if end else () for end in named]
             place = plan.relation(texts_of(relation, examples=False), ends[0], ends[1])
             questions.relations.append((relation, place))
-            for end in named:
-                if end and end in known and end not in questions.ends:
-                    questions.ends[end] = plan.entity((end,))
     if "ee" in tasks:
         for event in schema.events:
             roles = [tuple(filter(None, (r.name, r.description))) for r in event.roles]

@@ -15,8 +15,7 @@ class Rules:
     probabilities. A span inside another of another type, or around it, needs `nested` more. What lacks
     at most `near` is told as withheld. Relations and arguments whose parts stand in two sentences score
     `far` less: training texts are short, and a page of news holds many names that have nothing to do
-    with each other. A span is no end of a relation if it scores less than `end` as an entity of that
-    end's type.
+    with each other.
 
     A second filler of a role may score `spare` less than the first; one of two events of a type may
     score `shared` less than with the other.
@@ -31,7 +30,6 @@ class Rules:
     nested: float = 2.0
     near: float = 0.25
     far: float = 3.0
-    end: float = -2.0
     spare: float = 0.75
     shared: float = 1.0
     schemas: dict[str, dict[str, list[float]]] = field(default_factory=dict)

@@ -140,7 +140,7 @@ def add_facts(
     told = reader.rules
     low = replace(
         reader,
-        rules=replace(LOW, nested=nested, far=told.far, end=told.end),
+        rules=replace(LOW, nested=nested, far=told.far),
     )
     found = read([e["text"] for e in examples], low, schema)
     golds = [gold_facts(example) for example in examples]
