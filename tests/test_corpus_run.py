@@ -69,7 +69,7 @@ def test_a_run_writes_each_document_once_in_order(tmp_path, rows):
     assert report == json.loads((tmp_path / "run/report.json").read_text(encoding="utf-8"))
     assert failures(tmp_path / "run") == []
     page = (tmp_path / "run/page.html").read_text(encoding="utf-8")
-    assert page.count("<article ") == 1 + 23
+    assert page.count('<p class="text block">') == 23
 
 
 def stopping_after(number):

@@ -52,7 +52,7 @@ const WORDS = {
   layers: ['显示', 'Show'],
   entities: [shared.entities, 'Entities'],
   triggers: [shared.triggers, 'Triggers'],
-  arguments: [shared.arguments, 'Arguments'],
+  arguments: ['论元', 'Arguments'],
   types: [shared.types, 'Types'],
   annotated: ['标注的文本', 'Annotated text'],
   entityTable: ['实体表', 'Table of entities'],
