@@ -14,7 +14,12 @@ import pytest
 from click.testing import CliRunner
 
 from chinchilla.cli.data_translate import command
-from chinchilla.curate.translate.ct2 import CT2Translator, is_translator, piece_places
+from chinchilla.curate.translate.ct2 import (
+    CT2Translator,
+    is_translator,
+    parts_of,
+    piece_places,
+)
 from chinchilla.curate.translate.marks import has_remains, take_marks
 from chinchilla.curate.translate.methods import Projector
 from chinchilla.curate.translate.start import associations, begin_as_dictionary, plainest
@@ -64,6 +69,13 @@ def test_places_of_pieces():
         (0, 3), (4, 6), (8, 11), (11, 13),
     ]  # fmt: skip
     assert piece_places(["▁", "ＡＢ", "c"], "ABc") == [(0, 0), (0, 2), (2, 3)]
+
+
+def test_a_text_is_cut_at_blanks():
+    assert parts_of("Tom drinks tea in Paris .", 12) == ["Tom drinks", "tea in Paris", "."]
+    assert parts_of("a verylongword b", 5) == ["a", "verylongword", "b"]
+    assert parts_of(" Tom  drinks ", 0) == [" Tom  drinks "]
+    assert parts_of(" ", 0) == parts_of(" ", 9) == []
 
 
 def test_a_folder_without_pieces_says_what_to_copy(tmp_path):

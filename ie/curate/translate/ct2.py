@@ -37,6 +37,7 @@ class Pieces:
 
     `copies_terms`: what stands translated in the source, the model copies. `decoding` are options of
     CTranslate2's `translate_batch`, such as penalties that keep a small model from repeating itself.
+    A text is cut at blanks into parts of at most `longest` characters, which are translated apart (0: not).
     """
 
     encode: Encode
@@ -48,6 +49,7 @@ class Pieces:
     licence: str = ""
     copies_terms: bool = False
     decoding: Mapping[str, Any] = field(default_factory=dict)
+    longest: int = 0
 
 
 class CT2Translator:
@@ -82,9 +84,13 @@ class CT2Translator:
 
     def translate(self, texts: Sequence[str]) -> list[str]:
         """Return the translation of each text, by beam search; a blank one stays empty."""
-        places = [n for n, text in enumerate(texts) if text.strip()]
-        asked = [self._source(texts[n]) for n in places]
-        options = dict(self._pieces.decoding)
+        parts = [parts_of(text, self._pieces.longest) for text in texts]
+        said = iter(self._translated([part for some in parts for part in some]))
+        return [_joined([next(said) for _ in some]) for some in parts]
+
+    def _translated(self, texts: Sequence[str]) -> list[str]:
+        asked = [self._source(text) for text in texts]
+        options: dict[str, Any] = {"max_decoding_length": _LONGEST, **self._pieces.decoding}
         if self._pieces.prefix:
             options["target_prefix"] = [list(self._pieces.prefix)] * len(asked)
         results = self._model.translate_batch(
@@ -94,13 +100,9 @@ class CT2Translator:
             batch_type="tokens",
             # 0: the default of 1024 would cut a text without a word.
             max_input_length=0,
-            max_decoding_length=_LONGEST,
             **options,
         )
-        said = [""] * len(texts)
-        for n, result in zip(places, results, strict=True):
-            said[n] = self._text(result.hypotheses[0])
-        return said
+        return [self._text(result.hypotheses[0]) for result in results]
 
     def score(self, source: str, targets: Sequence[str]) -> list[float]:
         """Return the natural-log probability of each target as a translation of the source."""
@@ -146,6 +148,25 @@ class CT2Translator:
         return self._pieces.decode([token for token in left if token != _END])
 
 
+def parts_of(text: str, longest: int) -> list[str]:
+    """Return a text in parts of at most so many characters, cut at blanks (0: as it is).
+
+    A longer word is a part of its own; blanks at the ends are left out, and a blank text has no part.
+    """
+    parts: list[str] = []
+    for word in text.split() if longest else filter(str.strip, [text]):
+        if parts and len(parts[-1]) + 1 + len(word) <= longest:
+            parts[-1] += f" {word}"
+        else:
+            parts.append(word)
+    return parts
+
+
+def _joined(parts: Sequence[str]) -> str:
+    """Join translations of parts: a full stop stands at the end alone."""
+    return "".join([*(part.strip().rstrip("。") for part in parts[:-1]), *parts[-1:]])
+
+
 def piece_places(pieces: Sequence[str], text: str) -> list[Span]:
     """Return where each piece stands in its text, `[start, end)`.
 
@@ -187,6 +208,7 @@ def read_pieces(folder: Path, source: str, target: str) -> Pieces:
             str(said.get("licence", "")),
             bool(said.get("copies_terms", False)),
             dict(said.get("decoding", {})),
+            int(said.get("longest", 0)),
         )
     if (folder / "source.spm").is_file() and (folder / "target.spm").is_file():
         before = (_OPUS[target],) if _OPUS.get(target) in known else ()

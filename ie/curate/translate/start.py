@@ -45,7 +45,7 @@ def associations(pairs: list[Pair], lexicon: dict[str, set[str]], tokenizer: Any
     rows: list[int] = []
     columns: list[int] = []
     values: list[float] = []
-    for row in np.flatnonzero(ours > theirs):
+    for row in np.flatnonzero(ours > theirs).tolist():
         found = both.data[both.indptr[row] : both.indptr[row + 1]]
         best = np.argsort(-found, kind="stable")[:_BEST]
         rows += [row] * len(best)
