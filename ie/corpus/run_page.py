@@ -38,7 +38,7 @@ def run_page(
     yield ((shown if report["documents"] > _DOCUMENTS else "") + page_end()).encode()
 
 
-def _part(name: str, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _part(name: str, header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """Return a box with a table, or nothing if that would be empty; the first column is in words of ours."""
     if not rows:
         return ""

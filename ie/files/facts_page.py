@@ -20,7 +20,8 @@ def page_article(document: Document, palette: Palette | None = None) -> str:
         palette.add(event.type, "trigger")
         for argument in event.arguments:
             palette.add(argument.role, "argument", event.type)
-    types = Counter(one.type or "" for one in (*document.entities, *document.events))
+    types = Counter(entity.type or "" for entity in document.entities)
+    types += Counter(event.type for event in document.events)
     legend = legend_html(types, palette)
     segments = cut_segments(document.text, _marked(document), [(0, len(document.text))])
     pieces = "".join(segment_html(segment, palette) for segment in segments)

@@ -179,6 +179,9 @@ def choose(
         rules.least[kind] = best_threshold(free)
         if kind == "relation" and any(name in cautious and not schemas.get(name) for name in sets):
             rules.least[kind] = likely(rules.slope[kind], rules.offset[kind])
+        else:
+            told = [pair for one, _ in free for pair in near(one, rules.least[kind])]
+            rules.slope[kind], rules.offset[kind] = fit(told)
         for name, (one, gold) in sets.items():
             schema = schemas.get(name, "")
             if schema and gold >= _ENOUGH:
@@ -186,12 +189,19 @@ def choose(
                 least = best_threshold([(one, gold)])
                 if name in cautious and kind == "relation":
                     least = likely(slope, offset)
+                else:
+                    slope, offset = fit(near(one, least))
                 rules.schemas.setdefault(schema, {})[kind] = [least, slope, offset]
             own = rules.under(schema)
             errors[f"{name} {kind}"] = round(calibration_error(own, kind, one), 3)
             kept = [right for score, right in one if score >= own.least[kind]]
             table.setdefault(name, {})[kind] = round(2 * sum(kept) / max(len(kept) + gold, 1), 3)
     return rules, errors, table
+
+
+def near(facts: Sequence[tuple[float, bool]], least: float) -> list[tuple[float, bool]]:
+    """Return the facts that are returned, or nearly: probabilities are told of these alone."""
+    return [(score, right) for score, right in facts if score >= least - 0.5]
 
 
 def likely(slope: float, offset: float) -> float:
