@@ -193,6 +193,18 @@ def test_a_schema_is_edited_in_place(page):
         entry = page.locator("[data-list=entities] .entry").nth(number)
         entry.get_by_label("名称").fill(name)
         entry.get_by_label("说明").fill(f"一个{name}")
+    # All by keyboard: Tab goes on from a changed name, and what was typed stays.
+    page.locator("[data-list=entities] .add-type").click()
+    page.locator("[data-list=entities] .entry").nth(3).get_by_label("名称").click()
+    page.keyboard.type("港口")
+    page.keyboard.press("Tab")
+    page.wait_for_timeout(100)
+    page.keyboard.press("Tab")
+    page.keyboard.type("停船的地方")
+    page.locator("[data-list=entities] .add-type").click()
+    entries = page.locator("[data-list=entities] .entry")
+    playwright.expect(entries).to_have_count(5)
+    playwright.expect(entries.nth(3).get_by_label("说明")).to_have_value("停船的地方")
     extract(page)
     assert {one.type for one in shown_json(page).entities} == {"人名", "地名"}
 

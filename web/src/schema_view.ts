@@ -88,7 +88,7 @@ function listEditor(list: List): HTMLElement {
       button(t('addType'), () => {
         unfolded.add(list)
         const added: TypeEntry = list === 'events' ? { name: '', trigger: true, roles: [] } : { name: '' }
-        change(list, [...items, added])
+        change(list, [...state.schema[list], added])
         // The new name is to be typed next.
         requestAnimationFrame(() => requestAnimationFrame(() => document.querySelector<HTMLInputElement>(`[data-list=${list}] .entry:last-of-type input`)?.focus()))
       }, { class: 'add-type' }),

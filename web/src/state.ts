@@ -50,9 +50,14 @@ export function update(change: Partial<State> = {}): void {
   isDue = true
   requestAnimationFrame(() => {
     isDue = false
+    const at = fields().indexOf(document.activeElement as HTMLElement)
     for (const listener of listeners) listener()
+    // Drawing anew takes the focus away; it goes back to the same field of the editor.
+    if (at >= 0 && document.activeElement === document.body) fields()[at]?.focus()
   })
 }
+
+const fields = (): HTMLElement[] => [...document.querySelectorAll<HTMLElement>('.entries :is(input, select, button)')]
 
 // A button of the mouse is down. What is drawn anew meanwhile would lose the click that comes of it.
 let isPressed = false
