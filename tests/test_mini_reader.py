@@ -25,12 +25,12 @@ from chinchilla.mini.train import losses  # noqa: E402
 from chinchilla.mini.train.base import quick_vectors  # noqa: E402
 from chinchilla.mini.train.batches import Batcher, Sampler  # noqa: E402
 from chinchilla.mini.train.batches import cut as cut_example  # noqa: E402
-from chinchilla.mini.train.calibrate import LIKELY, choose  # noqa: E402
+from chinchilla.mini.train.calibrate import LIKELY, add_facts, choose  # noqa: E402
 from chinchilla.mini.train.draw import Drawer  # noqa: E402
 from chinchilla.mini.train.model import Model, Sizes, distance_of  # noqa: E402
 from chinchilla.mini.train.reader_folder import export  # noqa: E402
 from chinchilla.mini.train.restore import restore  # noqa: E402
-from chinchilla.mini.train.scores import read, reader_of, score  # noqa: E402
+from chinchilla.mini.train.scores import names_of, read, reader_of, score  # noqa: E402
 from chinchilla.mini.train.tune import parts as parts_of  # noqa: E402
 from chinchilla.mini.train.vary import vary  # noqa: E402
 
@@ -605,6 +605,23 @@ def test_built_in_schemas_get_numbers_of_their_own() -> None:
     least, slope, offset = rules.schemas["news"]["relation"]
     assert 1 / (1 + np.exp(-slope * least - offset)) == pytest.approx(LIKELY, abs=1e-3)
     assert table["one"]["relation"] == 1.0
+
+
+def test_gold_counts_where_nothing_was_found(parts: tuple[Characters, Words, Model]) -> None:
+    chars, label_words, net = parts
+    fact = {"text": "雀巢", "start": 0, "end": 2}
+    documents = [
+        {"text": "雀巢在甲", "entities": [{"type": "公司", **fact}]},
+        {"text": "", "relations": [{"type": "总部", "subject": fact, "object": fact}]},
+    ]
+    schema = Schema("s", (EntityType("公司"),), (RelationType("总部", "公司", "地点"),))
+    facts: dict = {}
+    for document in documents:
+        reader = reader_of(net, chars, label_words)
+        add_facts(facts, "own", reader, [document], schema, names_of(schema))
+    assert facts["relation"]["own"][1] == 1
+    assert facts["entity"]["own"][1] == 1
+    assert "trigger" not in facts
 
 
 def test_arguments_count_only_with_their_trigger() -> None:

@@ -98,22 +98,17 @@ def progress(quiet: bool) -> Any:
 
 def print_summary(counts: Counter[str], seconds: float) -> None:
     """Say at the end what was found, and what was wrong with documents."""
-    if counts["blank"]:
-        click.echo(f"note: blank documents: {counts['blank']:,}", err=True)
-    if counts["doubled"]:
-        click.echo(
-            f"note: documents with an id of one before: {counts['doubled']:,}; chinchilla graph takes "
-            "each id once: name a column of ids with --id-column",
-            err=True,
-        )
-    if counts["failed"]:
-        click.echo(f"note: left out as they cannot be read: {counts['failed']:,}", err=True)
-    if counts["unanswered"]:
-        click.echo(
-            f"note: documents without an answer: {counts['unanswered']:,}; with -o FILE, "
-            "--retry-failed asks for them again",
-            err=True,
-        )
+    notes = {
+        "blank": "blank documents: {:,}",
+        "doubled": "documents with an id of one before: {:,}; chinchilla graph takes each id once: "
+        "name a column of ids with --id-column",
+        "failed": "left out as they cannot be read: {:,}",
+        "unanswered": "documents without an answer: {:,}; with -o FILE, --retry-failed asks for them "
+        "again",
+    }
+    for kind, note in notes.items():
+        if counts[kind]:
+            click.echo(f"note: {note.format(counts[kind])}", err=True)
     main = ", ".join(
         f"{counts[key]:,} {key}" for key in ("documents", "entities", "relations", "events")
     )

@@ -112,19 +112,26 @@ def calibrate(
         with (data / f"{name}.dev.jsonl").open(encoding="utf-8") as lines:
             some_lines = lines if name in cautious else islice(lines, most)
             examples: list[Json] = [json.loads(line) for line in some_lines]
-        by_keys: dict[tuple[str, ...], list[Json]] = {}
-        for example in examples:
-            by_keys.setdefault(tuple(example["asked"]), []).append(example)
-        # Parts of a set are read under schemas of their own, but for keys that are merely unknown.
-        if not any("/" in key for asked in by_keys for key in asked if key[0] == "@"):
-            by_keys = {tuple(key for asked in by_keys for key in asked): examples}
-        for asked, some in by_keys.items():
-            keys: dict[str, None] = {}
-            for key in asked:
-                keys.update(dict.fromkeys(groups[key[1:]] if key[0] == "@" else [key]))
+        for keys, some in _by_schema(examples, groups):
             schema, names = schema_of(name, labels, [key for key in keys if key in labels])
             add_facts(facts, name, reader, some, schema, names)
     return choose(facts, sets, cautious)
+
+
+def _by_schema(
+    examples: Sequence[Json], groups: Mapping[str, Sequence[str]]
+) -> list[tuple[list[str], list[Json]]]:
+    """Return the label keys to ask and the examples to ask them of: all, or the parts of a set apart."""
+    parts: dict[str, list[Json]] = {}
+    for example in examples:
+        part = next((asked for asked in example["asked"] if asked[0] == "@" and "/" in asked), "")
+        parts.setdefault(part, []).append(example)
+    found = []
+    for some in parts.values():
+        asked = dict.fromkeys(key for example in some for key in example["asked"])
+        keys = [one for key in asked for one in (groups[key[1:]] if key[0] == "@" else [key])]
+        found.append((list(dict.fromkeys(keys)), some))
+    return found
 
 
 def add_facts(
@@ -138,19 +145,21 @@ def add_facts(
 ) -> None:
     """Read examples under LOW and add their scored facts as those of set `name`."""
     told = reader.rules
-    low = replace(
-        reader,
-        rules=replace(LOW, nested=nested, far=told.far),
-    )
+    low = replace(reader, rules=replace(LOW, nested=nested, far=told.far))
     found = read([e["text"] for e in examples], low, schema)
     golds = [gold_facts(example) for example in examples]
     every = [f for one, gold in zip(found, golds, strict=True) for f in scored(one, names, gold)]
-    for kind in {kind for kind, *_ in every}:
-        place = {"relation": "triple", "role": "argument"}.get(kind, kind)
-        count = sum(len(gold[place]) for gold in golds)
-        before, sum_before = facts.setdefault(kind, {}).get(name, ([], 0))
+    places = {"entity": "entity", "relation": "triple"}
+    for event in schema.events:
+        triggered = {"trigger": "trigger", "argument": "argument"}
+        places |= triggered if event.trigger else {"role": "argument"}
+    for kind, place in places.items():
         some = [fact for fact in every if fact[0] == kind]
-        facts[kind][name] = [*before, *some], sum_before + count
+        count = sum(len(gold[place]) for gold in golds)
+        # Gold counts even where nothing of its kind was found.
+        if some or count:
+            before, sum_before = facts.setdefault(kind, {}).get(name, ([], 0))
+            facts[kind][name] = [*before, *some], sum_before + count
 
 
 def choose(

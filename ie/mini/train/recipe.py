@@ -15,7 +15,6 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from chinchilla.data.configuration import Problem, one_of
-from chinchilla.data.schema import builtin_schemas
 from chinchilla.errors import InputError
 from chinchilla.mini.rules import Rules
 
@@ -32,8 +31,9 @@ class Recipe:
 
     `base` is the packed file of multilingual-e5-small or its Hugging Face folder; `corpora` the folder
     of unpacked corpora; `run` the folder to work in; `data` that of the caches (empty: in the run
-    folder). Corpora of other `licences` are left out, as are those that `only` does not name (empty: all). Training takes `minutes`; thresholds are chosen on
-    `dev_documents` of each set of `known`; for `cautious` see `calibrate.choose`.
+    folder). Corpora of other `licences` are left out, as are those that `only` does not name (empty:
+    all). Training takes `minutes`. Thresholds are chosen on `dev_documents` of each set of `known`;
+    for `cautious` see `calibrate.choose`.
     """
 
     base: str = ""
@@ -140,9 +140,8 @@ def calibrate(recipe: Recipe, report: Report) -> dict[str, Any]:
     known = [name for name in recipe.known if (recipe.caches / f"{name}.dev.jsonl").is_file()]
     labels = json.loads((recipe.caches / "labels.json").read_text(encoding="utf-8"))
     reader = reader_of(model, characters, words, trained=trained_labels(labels))
-    catalogue, built_in = read_catalogue().sets, builtin_schemas()
-    schemas = {name: name if name in built_in else "" for name in known}
-    schemas |= {name: catalogue[name].schema for name in known if name in catalogue}
+    sets = read_catalogue().sets
+    schemas = {name: sets[name].schema if name in sets else "" for name in known}
     rules, errors, table = calibrate(
         reader, recipe.caches, schemas, recipe.dev_documents, recipe.cautious
     )

@@ -44,5 +44,5 @@ READERS: dict[str, Reader] = {
     "typed-texts": silver.read_types,
     "relation-ends": silver.read_ends,
     "placed": placed.read,
-    "documents": placed.read_own,
+    "documents": spans.read_documents,
 }

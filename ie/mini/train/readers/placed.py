@@ -22,7 +22,6 @@ from ..kit import (
     InputError,
     Mention,
     Relation,
-    read_documents,
     read_schema,
 )
 
@@ -56,12 +55,6 @@ def read(
                 "expected the collection as it was when it was annotated"
             )
         yield _document(text, item, ends)
-
-
-def read_own(paths: Iterable[Path], faults: Counter[str]) -> Iterator[Document]:
-    """Yield documents of the kit's own form; `meta.part` names the schema of each."""
-    for path in paths:
-        yield from read_documents(path)
 
 
 def _rows(annotations: str) -> list[str]:

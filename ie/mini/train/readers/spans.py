@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from .. import kit
 from ..kit import Document, Entity, Relation
 from .tokens import entity
 
@@ -54,6 +55,12 @@ def read(
                 for item in items
             )
             yield Document(f"{path.stem}-{number}", text, located)
+
+
+def read_documents(paths: Iterable[Path], faults: Counter[str]) -> Iterator[Document]:
+    """Yield documents of the kit's own form; `meta.part` names the schema of each."""
+    for path in paths:
+        yield from kit.read_documents(path)
 
 
 def _at(item: Any, path: str) -> Any:
