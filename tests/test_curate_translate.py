@@ -4,11 +4,14 @@ import itertools
 import json
 import random
 import re
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from fakes import ScriptedBackend
 from rapidfuzz.distance import Levenshtein
 
+from chinchilla.cli.data import command as group
 from chinchilla.curate.translate.carry import sentences
 from chinchilla.curate.translate.engine import EngineTranslator
 from chinchilla.curate.translate.glossary import Glossary, Terms, read_glossary
@@ -19,7 +22,7 @@ from chinchilla.curate.translate.quality import Bounds
 from chinchilla.curate.translate.run import Plan, translate_files
 from chinchilla.data.documents import Argument, Document, Entity, Event, Mention, Relation
 from chinchilla.errors import ConfigError, InputError
-from chinchilla.files.jsonl import read_documents
+from chinchilla.files.jsonl import dumps, read_documents
 
 PEOPLE = {"Alice Munro": "爱丽丝·门罗", "Bob": "鲍勃", "Carol King": "卡罗尔·金"}
 FIRMS = {"Acme": "顶峰公司", "Blue River Bank": "蓝河银行"}
@@ -66,6 +69,16 @@ class Aligning(Reordering):
         count = len(sources)
         weights = [[float(s == count - 1 - t) for s in range(count)] for t in range(count)]
         return Aligned(sources, targets, weights)
+
+
+def invoke(*arguments):
+    result = CliRunner().invoke(group, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.stderr
+    return result
+
+
+def mentions(document):
+    return [(one.text, one.start) for one in document.entities]
 
 
 def document(number):
@@ -336,3 +349,48 @@ def test_a_translator_that_copies_terms_gets_them_in_the_source():
     other = Copying()
     Projector(other, "alignment").project([(text, spans)])
     assert other.asked[-1] == text
+
+
+def test_auto_takes_no_place_that_shares_nothing_with_the_mention():
+    class Guessing(Scoring):
+        def translate(self, texts):
+            return [
+                {"Bob joined Acme": "他到了那里", "Bob": "鲍勃", "Acme": "顶峰"}.get(t, "")
+                for t in texts
+            ]
+
+    sentence = [("Bob joined Acme", [(0, 3), (11, 15)])]
+    assert all(one.span for one in Projector(Guessing(), "constrained").project(sentence)[0].found)
+    assert not any(one.span for one in Projector(Guessing()).project(sentence)[0].found)
+
+
+@pytest.mark.parametrize("method", ["markers", "glossary", "auto"])
+def test_another_tool_translates_what_it_is_given(run, tmp_path, method):
+    given, asked, told, output = (str(tmp_path / name) for name in ("d", "asked", "told", "out"))
+    documents = [document(n) for n in range(6)]
+    Path(given).write_text("".join(dumps(one) + "\n" for one in documents), encoding="utf-8")
+    invoke("translate", given, "--method", method, "--prompts", asked)
+    lines = [json.loads(line) for line in Path(asked).read_text(encoding="utf-8").splitlines()]
+    said = Reordering().translate([line["text"] for line in lines])
+    answers = [{"id": line["id"], "translation": s} for line, s in zip(lines, said, strict=True)]
+    Path(told).write_text("".join(dumps(one) + "\n" for one in answers), encoding="utf-8")
+    result = invoke("translate", given, "--method", method, "--completions", told, "-o", output)
+    assert "lacks" not in result.stderr
+    _, direct, _ = run(Reordering(), method, 6)
+    translated = list(read_documents(output))
+    assert [one.text for one in translated] == [one.text for one in direct]
+    assert [mentions(one) for one in translated] == [mentions(one) for one in direct]
+
+
+def test_lines_that_are_missing_or_wrong_are_told(tmp_path):
+    given, told = tmp_path / "d", tmp_path / "told"
+    given.write_text(dumps(document(1)) + "\n")
+    told.write_text('{"id": "00000000", "translation": "无"}\n')
+    output = str(tmp_path / "out")
+    command = ["translate", str(given), "--method", "markers", "--completions", str(told)]
+    result = invoke(*command, "-o", output)
+    assert "lacks" in result.stderr
+    assert "empty translation" in Path(f"{output}.aside.jsonl").read_text(encoding="utf-8")
+    told.write_text('{"id": 3, "translation": "无"}\n')
+    with pytest.raises(InputError, match="told:1: expected"):
+        invoke(*command, "-o", output, "--force")

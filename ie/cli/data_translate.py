@@ -18,9 +18,13 @@ _RATE = click.FloatRange(0, 1)
 
 @click.command(name="translate")
 @click.argument("inputs", nargs=-1, required=True, metavar="DOCS.JSONL...")
-@click.option("-o", "--output", required=True, help="Translated documents; failed ones beside it.")
-@click.option("--model", required=True,
-              help="A folder converted to CTranslate2, or any language model of --model.")  # fmt: skip
+@click.option("-o", "--output", help="Translated documents; failed ones beside it.")
+@click.option(
+    "--model", help="A folder converted to CTranslate2, or any language model of --model."
+)
+@click.option("--prompts", "prompts_path",
+              help="Write what is to be translated for another tool, and stop.")  # fmt: skip
+@click.option("--completions", help="Take translations from this file: {id, translation} a line.")
 @click.option("--reverse", help="A folder of a model for the way back, to estimate quality.")
 @click.option("--method", type=click.Choice(_METHODS), default="auto", show_default=True,
               help="How mentions survive.")  # fmt: skip
@@ -37,8 +41,10 @@ _RATE = click.FloatRange(0, 1)
 @quiet_option
 def command(
     inputs: tuple[str, ...],
-    output: str,
-    model: str,
+    output: str | None,
+    model: str | None,
+    prompts_path: str | None,
+    completions: str | None,
     reverse: str | None,
     method: str,
     glossary: str | None,
@@ -58,18 +64,31 @@ def command(
 
     Example: chinchilla data translate docs.en.jsonl -o docs.zh.jsonl --model opus-mt-en-zh
     """
+    from ..curate.translate.elsewhere import ToldTranslator, write_texts
     from ..curate.translate.glossary import Glossary, read_glossary
     from ..curate.translate.quality import Bounds
     from ..curate.translate.run import Plan, translate_files
     from ..files.jsonl import read_documents, write_values
     from ..files.progress import counting
 
-    check_outputs(inputs, output=output, report=report_path)
-    begin = time.perf_counter()
     documents = list(chain.from_iterable(map(read_documents, inputs)))
     names = read_glossary(glossary) if glossary else Glossary()
+    if prompts_path:
+        check_outputs(inputs, prompts=prompts_path)
+        written = write_texts(prompts_path, documents, method, names, force=force)
+        if not quiet:
+            click.echo(f"{written:,} texts; translate them, then pass --completions FILE", err=True)
+        return
+    if output is None or (model is None) == (completions is None):
+        raise click.UsageError("--output and one of --model and --completions are needed")
+    begin = time.perf_counter()
+    check_outputs(
+        [*inputs, *([completions] if completions else [])], output=output, report=report_path
+    )
     plan = Plan(method, names, Bounds(least=least), partial, source, target)
-    translator = _opened(model, source, target, quiet)
+    translator = (
+        ToldTranslator(completions) if completions else _opened(str(model), source, target, quiet)
+    )
     back = _opened(reverse, target, source, quiet) if reverse else None
     is_shown = sys.stderr.isatty() and not quiet
     with counting("documents") if is_shown else nullcontext(lambda number: None) as advance:
@@ -84,6 +103,9 @@ def command(
             force=force,
             advance=advance,
         )
+    missing = getattr(translator, "missing", ())
+    if missing and not quiet:
+        click.echo(f"note: {completions} lacks {len(missing):,} of the texts", err=True)
     if report_path:
         write_values(report_path, [found.to_dict()])
     if not quiet:

@@ -7,7 +7,8 @@
                  that learnt to copy terms gets them in the source (Song et al. 2019)
     alignment    what the translator looked at, or the stretch most alike to the mention's translation
 
-All but `markers` take the translation as it is.
+All but `markers` take the translation as it is. `auto` takes no place that shares nothing with what the
+mention alone is translated to.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,6 +32,7 @@ NO_SCORES = "the translator gives no scores"
 NOT_FOUND = "translation of the mention not found"
 NO_PLACE = "no place left in the translation"
 UNTRANSLATED = "mention translated to nothing"
+UNLIKE = "the likeliest place has nothing of the mention's translation"
 # Likeliest openings that are tried with all closings; longest mention in code points.
 _OPENINGS, _LONGEST = 4, 24
 # Likeness from which a stretch counts as the translation of a mention (0 to 100).
@@ -137,6 +139,9 @@ class Projector:
                     if there and not _overlap(other, span)
                 ]
                 best = self._one(method, source, target, span, told, taken)
+                is_guess = best.span is not None and len(order) > 1 and method != GLOSSARY
+                if is_guess and _is_unlike(target[slice(*best.span)], told, source[slice(*span)]):
+                    best = Found(None, method, UNLIKE)
             if best.span and not target[slice(*best.span)].strip():
                 best = Found(None, best.method, NOTHING)
             placed[n] = best.span
@@ -168,6 +173,11 @@ class Projector:
 
 def _lost(projected: Projected) -> int:
     return sum(found.span is None for found in projected.found)
+
+
+def _is_unlike(string: str, told: str, mention: str) -> bool:
+    """Return whether a place shares no character with the mention and with its own translation."""
+    return bool(told) and not set(fold(told + mention).text) & set(fold(string).text)
 
 
 def _overlap(first: Span, second: Span) -> bool:
