@@ -376,3 +376,14 @@ def test_what_repeated_texts_say_is_united():
         Document(f"d{i}", "甲买书", events=(event,)) for i, event in enumerate((one, two, one))
     ]
     assert [document.events for document in sets._united(documents)] == [(one, two)]
+
+
+def test_an_optional_set_is_left_out_where_its_files_are_not(tmp_path):
+    catalogue = sets.read_catalogue(
+        "sets:\n  here: {reader: documents, train: [made/*.jsonl], optional: true}\n"
+        "  away: {reader: documents, train: [none/*.jsonl], optional: true}\n"
+        "  must: {reader: documents, train: [lost.jsonl]}\nheld_out: {}\n"
+    )
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "a.jsonl").write_text("", encoding="utf-8")
+    assert list(sets.at_hand(catalogue, tmp_path).sets) == ["here", "must"]

@@ -19,7 +19,7 @@ from chinchilla.errors import InputError
 from chinchilla.mini.rules import Rules
 
 from .model_card import write_card
-from .sets import Catalogue, read_catalogue, write_caches
+from .sets import Catalogue, at_hand, read_catalogue, write_caches
 
 Report = Callable[[str], None]
 LICENCES = ("permissive", "research", "unknown")
@@ -70,7 +70,7 @@ def make(recipe: Recipe, report: Report = print) -> Path:
         ConfigError: `only` names no set.
         InputError: a corpus or the base weights cannot be read.
     """
-    catalogue = read_catalogue()
+    catalogue = at_hand(read_catalogue(), Path(recipe.corpora))
     gather(recipe, catalogue, chosen(recipe, catalogue), report)
     train(recipe, report)
     return finish(recipe, report)

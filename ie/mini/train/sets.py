@@ -84,6 +84,7 @@ class Set(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     limit: int = LIMIT
     drop: list[str] = []
     runs_of: list[str] = []
+    optional: bool = False
     words: dict[str, list[str]] = {}
     descriptions: dict[str, str] = {}
     broader: dict[str, list[str]] = {}
@@ -116,6 +117,16 @@ def read_catalogue(content: str | None = None) -> Catalogue:
     if both:
         raise ConfigError(f"sets.yaml: held out and trained on: {', '.join(sorted(both))}")
     return catalogue
+
+
+def at_hand(catalogue: Catalogue, corpora: Path) -> Catalogue:
+    """Return the catalogue without optional sets whose files are not in the folder of corpora."""
+    sets = {
+        name: spec
+        for name, spec in catalogue.sets.items()
+        if not spec.optional or any(corpora.glob(spec.train[0]))
+    }
+    return Catalogue(sets, catalogue.held_out)
 
 
 def write_caches(
