@@ -6,7 +6,7 @@ import jieba
 import pytest
 
 from chinchilla.data.documents import Entity, Extraction
-from chinchilla.data.occurrences import Covers, Found, Occurrences
+from chinchilla.data.occurrences import Covers, Occurrence, Occurrences
 from chinchilla.data.schema import Schema
 from chinchilla.decoding.align import align
 from chinchilla.decoding.chain import cheapest_chain
@@ -214,15 +214,15 @@ def test_a_chain_goes_back_only_where_it_must() -> None:
 
 
 def test_covers_tell_longer_ranges_from_equal_ones() -> None:
-    covers = Covers([Found([0, 2], [2, 6], "exact")])
+    covers = Covers([Occurrence([0, 2], [2, 6], "exact")])
     assert [covers.hold(*span) for span in [(0, 2), (0, 1), (3, 6), (2, 6), (1, 3)]] == [
         False, True, True, False, False,
     ]  # fmt: skip
 
 
 def test_every_occurrence_is_found_once() -> None:
-    assert Occurrences("哈哈哈").find("哈哈") == Found([0, 1], [2, 3], "exact")
-    assert Occurrences("一一").find("") == Found([], [], "none")
+    assert Occurrences("哈哈哈").find("哈哈") == Occurrence([0, 1], [2, 3], "exact")
+    assert Occurrences("一一").find("") == Occurrence([], [], "none")
 
 
 def test_cost_is_linear_in_the_text() -> None:

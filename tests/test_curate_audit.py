@@ -10,7 +10,7 @@ from chinchilla.cli.data_audit import command
 from chinchilla.curate.audit import Audit, Audited, audit_documents
 from chinchilla.curate.decisions import undo
 from chinchilla.curate.repair import mended, without
-from chinchilla.curate.rules import Limits, find_suspects
+from chinchilla.curate.rules import RuleLimits, find_suspects
 from chinchilla.curate.suspects import RULES
 from chinchilla.data.documents import Document, Entity
 from chinchilla.data.schema import read_schema
@@ -170,7 +170,7 @@ def test_every_rule_finds_all_of_its_own_and_nothing_else(corpus):
     path, rules = corpus
     found = [
         {one.rule for one in audited.suspects}
-        for audited in audit_documents([path], Audit(SCHEMA, Limits(longest=200), near=0.9))
+        for audited in audit_documents([path], Audit(SCHEMA, RuleLimits(longest=200), near=0.9))
     ]
     # Twenty short texts are one text, and so said before.
     also = {"text too short": {"duplicate"}}

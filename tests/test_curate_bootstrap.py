@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from chinchilla.cli.data_bootstrap import command
 from chinchilla.curate.bootstrap import bootstrap, read_completions, write_prompts, write_template
-from chinchilla.curate.bootstrap_prompts import Job, prompts
+from chinchilla.curate.bootstrap_prompts import BootstrapJob, prompts
 from chinchilla.data.documents import Document, Entity
 from chinchilla.data.schema import read_schema
 from chinchilla.errors import ConfigError
@@ -21,7 +21,7 @@ SIGNS = "山水云风花木金石江海春秋文武明清安宁平和高远方�
 
 
 def job(**more):
-    return Job("examples", **{"prompts": 6, "schema": SCHEMA, "seeds": SEEDS, **more})
+    return BootstrapJob("examples", **{"prompts": 6, "schema": SCHEMA, "seeds": SEEDS, **more})
 
 
 def example(number, **entity):
@@ -110,7 +110,7 @@ def test_schemas_are_checked_and_new(run):
         {"entities": ["X", "Y"]},
         {"entity": 1},
     )
-    counts, output = run(said, job=Job("schemas", 1))
+    counts, output = run(said, job=BootstrapJob("schemas", 1))
     assert counts.kept == 1
     assert dict(counts.refused) == {
         "like one before": 1,
@@ -126,7 +126,8 @@ def test_wordings_become_a_template(run, tmp_path):
     words = "把文章里属于下面各类的名称统统挑出来，原样抄下：\n{types}\n{format}"
     known = read_template("zh-v1").wordings["ner"][0]
     counts, output = run(
-        json.dumps([words, known, "没有槽位的一句指令而已", words + "{x}"]), job=Job("wordings", 1)
+        json.dumps([words, known, "没有槽位的一句指令而已", words + "{x}"]),
+        job=BootstrapJob("wordings", 1),
     )
     assert counts.kept == 1
     assert counts.refused["like one before"] == 1

@@ -19,7 +19,7 @@ from chinchilla.curate.translate.marks import put_marks, take_marks
 from chinchilla.curate.translate.methods import METHODS, Projector
 from chinchilla.curate.translate.protocol import Aligned
 from chinchilla.curate.translate.quality import Bounds
-from chinchilla.curate.translate.run import Plan, translate_files
+from chinchilla.curate.translate.run import TranslationPlan, translate_files
 from chinchilla.data.documents import Argument, Document, Entity, Event, Mention, Relation
 from chinchilla.errors import ConfigError, InputError
 from chinchilla.files.jsonl import dumps, read_documents
@@ -109,7 +109,7 @@ GLOSSARY = Glossary(
 def run(tmp_path):
     def translated(translator, method="auto", count=12, **more):
         output = tmp_path / f"{method}.jsonl"
-        plan = Plan(method, GLOSSARY, **more.pop("plan", {}))
+        plan = TranslationPlan(method, GLOSSARY, **more.pop("plan", {}))
         documents = [document(n) for n in range(count)]
         found = translate_files(documents, output, translator, plan, force=True, **more)
         aside = output.with_name(f"{output.name}.aside.jsonl")
@@ -254,7 +254,7 @@ def test_quality_sets_aside_with_a_reason(tmp_path):
 
         doc = Document("d", "the cat sat on the mat in the hall")
         found = translate_files(
-            [doc], tmp_path / "o.jsonl", Says(said), Plan(bounds=Bounds(**bounds)),
+            [doc], tmp_path / "o.jsonl", Says(said), TranslationPlan(bounds=Bounds(**bounds)),
             reverse=Says(back) if back else None, force=True,
         )  # fmt: skip
         return list(found.reasons)
@@ -294,7 +294,9 @@ def test_a_killed_run_goes_on_and_gives_the_same_bytes(tmp_path):
     with pytest.raises(InputError, match="pass --resume"):
         translate_files(documents, cut, Reordering(), chunk=4)
     with pytest.raises(InputError, match="asked otherwise"):
-        translate_files(documents, cut, Reordering(), Plan("markers"), chunk=4, resume=True)
+        translate_files(
+            documents, cut, Reordering(), TranslationPlan("markers"), chunk=4, resume=True
+        )
     translate_files(documents, cut, Reordering(), chunk=4, resume=True)
     assert cut.read_bytes() == whole.read_bytes()
     assert not list(tmp_path.glob("*.journal*"))

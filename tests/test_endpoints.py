@@ -8,7 +8,7 @@ import pytest
 from test_backend_http import ANSWER, ask, backend, chat, prompts, server, text_of
 
 from chinchilla.engines.api_key import hidden, read_key
-from chinchilla.engines.endpoint import Failure, shown_address
+from chinchilla.engines.endpoint import RequestFailure, shown_address
 from chinchilla.engines.http import HttpBackend
 from chinchilla.engines.http_options import HttpOptions
 from chinchilla.engines.patience import Lanes, Patience
@@ -241,7 +241,7 @@ def test_the_arguments_of_a_tool_call_are_an_answer(fields):
 
 @pytest.mark.parametrize("content", [7, {"text": "好"}, True])
 def test_a_content_of_no_known_kind_is_a_failure(content):
-    with pytest.raises(Failure, match="in no form known"):
+    with pytest.raises(RequestFailure, match="in no form known"):
         read_reply(message(content=content)[1])
 
 
@@ -393,19 +393,19 @@ def test_a_limit_by_the_minute_is_waited_for_longer_than_a_minute():
                 return failure
 
     patience, waited = Patience(5, 1.0), []
-    failure = Failure("too many", 429, is_passing=True)
+    failure = RequestFailure("too many", 429, is_passing=True)
     for number in range(1, 100):
         State.attempt_number = number
         if patience.is_over(State):
             break
         waited.append(patience.wait(State))
     assert 60 < sum(waited[:-1]) < sum(waited) < 300
-    failure = Failure("too many", 429, wait=7.0, is_passing=True)
+    failure = RequestFailure("too many", 429, wait=7.0, is_passing=True)
     assert patience.wait(State) == 7
-    failure = Failure("busy", 503, is_passing=True)
+    failure = RequestFailure("busy", 503, is_passing=True)
     State.attempt_number = 5
     assert patience.is_over(State)
-    failure = Failure("late", is_passing=True, is_late=True)
+    failure = RequestFailure("late", is_passing=True, is_late=True)
     State.attempt_number = 2
     assert patience.is_over(State)
 
@@ -442,8 +442,8 @@ def test_a_quota_that_is_used_up_ends_the_run_at_once(status, text, headers):
 
 
 def test_a_quota_by_the_minute_is_not_used_up():
-    assert not Failure("", 429, "You exceeded your current quota", wait=34.0).is_exhausted
-    assert not Failure("", 429, "quota exceeded for requests per minute").is_exhausted
+    assert not RequestFailure("", 429, "You exceeded your current quota", wait=34.0).is_exhausted
+    assert not RequestFailure("", 429, "quota exceeded for requests per minute").is_exhausted
 
 
 def test_an_answer_that_drips_ends_at_the_timeout():

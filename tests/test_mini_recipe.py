@@ -16,7 +16,7 @@ from chinchilla.data.configuration import read_configuration  # noqa: E402
 from chinchilla.engines.open import open_engine  # noqa: E402
 from chinchilla.mini.train.model_card import write_card  # noqa: E402
 from chinchilla.mini.train.original import open_base, pack  # noqa: E402
-from chinchilla.mini.train.recipe import Recipe, chosen, finish, mistakes, train  # noqa: E402
+from chinchilla.mini.train.recipe import TrainingRecipe, chosen, finish, mistakes, train  # noqa: E402
 from chinchilla.mini.train.sets import read_catalogue  # noqa: E402
 from chinchilla.mini.words import unpack  # noqa: E402
 from chinchilla.pipeline import Extractor  # noqa: E402
@@ -100,33 +100,33 @@ def test_a_training_is_resumed_and_ends_in_a_model_with_a_card(base, tmp_path):
         (data / f"t.{part}.jsonl").write_text(lines, encoding="utf-8")
     told = {"base": str(base), "run": str(tmp_path), "layers": (0, 1), "known": ("t",)}
     said = []
-    train(Recipe(**told, minutes=0.01), said.append)
+    train(TrainingRecipe(**told, minutes=0.01), said.append)
     first = json.loads((tmp_path / "log.jsonl").read_text("utf-8").splitlines()[-1])
-    train(Recipe(**told, minutes=0.02), said.append)
+    train(TrainingRecipe(**told, minutes=0.02), said.append)
     last = json.loads((tmp_path / "log.jsonl").read_text("utf-8").splitlines()[-1])
     assert last["steps"] > first["steps"]
-    folder = finish(Recipe(**told), said.append)
+    folder = finish(TrainingRecipe(**told), said.append)
     assert len((folder / "README.md").read_text("utf-8").splitlines()) <= 60
     engine = open_engine(folder)
     assert "收购" in engine.trained["re"]
     assert Extractor(engine, SCHEMA).extract(example()["text"]) is not None
     with pytest.raises(InputError, match="holds no checkpoint"):
-        finish(Recipe(run=str(data)))
+        finish(TrainingRecipe(run=str(data)))
 
 
 def test_corpora_are_chosen_by_licence():
     catalogue = read_catalogue()
-    names = chosen(Recipe(licences=("permissive",)), catalogue)
+    names = chosen(TrainingRecipe(licences=("permissive",)), catalogue)
     assert names
     assert {catalogue.sets[name].licence for name in names} == {"permissive"}
-    assert set(chosen(Recipe(), catalogue)) == set(catalogue.sets)
+    assert set(chosen(TrainingRecipe(), catalogue)) == set(catalogue.sets)
 
 
 def test_mistakes_of_a_recipe_are_told_together(tmp_path):
     path = tmp_path / "r.yaml"
     path.write_text("base: none.bin\nlicences: [free]\nminutes: 0\n", encoding="utf-8")
     with pytest.raises(ConfigError) as error:
-        read_configuration(path, Recipe, check=mistakes)
+        read_configuration(path, TrainingRecipe, check=mistakes)
     assert all(part in str(error.value) for part in ("base: no such", "'free'", "minutes"))
 
 

@@ -20,7 +20,7 @@ from chinchilla.errors import ConfigError, InputError
 from chinchilla.options import ExtractOptions
 from chinchilla.serve.app import create_app
 from chinchilla.serve.errors import RequestError
-from chinchilla.serve.settings import Limits, Settings, is_local, name_models
+from chinchilla.serve.settings import ServiceLimits, Settings, is_local, name_models
 from chinchilla.serve.uploads import read_upload, safe_name
 from chinchilla.serve.worker import Asking, Job, Worker
 
@@ -78,7 +78,7 @@ def test_a_stream_is_a_document_a_line(client):
 
 
 def test_a_stream_that_breaks_off_says_so_in_its_last_line(engine):
-    with client_of(Settings(limits=Limits(batch=1))) as client:
+    with client_of(Settings(limits=ServiceLimits(batch=1))) as client:
         lines = ask(client, texts=["北京", "崩溃"], stream=True).text.splitlines()
     assert len(lines) == 2
     assert json.loads(lines[1])["error"]["code"] == "internal"
@@ -133,7 +133,7 @@ def test_damaged_json_is_no_failure(client, content, status):
 
 
 def test_sizes_beyond_the_limits_get_413(engine):
-    limits = Limits(body=1000, characters=10, texts=2)
+    limits = ServiceLimits(body=1000, characters=10, texts=2)
     with client_of(Settings(limits=limits)) as client:
         assert error_of(ask(client, text="甲" * 11)) == (413, "too-long")
         assert error_of(ask(client, texts=["甲"] * 3)) == (413, "too-many")
@@ -144,7 +144,7 @@ def test_sizes_beyond_the_limits_get_413(engine):
 
 def test_a_full_queue_gets_503_and_a_slow_answer_504(engine):
     engine.wait = 0.4
-    limits = Limits(queue=1, seconds=0.1)
+    limits = ServiceLimits(queue=1, seconds=0.1)
     with client_of(Settings(limits=limits)) as client:
         assert error_of(ask(client, text="甲")) == (504, "timeout")
         answer = ask(client, text="甲")
@@ -255,7 +255,7 @@ def test_a_file_name_cannot_be_a_path(name, safe):
 
 
 def test_more_texts_than_allowed_are_told_of():
-    documents, notes = read_upload("a.jsonl", b'{"text": "x"}\n' * 5, Limits(texts=2))
+    documents, notes = read_upload("a.jsonl", b'{"text": "x"}\n' * 5, ServiceLimits(texts=2))
     assert len(documents) == 2
     assert "first 2" in notes[-1]
 
@@ -363,7 +363,7 @@ def test_settings_are_checked():
     with pytest.raises(ConfigError, match="two models are named 'a'"):
         name_models(("x/a", "y/a"))
     with pytest.raises(ConfigError, match="queue is 0"):
-        Limits(queue=0)
+        ServiceLimits(queue=0)
     assert is_local("127.0.0.1")
     assert not is_local("0.0.0.0")
     with pytest.raises(InputError, match="cannot be made a folder"):

@@ -10,7 +10,7 @@ from schemathesis.generation import GenerationMode
 from serving import NamesEngine
 
 from chinchilla.serve.app import create_app
-from chinchilla.serve.settings import Limits, Settings
+from chinchilla.serve.settings import ServiceLimits, Settings
 
 pytestmark = pytest.mark.slow
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def operations(tmp_path_factory):
     folder = tmp_path_factory.mktemp("project")
-    limits = Limits(body=100_000, characters=1_000, texts=20, seconds=10)
+    limits = ServiceLimits(body=100_000, characters=1_000, texts=20, seconds=10)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("chinchilla.engines.open.open_engine", lambda *_, **__: NamesEngine())
         app = create_app(Settings(project=folder / "p", limits=limits, hosts=("testserver",)))

@@ -9,7 +9,7 @@ from serving import HOSTILE
 from chinchilla.corpus.graph.build import build_graph, open_graph
 from chinchilla.corpus.graph.page import render_page as graph_page
 from chinchilla.corpus.run_page import run_page
-from chinchilla.corpus.shards import Failure
+from chinchilla.corpus.shards import FailedText
 from chinchilla.curate.audit import Audit, Summary, audit_documents
 from chinchilla.curate.audit_page import audited_html, page_begin, page_finish
 from chinchilla.data.documents import Argument, Document, Entity, Event, Issue, Mention, Relation
@@ -79,7 +79,7 @@ def run(folder):
         "events": 1,
         "issues": {"withheld": 1},
     }
-    failures = [Failure(HOSTILE, "parse", HOSTILE, HOSTILE)]
+    failures = [FailedText(HOSTILE, "parse", HOSTILE, HOSTILE)]
     return b"".join(run_page(HOSTILE, report, failures, [hostile()])).decode()
 
 

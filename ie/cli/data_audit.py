@@ -91,7 +91,7 @@ def _audit_annotations(
     quiet: bool,
 ) -> None:
     from ..curate.audit import Audit
-    from ..curate.audit_run import Model, Places, run_audit
+    from ..curate.audit_run import AuditModel, Places, run_audit
     from ..curate.suspects import RULES
     from ..data.schema import read_schema
     from ..files.progress import counting
@@ -110,7 +110,7 @@ def _audit_annotations(
     audit = Audit(schema, near=near or None, fix=asked["fix"], drop=asked["drop"])
     model = None
     if asked["model"] or asked["predictions"]:
-        model = Model(asked["model"], asked["predictions"], asked["folds"] or 0)
+        model = AuditModel(asked["model"], asked["predictions"], asked["folds"] or 0)
     is_shown = sys.stderr.isatty() and not quiet
     with counting("documents") if is_shown else nullcontext(lambda number: None) as advance:
         summary = run_audit(

@@ -69,13 +69,13 @@ def command(
         write_prompts,
         write_template,
     )
-    from ..curate.bootstrap_prompts import Job
+    from ..curate.bootstrap_prompts import BootstrapJob
     from ..data.schema import read_schema
     from ..files.jsonl import read_documents
     from ..files.progress import counting
 
     documents = tuple(chain.from_iterable(map(read_documents, seeds)))
-    job = Job(kind, number, read_schema(schema) if schema else None, documents, **how)
+    job = BootstrapJob(kind, number, read_schema(schema) if schema else None, documents, **how)
     if kind == "examples" and schema is None:
         raise click.UsageError("examples need --schema")
     if prompts_path:

@@ -67,7 +67,7 @@ def command(
     from ..curate.translate.elsewhere import ToldTranslator, write_texts
     from ..curate.translate.glossary import Glossary, read_glossary
     from ..curate.translate.quality import Bounds
-    from ..curate.translate.run import Plan, translate_files
+    from ..curate.translate.run import TranslationPlan, translate_files
     from ..files.jsonl import read_documents, write_values
     from ..files.progress import counting
 
@@ -85,7 +85,7 @@ def command(
     check_outputs(
         [*inputs, *([completions] if completions else [])], output=output, report=report_path
     )
-    plan = Plan(method, names, Bounds(least=least), partial, source, target)
+    plan = TranslationPlan(method, names, Bounds(least=least), partial, source, target)
     translator = (
         ToldTranslator(completions) if completions else _opened(str(model), source, target, quiet)
     )

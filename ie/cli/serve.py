@@ -61,11 +61,11 @@ def command(
 
     from ..data.schema import read_schema
     from ..serve.app import create_app
-    from ..serve.settings import Limits, Settings, is_local, name_models
+    from ..serve.settings import ServiceLimits, Settings, is_local, name_models
 
     how = opening(given)
     names = ("characters", "texts", "body", "queue", "seconds", "batch")
-    limits = Limits(**{name: given.pop(name) for name in names})
+    limits = ServiceLimits(**{name: given.pop(name) for name in names})
     read_schema(given["schema"])
     settings = Settings(
         name_models(models), host=host, port=port, token=_token(token_file), limits=limits,

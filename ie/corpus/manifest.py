@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import ChinchillaError, InputError
-from .shards import Failure
+from .shards import FailedText
 
 MANIFEST = "manifest.sqlite"
 _TABLES = """
@@ -119,7 +119,7 @@ class Manifest:
             for row in self._db.execute("SELECT * FROM shards ORDER BY number"):
                 yield _written(row)
 
-    def add(self, written: Written, failures: Iterable[Failure]) -> None:
+    def add(self, written: Written, failures: Iterable[FailedText]) -> None:
         """Write down that a shard is on the disk, and its failures, in place of what was there of it."""
         number = written.number
         with self._transaction():
@@ -147,12 +147,12 @@ class Manifest:
         with self._transaction():
             self._db.execute("UPDATE shards SET state = 'done' WHERE number = ?", (number,))
 
-    def failures(self) -> Iterator[Failure]:
+    def failures(self) -> Iterator[FailedText]:
         """Yield all failures, in the order of the documents."""
         query = "SELECT document, stage, reason, raw FROM failures ORDER BY shard, place"
         with self._telling():
             for row in self._db.execute(query):
-                yield Failure(*row)
+                yield FailedText(*row)
 
     def summary(self) -> dict[str, Any]:
         """Return what all shards hold together: counts of facts, issues and failures."""

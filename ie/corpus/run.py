@@ -34,7 +34,7 @@ from .reading import SHARDS, is_run
 from .run_page import FAILURES_SHOWN, run_page
 from .scan import expected_documents, input_differences, inputs_digest, scan_inputs
 from .shard_files import FORMS, check_form, read_shard, shard_name
-from .shards import BLANK, Failure, Shard, cut_shards, read_corpus
+from .shards import BLANK, FailedText, Shard, cut_shards, read_corpus
 from .work import Answered, Recipe
 
 LOCK, FAILURES, REPORT, PAGE = "lock", "failures.jsonl", "report.json", "page.html"
@@ -231,7 +231,7 @@ class Run:
 
     def _left(self, manifest: Manifest, advance: Advance) -> Iterator[Shard]:
         """Yield the shards that are not done; those done must be of the same texts."""
-        found: Iterable[Document | Failure] = read_corpus(self._files(), self.reading, self.told)
+        found: Iterable[Document | FailedText] = read_corpus(self._files(), self.reading, self.told)
         if self.options.strict:
             found = _strictly(found)
         number = -1
@@ -316,9 +316,9 @@ class Run:
         return report
 
 
-def _strictly(found: Iterable[Document | Failure]) -> Iterator[Document | Failure]:
+def _strictly(found: Iterable[Document | FailedText]) -> Iterator[Document | FailedText]:
     for one in found:
-        if isinstance(one, Failure):
+        if isinstance(one, FailedText):
             name = "" if one.document is None else f"document {one.document!r}: "
             raise InputError(f"{name}{one.reason}")
         yield one

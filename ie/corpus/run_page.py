@@ -9,7 +9,7 @@ from ..data.issues import KINDS
 from ..files.facts_page import page_article
 from ..files.html import Palette, table_html, word
 from ..files.page import page_end, page_head
-from .shards import Failure
+from .shards import FailedText
 
 # What a page shows at most; the rest is in the files of the run.
 FAILURES_SHOWN, _DOCUMENTS = 200, 100
@@ -19,7 +19,10 @@ _RAW = 200
 
 
 def run_page(
-    title: str, report: dict[str, Any], failures: Sequence[Failure], documents: Iterable[Document]
+    title: str,
+    report: dict[str, Any],
+    failures: Sequence[FailedText],
+    documents: Iterable[Document],
 ) -> Iterator[bytes]:
     """Yield the page; the same run gives the same bytes. `failures` are the first ones."""
     meanings = {kind.name: kind.meaning for kind in KINDS}

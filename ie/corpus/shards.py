@@ -23,7 +23,7 @@ _IDS_MEMORY = -1_000
 READ, BLANK, EXTRACT, PARSE = "read", "blank", "extract", "parse"
 
 
-class Failure(NamedTuple):
+class FailedText(NamedTuple):
     """What is wrong with a document, or with what should have become one.
 
     `stage` is `read` (a row or file that is no document: it is in no shard), `blank` (a document without
@@ -45,13 +45,13 @@ class Shard(NamedTuple):
 
     number: int
     documents: tuple[Document, ...]
-    failures: tuple[Failure, ...]
+    failures: tuple[FailedText, ...]
     digest: str
 
 
 def read_corpus(
     files: Iterable[str], reading: ReadOptions, told: Callable[[str], None] | None = None
-) -> Iterator[Document | Failure]:
+) -> Iterator[Document | FailedText]:
     """Yield every text as a document, or what is wrong with it, in order and lazily.
 
     A document whose id was there before is a failure. One without text is both.
@@ -59,10 +59,10 @@ def read_corpus(
     Raises:
         InputError: 100,000 rows one after another cannot be read.
     """
-    unread: list[Failure] = []
+    unread: list[FailedText] = []
 
     def failed(error: InputError) -> None:
-        unread.append(Failure(None, READ, str(error)))
+        unread.append(FailedText(None, READ, str(error)))
         if len(unread) > _MOST_UNREADABLE:
             raise InputError(
                 f"{error}\n{_MOST_UNREADABLE:,} rows before this one cannot be read either; "
@@ -75,10 +75,10 @@ def read_corpus(
         unread.clear()
         if not met.is_new(document.id):
             reason = "the id is that of a document before; give each document one of its own"
-            yield Failure(document.id, READ, reason, document.text)
+            yield FailedText(document.id, READ, reason, document.text)
             continue
         if not document.text.strip():
-            yield Failure(document.id, BLANK, "the text is empty", document.text)
+            yield FailedText(document.id, BLANK, "the text is empty", document.text)
         yield document
     yield from unread
 
@@ -101,11 +101,11 @@ class Met:
         return self._ids.execute("INSERT OR IGNORE INTO met VALUES (?)", key).rowcount == 1
 
 
-def cut_shards(found: Iterable[Document | Failure], size: int) -> Iterator[Shard]:
+def cut_shards(found: Iterable[Document | FailedText], size: int) -> Iterator[Shard]:
     """Yield shards of `size` documents; failures to read count too, so that no shard grows without end."""
     number = held = characters = 0
     documents: list[Document] = []
-    failures: list[Failure] = []
+    failures: list[FailedText] = []
     for one in found:
         if isinstance(one, Document):
             documents.append(one)
@@ -122,7 +122,7 @@ def cut_shards(found: Iterable[Document | Failure], size: int) -> Iterator[Shard
         yield _shard(number, documents, failures)
 
 
-def _shard(number: int, documents: list[Document], failures: list[Failure]) -> Shard:
+def _shard(number: int, documents: list[Document], failures: list[FailedText]) -> Shard:
     digest = blake2b(digest_size=16)
     for document in documents:
         digest.update(f"{document.id}\0{document.text}\0".encode("utf-8", "replace"))

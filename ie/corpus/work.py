@@ -14,7 +14,7 @@ from ..engines.protocol import Engine
 from ..options import ExtractOptions
 from ..pipeline import DEFAULT_SCHEMA, Extractor
 from .shard_files import encode_shard
-from .shards import BLANK, EXTRACT, PARSE, Failure, Shard
+from .shards import BLANK, EXTRACT, PARSE, FailedText, Shard
 
 # How the pipeline begins the issue of a document, or of a part of one, that no engine answered.
 
@@ -54,7 +54,7 @@ class Answered(NamedTuple):
 
     shard: Shard
     content: bytes
-    failures: tuple[Failure, ...]
+    failures: tuple[FailedText, ...]
     counts: dict[str, int]
     failed: int
     notes: tuple[str, ...] = ()
@@ -136,12 +136,12 @@ def _answered(
     )
 
 
-def _failures(document: Document) -> Iterable[Failure]:
+def _failures(document: Document) -> Iterable[FailedText]:
     for issue in document.issues:
         if issue.kind == UNANSWERED:
-            yield Failure(document.id, EXTRACT, issue.detail)
+            yield FailedText(document.id, EXTRACT, issue.detail)
         elif issue.kind == "unparsable":
-            yield Failure(document.id, PARSE, "words that could not be read", issue.detail)
+            yield FailedText(document.id, PARSE, "words that could not be read", issue.detail)
 
 
 def count_facts(documents: Iterable[Document]) -> dict[str, int]:

@@ -19,7 +19,7 @@ from ..errors import InputError
 from ..files.jsonl import check_depth, dumps, parse_document, read_lines
 from .decisions import DROP, FIX, OUT, Decision, encode
 from .repair import mended, without
-from .rules import Limits, find_suspects
+from .rules import RuleLimits, find_suspects
 from .suspects import DUPLICATE, RULES, TWO_WAYS, Suspect, suspect
 
 _decoder = msgspec.json.Decoder(Document)
@@ -34,7 +34,7 @@ class Audit:
     """
 
     schema: Schema | None = None
-    limits: Limits = Limits()
+    limits: RuleLimits = RuleLimits()
     near: float | None = None
     fix: bool = False
     drop: float | None = None

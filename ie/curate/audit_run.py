@@ -47,7 +47,7 @@ class Places:
 
 
 @dataclass(frozen=True)
-class Model:
+class AuditModel:
     """Whose predictions are compared: those of a file, or of a model, written to that file.
 
     With `folds`, the model is a folder of the embedded kind that is tuned for each fold.
@@ -64,7 +64,7 @@ def run_audit(
     inputs: Sequence[str | Path],
     audit: Audit,
     places: Places,
-    model: Model | None = None,
+    model: AuditModel | None = None,
     advance: Callable[[int], None] = lambda number: None,
 ) -> Summary:
     """Audit documents and write what is asked for; see `audit.audit_documents`.
@@ -108,7 +108,7 @@ def run_audit(
 def _told(
     inputs: Sequence[str | Path],
     schema: Schema | None,
-    model: Model,
+    model: AuditModel,
     advance: Callable[[int], None],
 ) -> dict[int, list[Suspect]]:
     """Return what a model says against the documents whose offsets hold, by line."""
@@ -138,7 +138,7 @@ def _is_sound(document: Document) -> bool:
 def _predicted(
     documents: Sequence[Document],
     schema: Schema | None,
-    model: Model,
+    model: AuditModel,
     advance: Callable[[int], None],
 ) -> Iterator[Document]:
     path = model.predictions

@@ -23,9 +23,17 @@ from ..decoding.decode import decode
 from ..errors import ConfigError, SchemaError
 from ..files.jsonl import dumps, read_values, write_bytes
 from ..prompts.prompt import read_template
-from .bootstrap_prompts import EXAMPLES, KINDS, SCHEMAS, TEMPLATE, Asked, Job, prompts
+from .bootstrap_prompts import (
+    EXAMPLES,
+    KINDS,
+    SCHEMAS,
+    TEMPLATE,
+    BootstrapJob,
+    InventionPrompt,
+    prompts,
+)
 from .journal import Say, finish, work_through
-from .rules import Limits, find_suspects
+from .rules import RuleLimits, find_suspects
 
 # Issues with which an example is still right: the decoder took the text's own wording.
 _HARMLESS = ("folded", "repeated", "ambiguous", "merged", "empty_value")
@@ -59,7 +67,7 @@ class Invented:
 
 
 def bootstrap(
-    job: Job,
+    job: BootstrapJob,
     output: str | Path,
     complete: Complete,
     *,
@@ -122,14 +130,14 @@ def bootstrap(
     return counts
 
 
-def _check(job: Job) -> None:
+def _check(job: BootstrapJob) -> None:
     if job.kind not in KINDS:
         raise ConfigError(f"unknown kind {job.kind!r}; use {', '.join(KINDS)}")
     if job.kind == EXAMPLES and job.schema is None:
         raise ConfigError("examples need a schema; name one with --schema")
 
 
-def read_completions(path: str | Path, job: Job) -> Complete:
+def read_completions(path: str | Path, job: BootstrapJob) -> Complete:
     """Return completions of a file of `{"id": …, "completion": …}` lines, by the ids of the prompts.
 
     Raises:
@@ -143,7 +151,7 @@ def read_completions(path: str | Path, job: Job) -> Complete:
     return lambda texts: [by_text.get(text, "") for text in texts]
 
 
-def write_prompts(path: str | Path, job: Job, *, force: bool = False) -> int:
+def write_prompts(path: str | Path, job: BootstrapJob, *, force: bool = False) -> int:
     """Write the prompts, for another tool to complete: `{"id": …, "prompt": …}` lines."""
     asked = prompts(job)
     with write_bytes(path, force=force) as file:
@@ -152,7 +160,9 @@ def write_prompts(path: str | Path, job: Job, *, force: bool = False) -> int:
     return len(asked)
 
 
-def _inventions(job: Job, asked: Asked, completion: str) -> Iterator[tuple[Any, str]]:
+def _inventions(
+    job: BootstrapJob, asked: InventionPrompt, completion: str
+) -> Iterator[tuple[Any, str]]:
     """Yield what a completion holds: a value that is sound, or what was said and what is wrong."""
     if not completion.strip():
         yield completion, EMPTY
@@ -186,7 +196,9 @@ def _values(completion: str) -> Iterator[Any]:
         begin = min(places, default=-1)
 
 
-def _read_example(value: Any, asked: Asked, job: Job) -> tuple[Document | None, str]:
+def _read_example(
+    value: Any, asked: InventionPrompt, job: BootstrapJob
+) -> tuple[Document | None, str]:
     if not isinstance(value, dict):
         return None, UNREADABLE
     text = value.get("text") or value.get("文本")
@@ -204,13 +216,13 @@ def _read_example(value: Any, asked: Asked, job: Job) -> tuple[Document | None, 
     document = Document("", text, said.entities, said.relations, said.events)
     if not (document.entities or document.relations or document.events):
         return None, "nothing annotated"
-    suspects = find_suspects(document, schema, Limits(job.shortest, job.longest))
+    suspects = find_suspects(document, schema, RuleLimits(job.shortest, job.longest))
     if suspects:
         return None, f"rule: {suspects[0].rule}"
     return document, ""
 
 
-def _asked_schema(schema: Schema, asked: Asked) -> Schema:
+def _asked_schema(schema: Schema, asked: InventionPrompt) -> Schema:
     kept = [
         getattr(schema.select(task, labels), _FIELD[task]) for task, labels in asked.labels.items()
     ]
@@ -230,7 +242,9 @@ def _text_fault(text: str, shortest: int, longest: int) -> str:
     return "" if len(HANZI.findall(text)) >= _HANZI_SHARE * letters else "not Chinese"
 
 
-def _read_schema(value: Any, asked: Asked, job: Job) -> tuple[dict[str, Any] | None, str]:
+def _read_schema(
+    value: Any, asked: InventionPrompt, job: BootstrapJob
+) -> tuple[dict[str, Any] | None, str]:
     try:
         schema = Schema.from_dict(value)
     except SchemaError as error:
@@ -243,7 +257,7 @@ def _read_schema(value: Any, asked: Asked, job: Job) -> tuple[dict[str, Any] | N
     return schema.to_dict(), ""
 
 
-def _read_wording(value: Any, asked: Asked, job: Job) -> tuple[str | None, str]:
+def _read_wording(value: Any, asked: InventionPrompt, job: BootstrapJob) -> tuple[str | None, str]:
     if not isinstance(value, str):
         return None, UNREADABLE
     if sorted(_SLOT.findall(value)) != ["{format}", "{types}"] or value.count("{") != 2:
@@ -254,7 +268,7 @@ def _read_wording(value: Any, asked: Asked, job: Job) -> tuple[str | None, str]:
 class _Known:
     """What is there already: seeds, and what was kept; alike ones are refused."""
 
-    def __init__(self, job: Job, rouge: float, near: float | None) -> None:
+    def __init__(self, job: BootstrapJob, rouge: float, near: float | None) -> None:
         self._kind = job.kind
         self._rouge = RougeIndex(rouge)
         self._index = Index(near=near)
@@ -288,7 +302,7 @@ class _Known:
         return "，".join(sorted(kind.name for task in TASKS for kind in schema.types(task)))
 
 
-def _types(value: Any, job: Job) -> Iterator[str]:
+def _types(value: Any, job: BootstrapJob) -> Iterator[str]:
     if isinstance(value, Document):
         yield from {e.type or "" for e in value.entities}
         yield from {r.type for r in value.relations}
@@ -297,7 +311,7 @@ def _types(value: Any, job: Job) -> Iterator[str]:
         yield job.kind
 
 
-def _kept(value: Any, asked: Asked, name: str, model: str, job: Job) -> Any:
+def _kept(value: Any, asked: InventionPrompt, name: str, model: str, job: BootstrapJob) -> Any:
     from .. import __version__
 
     told = {

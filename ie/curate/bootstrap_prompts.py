@@ -89,7 +89,7 @@ _TASKS = {"ner": "实体抽取", "re": "关系抽取", "ee": "事件抽取"}
 
 
 @dataclass(frozen=True)
-class Job:
+class BootstrapJob:
     """What to invent.
 
     `prompts` are asked for, `each` items in one. Texts have `shortest` to `longest` characters. Of
@@ -108,7 +108,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Asked:
+class InventionPrompt:
     """A prompt with what it was made of: labels by task, and ids of the examples shown."""
 
     id: str
@@ -118,17 +118,17 @@ class Asked:
     topic: str = ""
 
 
-def prompts(job: Job) -> list[Asked]:
+def prompts(job: BootstrapJob) -> list[InventionPrompt]:
     """Return the prompts of a job; the same for the same seed."""
     make = {EXAMPLES: _example, SCHEMAS: _schema, WORDINGS: _wording}[job.kind]
     return [make(job, n, random.Random(f"{job.seed} {job.kind} {n}")) for n in range(job.prompts)]
 
 
-def _name(job: Job, number: int) -> str:
+def _name(job: BootstrapJob, number: int) -> str:
     return f"{job.kind}-{job.seed}-{number}"
 
 
-def _example(job: Job, number: int, draw: random.Random) -> Asked:
+def _example(job: BootstrapJob, number: int, draw: random.Random) -> InventionPrompt:
     assert job.schema is not None
     # Types take turns, so that each is asked for as often as any other.
     all_types = [(task, kind) for task in TASKS for kind in job.schema.types(task)]
@@ -156,7 +156,7 @@ def _example(job: Job, number: int, draw: random.Random) -> Asked:
         form="\n".join(_ENDS[task].format() for task in labels),
         shown="例如：\n" + "\n".join(lines) + "\n" if lines else "",
     )
-    return Asked(_name(job, number), text, labels, tuple(d.id for d in shown), topic)
+    return InventionPrompt(_name(job, number), text, labels, tuple(d.id for d in shown), topic)
 
 
 def dumps_example(document: Document, schema: Schema) -> str:
@@ -165,7 +165,7 @@ def dumps_example(document: Document, schema: Schema) -> str:
     return f'{{"text": {dumps(document.text)}, {answer[1:]}'
 
 
-def _schema(job: Job, number: int, draw: random.Random) -> Asked:
+def _schema(job: BootstrapJob, number: int, draw: random.Random) -> InventionPrompt:
     names = draw.sample(builtin_schemas(), 2)
     shown = []
     for name in names:
@@ -180,13 +180,15 @@ def _schema(job: Job, number: int, draw: random.Random) -> Asked:
         )
     topic = draw.choice(_TOPICS)
     text = _SCHEMA.format(topic=topic, genre=draw.choice(_GENRES), shown="\n".join(shown))
-    return Asked(_name(job, number), text, {}, tuple(names), topic)
+    return InventionPrompt(_name(job, number), text, {}, tuple(names), topic)
 
 
-def _wording(job: Job, number: int, draw: random.Random) -> Asked:
+def _wording(job: BootstrapJob, number: int, draw: random.Random) -> InventionPrompt:
     task = TASKS[number % len(TASKS)]
     known = read_template(TEMPLATE).wordings[task]
     places = draw.sample(range(len(known)), min(3, len(known)))
     shown = "\n".join(dumps(known[n]) for n in places)
     text = _WORDING.format(task=_TASKS[task], shown=shown, number=job.each)
-    return Asked(_name(job, number), text, {task: []}, tuple(f"{TEMPLATE}#{n}" for n in places))
+    return InventionPrompt(
+        _name(job, number), text, {task: []}, tuple(f"{TEMPLATE}#{n}" for n in places)
+    )

@@ -19,7 +19,7 @@ from ..files.resumable import after, write_partial
 Say = Callable[[int], None]
 
 
-class Entry(msgspec.Struct):
+class JournalEntry(msgspec.Struct):
     """A line of a journal: the text that was worked on, and what came of it."""
 
     id: str
@@ -42,7 +42,7 @@ def work_through(
     resume: bool = False,
     force: bool = False,
     advance: Say = lambda number: None,
-) -> Iterator[Entry]:
+) -> Iterator[JournalEntry]:
     """Do the work for each document, and yield the entries of all in order.
 
     The journal stays until `finish` is called, when the outputs are written.
@@ -66,11 +66,11 @@ def work_through(
                 results = work(some)
                 for n, (document, result) in enumerate(zip(some, results, strict=True), start):
                     if n >= first:
-                        entry = Entry(document.id, document.text, result)
+                        entry = JournalEntry(document.id, document.text, result)
                         file.write(dumps(entry).encode("utf-8", "replace") + b"\n")
                 file.flush()
                 advance(len(some) - max(0, first - start))
-    entries = (entry for _, entry in read_values(journal, Entry))
+    entries = (entry for _, entry in read_values(journal, JournalEntry))
     for document, entry in zip_longest(documents, entries):
         if (
             entry is None

@@ -25,14 +25,14 @@ _MARKUP = re.compile(r"</?[A-Za-z][^<>\n]{0,40}>|&(?:[a-z]{2,6}|#\d{2,5});|[âŸ¦â
 
 
 @dataclass(frozen=True)
-class Limits(QualityRules):
+class RuleLimits(QualityRules):
     """What is asked of documents, and the most characters of a mention."""
 
     longest_mention: int = 60
 
 
 def find_suspects(
-    document: Document, schema: Schema | None = None, limits: Limits = Limits()
+    document: Document, schema: Schema | None = None, limits: RuleLimits = RuleLimits()
 ) -> list[Suspect]:
     """Return all breaches of the rules in one document, those of the text first.
 
@@ -57,7 +57,7 @@ def _at(where: str, label: str, mention: Located, rule: str, detail: str = "") -
     return suspect(rule, where, detail, label=label, text=mention.text, span=mention.span)
 
 
-def _of_the_text(document: Document, limits: Limits) -> Iterator[Suspect]:
+def _of_the_text(document: Document, limits: RuleLimits) -> Iterator[Suspect]:
     text = document.text
     faults = list(text_faults(document, limits))
     for fault in faults:
@@ -72,7 +72,7 @@ def _of_the_text(document: Document, limits: Limits) -> Iterator[Suspect]:
             return
 
 
-def _of_a_mention(text: str, where: str, mention: Located, limits: Limits) -> Iterator[Suspect]:
+def _of_a_mention(text: str, where: str, mention: Located, limits: RuleLimits) -> Iterator[Suspect]:
     label = str(getattr(mention, "type", None) or getattr(mention, "role", ""))
     if not mention.text.strip():
         yield _at(where, label, mention, "empty mention")

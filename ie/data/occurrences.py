@@ -33,7 +33,7 @@ _INSIDE_NUMERAL = re.compile(rf"(?<![周期拜]{_NUMERAL})(?<={_NUMERAL})(?={_NU
 _COUNT = re.compile(rf"{_NUMERAL}+[^{_NUMERAL[1:-1]}]{{0,2}}")
 
 
-class Found(NamedTuple):
+class Occurrence(NamedTuple):
     """The occurrences of a string: ascending starts, their ends, and how they match."""
 
     starts: list[int]
@@ -41,7 +41,7 @@ class Found(NamedTuple):
     status: str
 
 
-NOWHERE = Found([], [], "none")
+NOWHERE = Occurrence([], [], "none")
 
 
 class Occurrences:
@@ -49,22 +49,22 @@ class Occurrences:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._found: dict[str, Found] = {}
-        self._whole: dict[str, Found] = {}
+        self._found: dict[str, Occurrence] = {}
+        self._whole: dict[str, Occurrence] = {}
         # By identity, with what it belongs to, which must live as long.
-        self._covers: dict[int, tuple[Found, Covers]] = {}
+        self._covers: dict[int, tuple[Occurrence, Covers]] = {}
         self._folded: Folded | None = None
         self._boundaries: frozenset[int] | None = None
         self._clause_marks: list[int] | None = None
 
-    def find(self, mention: str) -> Found:
+    def find(self, mention: str) -> Occurrence:
         """Return all occurrences of a string, overlapping ones included."""
         found = self._found.get(mention)
         if found is None:
             found = self._found[mention] = self._look_up(mention)
         return found
 
-    def whole(self, mention: str) -> Found:
+    def whole(self, mention: str) -> Occurrence:
         """Return the occurrences that split no Latin word or number; if there is none, all.
 
         So 10 is not found in 110, in 10.5 or in 10%, where it also stands by itself.
@@ -79,7 +79,7 @@ class Occurrences:
             known = self._whole[mention] = self._without_split(found, mention)
         return known
 
-    def _without_split(self, found: Found, mention: str) -> Found:
+    def _without_split(self, found: Occurrence, mention: str) -> Occurrence:
         is_count = _COUNT.fullmatch(mention) is not None
         kept = [
             (start, end)
@@ -88,7 +88,7 @@ class Occurrences:
         ]
         if not kept or len(kept) == len(found.starts):
             return found
-        return Found([start for start, _ in kept], [end for _, end in kept], found.status)
+        return Occurrence([start for start, _ in kept], [end for _, end in kept], found.status)
 
     def _splits(self, at: int, is_count: bool) -> bool:
         """Say whether a word or number goes on at a place of the text."""
@@ -98,21 +98,21 @@ class Occurrences:
             return True
         return is_count and _INSIDE_NUMERAL.match(self.text, at) is not None
 
-    def is_inside(self, founds: Iterable[Found], start: int, end: int) -> bool:
+    def is_inside(self, founds: Iterable[Occurrence], start: int, end: int) -> bool:
         """Say whether `[start, end)` lies inside a longer one of some occurrences."""
         return any(self._covers_of(found).hold(start, end) for found in founds)
 
-    def _covers_of(self, found: Found) -> "Covers":
+    def _covers_of(self, found: Occurrence) -> "Covers":
         known = self._covers.get(id(found))
         if known is None:
             known = self._covers[id(found)] = (found, Covers((found,)))
         return known[1]
 
-    def _look_up(self, mention: str) -> Found:
+    def _look_up(self, mention: str) -> Occurrence:
         starts = find_all(self.text, mention)
         if starts:
             length = len(mention)
-            return Found(starts, [start + length for start in starts], "exact")
+            return Occurrence(starts, [start + length for start in starts], "exact")
         if not mention or not self.text:
             return NOWHERE
         if self._folded is None:
@@ -128,11 +128,11 @@ class Occurrences:
         span = _find_nearly(self._folded.text, needle)
         return self._unfolded([span], "fuzzy") if span else NOWHERE
 
-    def _unfolded(self, spans: list[tuple[int, int]], status: str) -> Found:
+    def _unfolded(self, spans: list[tuple[int, int]], status: str) -> Occurrence:
         assert self._folded is not None
         # Half of an expanded character (one of ㎏'s two) is no place of its own.
         pairs = sorted({self._folded.span(start, end) for start, end in spans})
-        return Found([start for start, _ in pairs], [end for _, end in pairs], status)
+        return Occurrence([start for start, _ in pairs], [end for _, end in pairs], status)
 
     def pieces(self, mention: str) -> list[tuple[int, int]]:
         """Return where two parts of a mention stand in order and close by, or nothing.
@@ -219,7 +219,7 @@ def _find_nearly(text: str, mention: str) -> tuple[int, int] | None:
 class Covers:
     """Tells which ranges lie inside a longer one of some occurrences."""
 
-    def __init__(self, founds: Iterable[Found]) -> None:
+    def __init__(self, founds: Iterable[Occurrence]) -> None:
         self._longest: dict[int, int] = {}
         # A string that is listed often has its occurrences looked at once.
         for found in {id(found): found for found in founds}.values():

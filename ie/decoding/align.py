@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from ..data.documents import Argument, Entity, Event, Extraction, Issue, Mention, Relation
 from ..data.issues import excerpt
-from ..data.occurrences import NOWHERE, Found, Occurrences
+from ..data.occurrences import NOWHERE, Occurrence, Occurrences
 from ..data.schema import Schema
 from .confidence import NO_SCORES, ItemScores
 from .formats import OBJECT_SLOT, Item
@@ -50,7 +50,9 @@ class _Aligner:
         self.schema = schema
         self.issues: list[Issue] = []
 
-    def _spot(self, said: str, found: Found, index: int, score: float | None, where: str) -> Spot:
+    def _spot(
+        self, said: str, found: Occurrence, index: int, score: float | None, where: str
+    ) -> Spot:
         """Return text, start, end, score and status of an occurrence; report an inexact one."""
         if index < 0:
             self.issues.append(Issue("ungrounded", self._missing(said), where))

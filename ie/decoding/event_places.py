@@ -8,7 +8,7 @@ splits of DuEE 1.0 and FewFC (`scripts/check_roundtrip` measures them).
 
 from collections.abc import Sequence
 
-from ..data.occurrences import Covers, Found, Occurrences, nearest
+from ..data.occurrences import Covers, Occurrence, Occurrences, nearest
 from .chain import BACKWARDS, cheapest_chain
 
 _CANDIDATES = 32
@@ -27,8 +27,8 @@ Placed = tuple[int, list[int]]
 
 def place_events(
     keys: Sequence[tuple[str, str]],
-    heads: Sequence[Found],
-    slots: Sequence[Sequence[Found]],
+    heads: Sequence[Occurrence],
+    slots: Sequence[Sequence[Occurrence]],
     occurrences: Occurrences,
 ) -> list[Placed]:
     """Return for each event the index of its trigger's occurrence and of each argument's.
@@ -63,7 +63,7 @@ def place_events(
 
 
 def _trigger_chain(
-    keys: Sequence[tuple[str, str]], heads: Sequence[Found], costs: Sequence[Sequence[float]]
+    keys: Sequence[tuple[str, str]], heads: Sequence[Occurrence], costs: Sequence[Sequence[float]]
 ) -> list[int]:
     """Like `chain.cheapest_chain`, but events of one type and trigger word avoid one place.
 
@@ -108,7 +108,7 @@ def _trigger_chain(
 class _Arguments:
     """The arguments of one event, to be placed near one or another occurrence of its trigger."""
 
-    def __init__(self, founds: Sequence[Found], occurrences: Occurrences) -> None:
+    def __init__(self, founds: Sequence[Occurrence], occurrences: Occurrences) -> None:
         self.founds = founds
         self.occurrences = occurrences
         # By string and number of the occurrence: what its place costs wherever the trigger stands.
@@ -116,7 +116,7 @@ class _Arguments:
         self._covers: Covers | None = None
         self._are_many = len({id(found) for found in founds}) > _MANY
 
-    def near(self, head: Found, at: int) -> tuple[list[int], float]:
+    def near(self, head: Occurrence, at: int) -> tuple[list[int], float]:
         """Return the occurrences of the arguments, given the trigger's, and their cost."""
         if not self.founds:
             return [], 0.0
@@ -139,7 +139,7 @@ class _Arguments:
         picks, cost = cheapest_chain(windows, costs)
         return [f + pick if pick >= 0 else -1 for f, pick in zip(firsts, picks, strict=True)], cost
 
-    def _cost(self, found: Found, index: int) -> float:
+    def _cost(self, found: Occurrence, index: int) -> float:
         key = (id(found), index)
         cost = self._own.get(key)
         if cost is None:

@@ -5,12 +5,12 @@ from typing import Any, NamedTuple
 
 from .field_names import BOOKKEEPING, FIELDS, RANKS, SPREAD, is_null, plain_name
 from .formats import OCCURRENCE
-from .json_scanner import Array, Node, Object, Text
+from .json_scanner import Array, JsonString, Node, Object
 
 Fields = dict[str, Node]
-Pair = tuple[Text, Node]
+Pair = tuple[JsonString, Node]
 # Name, string and what marks its occurrence.
-Slot = tuple[Text, Text, Node]
+Slot = tuple[JsonString, JsonString, Node]
 LABELS = ("type", "predicate")
 # What an item of each shape says at least, beside its label.
 _WHOLE = {None: ("text",), "re": ("subject", "object"), "ee": ("trigger",)}
@@ -79,7 +79,7 @@ def _chosen_names(
         field = FIELDS.get(name)
         if field is None:
             continue
-        is_declared = isinstance(value, Text) and declares(value.value)
+        is_declared = isinstance(value, JsonString) and declares(value.value)
         if field == "text" and is_declared and name in _NAMES_OF_ROLES:
             label_in_text = key.value
         rank = (field in LABELS and not is_declared, value is None, RANKS[name])
@@ -144,7 +144,7 @@ def _is_complete(fields: Fields) -> bool:
 
 
 def _differ(one: Node, other: Node) -> bool:
-    if isinstance(one, Text) and isinstance(other, Text):
+    if isinstance(one, JsonString) and isinstance(other, JsonString):
         return one.value != other.value
     return True
 
@@ -158,18 +158,18 @@ def each(node: Node) -> Iterator[Node]:
         yield node
 
 
-def labels_of(fields: Fields) -> list[Text]:
+def labels_of(fields: Fields) -> list[JsonString]:
     """Return the strings that name the types of an item; nearly always there is one."""
     for name in LABELS:
         label = fields.get(name)
         listed = label.values if isinstance(label, Array) else [label]
-        labels = [one for one in listed if isinstance(one, Text)]
+        labels = [one for one in listed if isinstance(one, JsonString)]
         if labels and len(labels) == len(listed):
             return labels
     return []
 
 
-def label_of(fields: Fields) -> Text | None:
+def label_of(fields: Fields) -> JsonString | None:
     """Return the first string that names a type of an item."""
     return next(iter(labels_of(fields)), None)
 
@@ -183,13 +183,13 @@ def shape(fields: Fields) -> str | None:
     return None
 
 
-def text_of(node: Node) -> Text | None:
+def text_of(node: Node) -> JsonString | None:
     """Return the string of a value; our own layout writes what is absent as null."""
     if isinstance(node, Object):
         return text_of(fields_of(node).get("text"))
     if isinstance(node, Array):
         return text_of(node.values[0]) if node.values else None
-    return node if isinstance(node, Text) and node.value else None
+    return node if isinstance(node, JsonString) and node.value else None
 
 
 def mark_of(node: Node, beside: Node) -> Node:
@@ -209,12 +209,12 @@ def argument(value: Object, known: Mapping[str, Any]) -> Iterator[Slot]:
     fields = fields_of(value)
     role = fields.get("role") or (fields.get("type") if "text" in fields else None)
     texts = fields.get("text")
-    if not isinstance(role, Text):
+    if not isinstance(role, JsonString):
         # {"name": role, "value": string}
         named = [
             one
             for key, one in keys.items()
-            if isinstance(one, Text)
+            if isinstance(one, JsonString)
             and plain_name(key) in _NAMES_OF_ROLES
             and one.value.strip() in known
         ]
@@ -237,7 +237,11 @@ def role_and_text(node: Node, known: Mapping[str, Any]) -> Slot | None:
     """Read [role, string], where the role is one of the known ones."""
     if isinstance(node, Array) and len(node.values) == 2:
         role, text = node.values
-        if isinstance(role, Text) and isinstance(text, Text) and role.value.strip() in known:
+        if (
+            isinstance(role, JsonString)
+            and isinstance(text, JsonString)
+            and role.value.strip() in known
+        ):
             return role, text, None
     return None
 
@@ -251,7 +255,7 @@ def pairs(node: Object) -> Iterator[Slot]:
                 yield key, text, mark_of(one, None)
 
 
-def is_nothing(text: Text, mark: Node = None) -> bool:
+def is_nothing(text: JsonString, mark: Node = None) -> bool:
     """Say whether a string is a word for nothing; one with a mark is meant."""
     return mark is None and is_null(text.value)
 
@@ -267,17 +271,17 @@ def called_with(node: Object, declares: Callable[[str], bool]) -> Node:
         return None
     values = {plain_name(key.value): value for key, value in node.pairs if key is not None}
     name = values.get("name")
-    if not isinstance(name, Text) or declares(name.value):
+    if not isinstance(name, JsonString) or declares(name.value):
         return None
     kind = values.get("type")
-    if isinstance(kind, Text) and declares(kind.value):
+    if isinstance(kind, JsonString) and declares(kind.value):
         return None
     given = next((values[key] for key in _CALL_KEYS if values.get(key) is not None), None)
-    is_call = isinstance(given, Object) or (isinstance(given, Text) and is_json(given))
+    is_call = isinstance(given, Object) or (isinstance(given, JsonString) and is_json(given))
     return given if is_call else None
 
 
-def is_json(text: Text) -> bool:
+def is_json(text: JsonString) -> bool:
     """Return whether a string begins as JSON does."""
     return text.value.lstrip()[:1] in ("{", "[")
 

@@ -27,9 +27,9 @@ from .json_fields import (
     text_of,
     values_of,
 )
-from .json_scanner import Array, Node, Object, Text
+from .json_scanner import Array, JsonString, Node, Object
 
-NO_NAME = Text(OBJECT_SLOT, -1, -1)
+NO_NAME = JsonString(OBJECT_SLOT, -1, -1)
 # What a mention has besides its string in our documents.
 _MENTION_FIELDS = frozenset(("type", "start", "end", "score", "status"))
 # In UIE's answers 裁员触发词 stands for the event type 裁员.
@@ -68,12 +68,12 @@ class ItemBuilder:
         """Say whether one of the tasks declares a label."""
         return self.task_of(label.strip()) is not None
 
-    def only_label(self, task: str | None) -> Text | None:
+    def only_label(self, task: str | None) -> JsonString | None:
         """Return the label of a task, or of all tasks, that has no other."""
         tasks = [one for one in self.tasks if task in (None, one)]
         if len(tasks) != 1 or len(self.tables[tasks[0]]) != 1:
             return None
-        return Text(next(iter(self.tables[tasks[0]])), -1, -1)
+        return JsonString(next(iter(self.tables[tasks[0]])), -1, -1)
 
     def roles_of(self, label: str) -> Mapping[str, Any]:
         """Return the roles or qualifiers of a label."""
@@ -84,14 +84,14 @@ class ItemBuilder:
             return self.tables["re"][label].qualifiers  # type: ignore[no-any-return]
         return {}
 
-    def event_label(self, label: Text) -> Text:
+    def event_label(self, label: JsonString) -> JsonString:
         """Return a label without the suffix that UIE gives to event types."""
         short = label.value.strip().removesuffix(_TRIGGER_SUFFIX)
         if short in self.tables["ee"] and not self.declares(label.value):
-            return Text(short, label.start, label.start + len(short))
+            return JsonString(short, label.start, label.start + len(short))
         return label
 
-    def item(self, label: Text, part: Part, hint: str | None, closed: bool) -> None:
+    def item(self, label: JsonString, part: Part, hint: str | None, closed: bool) -> None:
         """Build the items of one part of an object."""
         task = self._task(label, part.fields, hint)
         if task == "re":
@@ -101,14 +101,14 @@ class ItemBuilder:
         else:
             self._entity(label, part, closed)
 
-    def _task(self, label: Text, fields: Fields, hint: str | None) -> str:
+    def _task(self, label: JsonString, fields: Fields, hint: str | None) -> str:
         declared = [task for task in self.tasks if label.value.strip() in self.tables[task]]
         spoken = shape(fields)
         if spoken and (spoken in declared or not declared):
             return spoken
         return (hint if hint in declared else None) or next(iter(declared), hint or self.tasks[0])
 
-    def _entity(self, label: Text, part: Part, closed: bool) -> None:
+    def _entity(self, label: JsonString, part: Part, closed: bool) -> None:
         fields, beside = part
         values = fields.get("text")
         mark = mark_of(values, fields.get(OCCURRENCE))
@@ -125,10 +125,12 @@ class ItemBuilder:
             else:
                 head = text
                 self._add_entity(label, text, own, part)
-        left = [(Text(name, -1, -1), fields[name]) for name in ("arguments",) if name in fields]
+        left = [
+            (JsonString(name, -1, -1), fields[name]) for name in ("arguments",) if name in fields
+        ]
         self._tell_beside(label, head, [*left, *beside])
 
-    def _add_entity(self, label: Text, text: Text, mark: Node, part: Part) -> None:
+    def _add_entity(self, label: JsonString, text: JsonString, mark: Node, part: Part) -> None:
         is_known = self.task_of(label.value.strip()) == "ner"
         # UIE's relations name their subject's type, which need not be asked for.
         if is_known or not any(self._related(value) for _, value in part.beside):
@@ -140,11 +142,13 @@ class ItemBuilder:
             key is not None and self.task_of(key.value.strip()) == "re" for key, _ in node.pairs
         )
 
-    def _tell_beside(self, label: Text, head: Text | None, beside: Sequence[Pair]) -> None:
+    def _tell_beside(
+        self, label: JsonString, head: JsonString | None, beside: Sequence[Pair]
+    ) -> None:
         """Read relations that stand inside of an entity; report what else stands beside it."""
         unread = []
         for key, value in spread(list(beside)):
-            if isinstance(value, Text) and is_nothing(value):
+            if isinstance(value, JsonString) and is_nothing(value):
                 continue
             if head is not None and (self._related(value) or self._relation_beside(key)):
                 self._relations_of(head, key, value)
@@ -152,7 +156,7 @@ class ItemBuilder:
                 unread.append(f"{excerpt(key.value)!r}: {excerpt(shown(value))!r}")
         self.tell_unread(head or label, unread)
 
-    def tell_unread(self, of: Text, unread: Sequence[str]) -> None:
+    def tell_unread(self, of: JsonString, unread: Sequence[str]) -> None:
         """Report what stands beside an item and is not read."""
         if unread:
             more = f" and {len(unread) - _TOLD} more" if len(unread) > _TOLD else ""
@@ -161,12 +165,12 @@ class ItemBuilder:
                 Issue("unread", f"beside {excerpt(of.value)!r} is not read: {said}{more}")
             )
 
-    def _relation_beside(self, key: Text) -> bool:
+    def _relation_beside(self, key: JsonString) -> bool:
         return "re" in self.tasks and (
             CONTAINERS.get(plain_name(key.value)) == "re" or self.task_of(key.value.strip()) == "re"
         )
 
-    def _relations_of(self, subject: Text, key: Text, value: Node) -> None:
+    def _relations_of(self, subject: JsonString, key: JsonString, value: Node) -> None:
         """Read relations of a subject: {predicate: objects}, or a list of items without it."""
         if self.task_of(key.value.strip()) == "re":
             for one in each(value):
@@ -183,7 +187,7 @@ class ItemBuilder:
                 if label is not None:
                     self._relation(label, Part({"subject": subject, **fields}, []), True)
 
-    def _relation_to(self, subject: Text, label: Text, value: Node) -> None:
+    def _relation_to(self, subject: JsonString, label: JsonString, value: Node) -> None:
         object_ = text_of(value)
         if object_ is None or is_nothing(object_):
             return
@@ -192,7 +196,7 @@ class ItemBuilder:
             if key is not None and (self._related(inner) or self._relation_beside(key)):
                 self._relations_of(object_, key, inner)
 
-    def _event(self, label: Text, part: Part, closed: bool) -> None:
+    def _event(self, label: JsonString, part: Part, closed: bool) -> None:
         fields, beside = part
         known = self.roles_of(label.value)
         slots = [
@@ -216,10 +220,10 @@ class ItemBuilder:
     def _unused(self, fields: Fields, known: Mapping[str, Any]) -> list[Pair]:
         """Return the fields of an event that only other items have."""
         names = ["subject", "object"] + (["text"] if text_of(fields.get("trigger")) else [])
-        return [(Text(name, -1, -1), fields[name]) for name in names if name in fields]
+        return [(JsonString(name, -1, -1), fields[name]) for name in names if name in fields]
 
     def _slots(
-        self, label: Text, node: Node, name: str, known: Mapping[str, Any]
+        self, label: JsonString, node: Node, name: str, known: Mapping[str, Any]
     ) -> Iterator[Slot]:
         """Yield the arguments or qualifiers of an item; report strings without a role."""
         if isinstance(node, Object):
@@ -249,7 +253,7 @@ class ItemBuilder:
 
     def _slots_beside(
         self,
-        label: Text,
+        label: JsonString,
         unused: Sequence[Pair],
         beside: Sequence[Pair],
         known: Mapping[str, Any],
@@ -272,7 +276,7 @@ class ItemBuilder:
         self.tell_unread(label, unread)
         return found
 
-    def _relation(self, label: Text, part: Part, closed: bool) -> None:
+    def _relation(self, label: JsonString, part: Part, closed: bool) -> None:
         declared = self.tables["re"].get(label.value.strip())
         known = self.roles_of(label.value)
         fields, beside = self._ends_by_type(declared, part)
@@ -295,7 +299,7 @@ class ItemBuilder:
 
     def _one_relation(
         self,
-        label: Text,
+        label: JsonString,
         end: Node,
         mark: Node,
         object_: Slot | None,
@@ -355,9 +359,9 @@ class ItemBuilder:
         if not main:
             yield None, slots
 
-    def _check_end(self, label: Text, declared: Any, slot: str, said: Node) -> None:
+    def _check_end(self, label: JsonString, declared: Any, slot: str, said: Node) -> None:
         """Report an end of a relation that is said to be of another type than the schema's."""
-        if declared is None or not isinstance(said, Text):
+        if declared is None or not isinstance(said, JsonString):
             return
         # A name may be declared several times, with other ends.
         named = [one for one in self.tables["re"].values() if one.name == declared.name]
@@ -368,7 +372,12 @@ class ItemBuilder:
             self.issues.append(Issue("out_of_schema", detail))
 
     def add(
-        self, task: str, label: Text, head: Text | None, slots: list[Slot], mark: Node = None
+        self,
+        task: str,
+        label: JsonString,
+        head: JsonString | None,
+        slots: list[Slot],
+        mark: Node = None,
     ) -> None:
         """Add an item with the places where it was said."""
         at = (
@@ -386,22 +395,22 @@ class ItemBuilder:
         marks = marks if any(marks) else ()
         self.items.append(Item(task, label.value, said, named, at, marks, name_at))
 
-    def _number(self, text: Text | None, mark: Node) -> int:
+    def _number(self, text: JsonString | None, mark: Node) -> int:
         """Return the occurrence that a mark says; report one that says no number."""
         if mark is None or text is None:
             return 0
-        said = mark.value if isinstance(mark, Text) else "{…}"
+        said = mark.value if isinstance(mark, JsonString) else "{…}"
         number = read_mark(said)
         if not number:
             self.issues.append(mark_issue(text.value, said))
         return number
 
-    def lost(self, label: Text, text: Text | None) -> None:
+    def lost(self, label: JsonString, text: JsonString | None) -> None:
         """Report an item that lacks a part without which it is none."""
         said = f" and {excerpt(text.value)!r}" if text else ""
         self.issues.append(Issue("unparsable", f"an item has only {excerpt(label.value)!r}{said}"))
 
-    def nothing(self, label: Text, text: Text) -> None:
+    def nothing(self, label: JsonString, text: JsonString) -> None:
         """Remember that the value of a type or role is a word for nothing."""
         self.says_nothing = True
         if text.value.strip():

@@ -55,7 +55,7 @@ _BETWEEN = frozenset(" \t\r\n,，{}[]｛｝［］")
 _NULLS = frozenset(("null", "none", "nan", "undefined", "nil"))
 
 
-class Text(NamedTuple):
+class JsonString(NamedTuple):
     """A string or number, with the `[start, end)` range of its characters in the source."""
 
     value: str
@@ -77,12 +77,12 @@ class Object:
     """Key-value pairs in order, repeats included; a value without a key has key None."""
 
     start: int
-    pairs: "list[tuple[Text | None, Node]]" = field(default_factory=list)
+    pairs: "list[tuple[JsonString | None, Node]]" = field(default_factory=list)
     closed: bool = False
-    key: Text | None = None
+    key: JsonString | None = None
 
 
-Node = Text | Array | Object | None
+Node = JsonString | Array | Object | None
 
 
 @dataclass(slots=True)
@@ -115,14 +115,14 @@ def scan_inside(raw: str, offset: int) -> Scan:
 
 
 def _moved(node: Node, origin: list[int], offset: int) -> Node:
-    if isinstance(node, Text):
-        return Text(node.value, origin[node.start] + offset, origin[node.end] + offset)
+    if isinstance(node, JsonString):
+        return JsonString(node.value, origin[node.start] + offset, origin[node.end] + offset)
     if isinstance(node, Array):
         moved = [_moved(value, origin, offset) for value in node.values]
         return Array(origin[node.start] + offset, moved, node.closed)
     if isinstance(node, Object):
         pairs = [
-            (cast(Text | None, _moved(key, origin, offset)), _moved(value, origin, offset))
+            (cast(JsonString | None, _moved(key, origin, offset)), _moved(value, origin, offset))
             for key, value in node.pairs
         ]
         return Object(origin[node.start] + offset, pairs, node.closed)
@@ -266,10 +266,10 @@ class _Scanner:
         if following is None:
             self.cut = start
             return len(self.source)
-        text = Text(unescape(self.source[start:end]), start, end)
+        text = JsonString(unescape(self.source[start:end]), start, end)
         return self._take(text, following)
 
-    def _take(self, text: Text, at: int) -> int:
+    def _take(self, text: JsonString, at: int) -> int:
         top = self.top
         if isinstance(top, Object) and top.key is None:
             colon = _COLON.match(self.source, at)
@@ -351,7 +351,7 @@ class _Scanner:
             match = _BARE_KEY.match(self.source, at)
             if match:
                 key = match.group().rstrip()
-                return self._take(Text(key, at, at + len(key)), match.end())
+                return self._take(JsonString(key, at, at + len(key)), match.end())
         match = _BARE.match(self.source, at)
         if match is None:
             return at + 1
@@ -361,5 +361,5 @@ class _Scanner:
             return match.end()
         if isinstance(top, Object) and top.key is None:
             return match.end()
-        self._add(None if word.lower() in _NULLS else Text(word, at, at + len(word)))
+        self._add(None if word.lower() in _NULLS else JsonString(word, at, at + len(word)))
         return match.end()

@@ -41,7 +41,7 @@ from .json_fields import (
     parts,
 )
 from .json_items import NO_NAME, ItemBuilder
-from .json_scanner import Array, Node, Object, Text, scan, scan_inside
+from .json_scanner import Array, JsonString, Node, Object, scan, scan_inside
 from .labelled_words import labelled_lines, labelled_string, quoted_string
 from .undamaged import undamaged_entities
 
@@ -139,13 +139,13 @@ class _Reader:
         elif isinstance(node, Object):
             self.understood |= node.closed and not node.pairs
             self._object(node, task)
-        elif isinstance(node, Text):
+        elif isinstance(node, JsonString):
             if is_json(node):
                 self._string(node, task)
             elif task is not None:
                 self._stray(node, task)
 
-    def _string(self, node: Text, task: str | None) -> None:
+    def _string(self, node: JsonString, task: str | None) -> None:
         """Read JSON that stands in a string."""
         if self.nested < _NESTED_STRINGS:
             self.nested += 1
@@ -154,14 +154,14 @@ class _Reader:
             self.nested -= 1
 
     def _array(self, node: Array, task: str | None) -> None:
-        texts = [value for value in node.values if isinstance(value, Text)]
+        texts = [value for value in node.values if isinstance(value, JsonString)]
         if texts and len(texts) == len(node.values):
             self._tuple(texts, task)
             return
         for value in node.values:
             self._read(value, task)
 
-    def _tuple(self, texts: list[Text], task: str | None) -> None:
+    def _tuple(self, texts: list[JsonString], task: str | None) -> None:
         """Read [mention, type], [type, mention], [subject, predicate, object] or bare strings."""
         builder = self.builder
         if len(texts) == 2:
@@ -183,10 +183,10 @@ class _Reader:
             detail = f"strings without a type: {excerpt(said)!r}"
             builder.issues.append(Issue("unparsable", detail))
 
-    def _is_quoted(self, text: Text) -> bool:
+    def _is_quoted(self, text: JsonString) -> bool:
         return self.source[text.start - 1 : text.start] in _QUOTES and text.start > 0
 
-    def _stray(self, text: Text, task: str | None, *, tells: bool = True) -> bool:
+    def _stray(self, text: JsonString, task: str | None, *, tells: bool = True) -> bool:
         """Read a string that no key gives a type; say whether it could be."""
         builder = self.builder
         if is_null(text.value):
@@ -228,7 +228,7 @@ class _Reader:
         for key, value in node.pairs:
             if key is None:
                 # The last key of a cut object has no value yet.
-                if node.closed or not isinstance(value, Text):
+                if node.closed or not isinstance(value, JsonString):
                     self._read(value, task)
             else:
                 self._pair(key, value, task, siblings)
@@ -236,7 +236,7 @@ class _Reader:
     def _own_roles(self, node: Object) -> Collection[str]:
         """Return the roles of the type that an object names."""
         for key, value in node.pairs[:16]:
-            if key is not None and isinstance(value, Text):
+            if key is not None and isinstance(value, JsonString):
                 field = FIELDS.get(plain_name(key.value))
                 if field in ("type", "predicate") and self.builder.declares(value.value):
                     return self.builder.roles_of(value.value).keys()
@@ -248,33 +248,36 @@ class _Reader:
         if self.builder.only_label(task) is None or self._holds_answers(beside):
             return False
         if any(
-            isinstance(one, Text) and self.builder.declares(one.value) for one in fields.values()
+            isinstance(one, JsonString) and self.builder.declares(one.value)
+            for one in fields.values()
         ):
             return False
         if task is None and "trigger" not in fields and not {"subject", "object"} <= fields.keys():
             return "text" in fields and len(beside) < 4
         return bool(fields.keys() & {"text", "trigger", "subject", "object"})
 
-    def _is_item(self, label: Text, part: Part, task: str | None) -> bool:
+    def _is_item(self, label: JsonString, part: Part, task: str | None) -> bool:
         fields, beside = part
         if self.builder.declares(label.value):
             return len(fields) > 1 or bool(beside) or task is not None or label.start < 0
         is_answer = self._holds_answers(beside)
         return (len(fields) > 1 or task is not None or label.start < 0) and not is_answer
 
-    def _holds_answers(self, beside: Sequence[tuple[Text, Node]]) -> bool:
+    def _holds_answers(self, beside: Sequence[tuple[JsonString, Node]]) -> bool:
         """Say whether one of some pairs is a list of items or a type with its mentions."""
         return any(
             self.builder.declares(key.value)
             or (
-                not isinstance(value, Text)
+                not isinstance(value, JsonString)
                 and value is not None
                 and (CONTAINERS.get(plain_name(key.value)) or self._names_own(value))
             )
             for key, value in beside
         )
 
-    def _pair(self, key: Text, value: Node, task: str | None, siblings: dict[str, Node]) -> None:
+    def _pair(
+        self, key: JsonString, value: Node, task: str | None, siblings: dict[str, Node]
+    ) -> None:
         """Read a pair of an object that is no item."""
         builder = self.builder
         name = key.value.strip()
@@ -291,7 +294,7 @@ class _Reader:
             self.understood |= plain in WRAPPERS
         elif plain in WRAPPERS:
             self._wrapped(value, task)
-        elif isinstance(value, Text):
+        elif isinstance(value, JsonString):
             self._string_pair(key, value, task)
         elif name.endswith(_ATTRIBUTES) and name.removesuffix(_ATTRIBUTES) in siblings:
             pass
@@ -308,7 +311,7 @@ class _Reader:
         of = self.builder.task_of(only.value) if only else None
         self._read(value, task or of)
 
-    def _string_pair(self, key: Text, value: Text, task: str | None) -> None:
+    def _string_pair(self, key: JsonString, value: JsonString, task: str | None) -> None:
         """Read {mention: type}, JSON in a string, or a string under a type that is unknown."""
         builder = self.builder
         plain = plain_name(key.value)
@@ -326,7 +329,7 @@ class _Reader:
     def _names_own(self, node: Node) -> bool:
         """Say whether a value holds an item that names a type of the schema, or a list of them."""
         if not isinstance(node, Array | Object):
-            return isinstance(node, Text) and is_json(node)
+            return isinstance(node, JsonString) and is_json(node)
         known = self._known.get(id(node))
         if known is None:
             known = self._known[id(node)] = (node, self._look_through(node))
@@ -340,7 +343,7 @@ class _Reader:
                 continue
             plain = plain_name(key.value)
             field = FIELDS.get(plain)
-            says = value.value if isinstance(value, Text) else None
+            says = value.value if isinstance(value, JsonString) else None
             if says is None:
                 found = plain in CONTAINERS
             else:
@@ -350,28 +353,32 @@ class _Reader:
         return any(self._names_own(value) for _, value in node.pairs)
 
     def _labelled(
-        self, label: Text, value: Node, hint: str | None, attributes: Node = None
+        self, label: JsonString, value: Node, hint: str | None, attributes: Node = None
     ) -> None:
         """Read `label: value` of the mappings by type."""
         builder = self.builder
         declared = builder.task_of(label.value.strip(), hint)
         self.understood |= declared is not None
         listed = value.values if isinstance(value, Array) else [value]
-        if declared == "re" and len(listed) == 2 and all(isinstance(v, Text) for v in listed):
+        if declared == "re" and len(listed) == 2 and all(isinstance(v, JsonString) for v in listed):
             ends = {"subject": listed[0], "object": listed[1]}
             builder.item(label, Part(ends, []), declared, True)
             return
         for one in listed:
-            if isinstance(one, Text) and is_json(one) and one.value.rstrip()[-1:] in ("]", "}"):
+            if (
+                isinstance(one, JsonString)
+                and is_json(one)
+                and one.value.rstrip()[-1:] in ("]", "}")
+            ):
                 self._labelled_inside(label, one, hint)
-            elif isinstance(one, Text):
+            elif isinstance(one, JsonString):
                 self._labelled_string(label, one, declared, attributes)
             elif isinstance(one, Array):
                 self._labelled(label, one, hint)
             elif isinstance(one, Object):
                 self._labelled_object(label, one, declared, hint)
 
-    def _labelled_inside(self, label: Text, text: Text, hint: str | None) -> None:
+    def _labelled_inside(self, label: JsonString, text: JsonString, hint: str | None) -> None:
         """Read a string under a label that holds JSON itself."""
         if self.nested < _NESTED_STRINGS:
             self.nested += 1
@@ -380,7 +387,7 @@ class _Reader:
             self.nested -= 1
 
     def _labelled_string(
-        self, label: Text, text: Text, declared: str | None, attributes: Node
+        self, label: JsonString, text: JsonString, declared: str | None, attributes: Node
     ) -> None:
         builder = self.builder
         task = declared or self.tasks[0]
@@ -393,11 +400,11 @@ class _Reader:
         else:
             # langextract's {"裁员": "裁员", "裁员_attributes": {…}}
             event = Part({"trigger": text, "arguments": attributes}, [])
-            entity = Part({"text": text}, [(Text("attributes", -1, -1), attributes)])
+            entity = Part({"text": text}, [(JsonString("attributes", -1, -1), attributes)])
             builder.item(label, event if task == "ee" else entity, task, True)
 
     def _labelled_object(
-        self, label: Text, node: Object, declared: str | None, hint: str | None
+        self, label: JsonString, node: Object, declared: str | None, hint: str | None
     ) -> None:
         """Read an object under a label: an item, or a mapping of roles, subjects or mentions."""
         builder = self.builder
@@ -417,7 +424,7 @@ class _Reader:
         elif node.pairs:
             builder.item(label, Part({"arguments": node}, []), declared, node.closed)
 
-    def _maps_roles(self, label: Text, node: Object) -> bool:
+    def _maps_roles(self, label: JsonString, node: Object) -> bool:
         roles = self.builder.roles_of(label.value)
         if any(key is not None and key.value.strip() in roles for key, _ in node.pairs):
             return True
@@ -426,7 +433,7 @@ class _Reader:
     def _inner(self, node: Object) -> list[Node]:
         return [one for _, value in node.pairs for one in each(value)]
 
-    def _keyed(self, label: Text, key: Text, value: Node, declared: str) -> None:
+    def _keyed(self, label: JsonString, key: JsonString, value: Node, declared: str) -> None:
         """Read {"1": mention}, {mention: …}, {subject: object} or {trigger: {role: …}}."""
         builder = self.builder
         if key.value.strip().isdecimal():

@@ -10,7 +10,7 @@ for relations, and for events what `event_places` says. A mark decides by itself
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from ..data.occurrences import NOWHERE, Covers, Found, Occurrences, first_from, nearest
+from ..data.occurrences import NOWHERE, Covers, Occurrence, Occurrences, first_from, nearest
 from ..data.schema import EventType, Schema
 from .chain import cheapest_chain
 from .event_places import place_events
@@ -26,7 +26,7 @@ _INSIDE, _LATER = 1000.0, 0.01
 _APART, _LATER_SUBJECT = 1.0, 1.0
 
 # The occurrences of a string and the index of the one chosen, -1 if there is none.
-Place = tuple[Found, int]
+Place = tuple[Occurrence, int]
 
 
 def place_items(
@@ -94,7 +94,7 @@ def entity_places(items: Sequence[Item], occurrences: Occurrences, schema: Schem
 
 
 def _sharing(
-    names: Sequence[str], heads: Sequence[str | None], founds: Sequence[Found]
+    names: Sequence[str], heads: Sequence[str | None], founds: Sequence[Occurrence]
 ) -> list[object]:
     """Return for each listing what it shares the occurrences of its string with."""
     per_string = Counter(heads)
@@ -105,7 +105,7 @@ def _sharing(
 
 
 def _ranks(
-    keys: Sequence[object], founds: Sequence[Found], marks: Sequence[int]
+    keys: Sequence[object], founds: Sequence[Occurrence], marks: Sequence[int]
 ) -> list[tuple[int, int]]:
     """Return for each listing the first and the last occurrence that it may take."""
     groups: dict[object, list[int]] = defaultdict(list)
@@ -144,7 +144,7 @@ def _between_marks(
 
 
 def _entity_costs(
-    founds: Sequence[Found], firsts: Sequence[int], windows: Sequence[Sequence[int]]
+    founds: Sequence[Occurrence], firsts: Sequence[int], windows: Sequence[Sequence[int]]
 ) -> list[list[float]]:
     if all(len(window) <= 1 for window in windows):
         return [[0.0] * len(window) for window in windows]
@@ -198,7 +198,7 @@ def event_places(
     ]
 
 
-def _slot_founds(item: Item, occurrences: Occurrences, schema: Schema) -> list[Found]:
+def _slot_founds(item: Item, occurrences: Occurrences, schema: Schema) -> list[Occurrence]:
     declared = schema.event_by_label.get(item.label)
     founds = []
     for i, (role, text) in enumerate(item.slots, 1):
@@ -215,16 +215,16 @@ def is_value(declared: EventType | None, role: str, text: str) -> bool:
     return known is not None and text in known.values
 
 
-def _found(item: Item, at: int, text: str, occurrences: Occurrences) -> Found:
+def _found(item: Item, at: int, text: str, occurrences: Occurrences) -> Occurrence:
     """Return the occurrences of a string of an item, or the one that its mark names."""
     mark = item.mark(at)
     if not mark or mark > len((found := occurrences.find(text)).starts):
         return occurrences.whole(text)
-    return Found([found.starts[mark - 1]], [found.ends[mark - 1]], found.status)
+    return Occurrence([found.starts[mark - 1]], [found.ends[mark - 1]], found.status)
 
 
 def _closest_pair(
-    heads: Found, tails: Found, before: int, occurrences: Occurrences
+    heads: Occurrence, tails: Occurrence, before: int, occurrences: Occurrences
 ) -> tuple[int, int]:
     """Return the indices of the closest subject and object, the subject not before `before`."""
     if not heads.starts or not tails.starts:

@@ -34,7 +34,7 @@ _SOON = re.compile(
 
 
 @dataclass(eq=False)
-class Failure(Exception):
+class RequestFailure(Exception):
     """Why a request brought no answer.
 
     `status` is 0 where no reply came. `text` is the whole body, `problem` the message in it. `wait` is in
@@ -91,20 +91,20 @@ def send(client: Any, method: str, address: str, body: Any, timeout: float) -> A
                 parts.append(part)
                 # Each part of an answer that drips comes in time.
                 if time.monotonic() > until:
-                    raise Failure(late, is_passing=True, is_late=True)
+                    raise RequestFailure(late, is_passing=True, is_late=True)
     except httpx.ConnectError as error:
-        raise Failure(
+        raise RequestFailure(
             f"no server answers there ({error})", advice="; start it, or check host and port"
         ) from None
     except httpx.TimeoutException:
-        raise Failure(late, is_passing=True, is_late=True) from None
+        raise RequestFailure(late, is_passing=True, is_late=True) from None
     except httpx.TransportError as error:
         problem = f"the connection broke ({error or type(error).__name__})"
     except httpx.DecodingError as error:
         problem = f"the answer cannot be unpacked ({error})"
     else:
         return _json_of(response, b"".join(parts).decode("utf-8", "replace"))
-    raise Failure(problem, is_passing=True)
+    raise RequestFailure(problem, is_passing=True)
 
 
 def _json_of(response: Any, text: str) -> Any:
@@ -112,7 +112,7 @@ def _json_of(response: Any, text: str) -> Any:
     if status != 200:
         text = _without_escapes(text)
         wait = _seconds(response.headers.get("retry-after"))
-        raise Failure(
+        raise RequestFailure(
             f"status {status}: {said(text)}",
             status,
             text,
@@ -122,7 +122,7 @@ def _json_of(response: Any, text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        raise Failure(
+        raise RequestFailure(
             f"answers {said(text)!r}, which is not JSON",
             status,
             advice="; is this an OpenAI-compatible endpoint?",

@@ -26,7 +26,7 @@ from ..errors import ModelError, ModelGoneError
 from ..prompts.messages import Prompt, chat_turns, plain_prompt
 from .api_key import VARIABLES, hidden, read_key
 from .budget import wanted
-from .endpoint import Failure, send, shown_address
+from .endpoint import RequestFailure, send, shown_address
 from .held import Held
 from .http_options import HttpOptions
 from .limits import Limits
@@ -126,7 +126,7 @@ class HttpBackend:
         """The most tokens of a prompt and its answer together, if the server tells them."""
         if self._limits.context is None and not self._has_asked_context:
             self._has_asked_context = True
-            with suppress(Failure):
+            with suppress(RequestFailure):
                 models = self._once("GET", "/models", read_models)
                 known = models.get(self.model) if self.model else None
                 self._limits.context = next(iter(models.values())) if len(models) == 1 else known
@@ -217,7 +217,7 @@ class HttpBackend:
         """Return a completion, in the order of the prompts: so what is fatal does not hang on time."""
         try:
             completion = self._awaited(future, ask)
-        except Failure as failure:
+        except RequestFailure as failure:
             if not self._is_of_the_prompt(failure):
                 raise self._fatal(failure) from None
             tried = f"after {failure.attempts} attempts: " if failure.attempts else ""
@@ -239,18 +239,18 @@ class HttpBackend:
     def _awaited(self, future: Future[Completion], ask: Callable[[], Completion]) -> Completion:
         try:
             return future.result()
-        except Failure as failure:
+        except RequestFailure as failure:
             if failure.attempts or not self._may_pass(failure):
                 raise
         # It was not tried again, as it came before the first answer.
         return ask()
 
     def _may_pass(self, error: BaseException) -> bool:
-        if not isinstance(error, Failure) or error.is_exhausted or error.is_too_long:
+        if not isinstance(error, RequestFailure) or error.is_exhausted or error.is_too_long:
             return False
         return error.is_passing or (self._has_answered and error.status in _ODD)
 
-    def _is_of_the_prompt(self, failure: Failure) -> bool:
+    def _is_of_the_prompt(self, failure: RequestFailure) -> bool:
         """Return whether the server answers other prompts than the one at which it failed."""
         if failure.is_exhausted or failure.status in _OF_ALL:
             return False
@@ -262,7 +262,7 @@ class HttpBackend:
         with self._probing:
             try:
                 self._probe()
-            except (Failure, CancelledError):
+            except (RequestFailure, CancelledError):
                 return False
         self._has_answered = True
         return True
@@ -285,7 +285,7 @@ class HttpBackend:
             post = partial(self._once, "POST", "/chat/completions", read_reply, body, stop)
             try:
                 reply = self._patiently(post, stop, patience)
-            except Failure as failure:
+            except RequestFailure as failure:
                 smaller = self._limits.smaller(failure, limit + attempt.room, text)
                 if smaller is not None:
                     limit, attempt.room = smaller, 0
@@ -357,7 +357,7 @@ class HttpBackend:
         timeout = self.options.timeout if body else min(self.options.timeout, _LIST_TIMEOUT)
         try:
             return read(send(self._client(), method, self.address + path, body, timeout))
-        except Failure as failure:
+        except RequestFailure as failure:
             failure.problem = hidden(self._key, failure.problem)
             if failure.is_late:
                 self._lanes.narrow()
@@ -378,7 +378,7 @@ class HttpBackend:
             client = self._clients.setdefault(os.getpid(), made)
         return client
 
-    def _fatal(self, failure: Failure) -> ModelGoneError:
+    def _fatal(self, failure: RequestFailure) -> ModelGoneError:
         """Return the error that ends the run: no other prompt would be answered."""
         status, problem = failure.status, failure.problem
         if failure.is_exhausted:
@@ -400,7 +400,7 @@ class HttpBackend:
             )
         if status == 404 or "model" in failure.text.lower():
             names: list[str] = []
-            with suppress(Failure):
+            with suppress(RequestFailure):
                 names = list(self._once("GET", "/models", read_models))
             # A text may be too long for "this model's maximum context length".
             if status == 404 or self.model not in names:
@@ -413,7 +413,7 @@ class HttpBackend:
         try:
             list_models = partial(self._once, "GET", "/models", read_models)
             names = list(self._patiently(list_models, threading.Event()))
-        except Failure as failure:
+        except RequestFailure as failure:
             # A server need not list its models.
             if failure.status not in (404, 405, 501):
                 raise self._fatal(failure) from None

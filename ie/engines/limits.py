@@ -3,7 +3,7 @@
 import re
 
 from .budget import LEAST_ANSWER
-from .endpoint import Failure
+from .endpoint import RequestFailure
 
 # A context of fewer tokens is a misreading of what a server says.
 _LEAST_CONTEXT = 256
@@ -41,7 +41,7 @@ class Limits:
         # The prompt's tokens are an estimate: whether it is too long is for the server to say.
         return min(limit, max(LEAST_ANSWER, self.context - self.count(text)))
 
-    def smaller(self, failure: Failure, limit: int, text: str) -> int | None:
+    def smaller(self, failure: RequestFailure, limit: int, text: str) -> int | None:
         """Return a limit for a server that finds this one too large; None if it says no such thing."""
         if failure.status not in (400, 422):
             return None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tenacity import RetryCallState
 
-from .endpoint import Failure
+from .endpoint import RequestFailure
 
 # Seconds; the limits of many vendors are by the minute.
 _LONGEST_WAIT = 60.0
@@ -75,7 +75,7 @@ class Lanes:
             self.most = max(1, self.most // 2)
 
 
-def _failure(state: RetryCallState) -> Failure:
+def _failure(state: RetryCallState) -> RequestFailure:
     error = state.outcome.exception() if state.outcome else None
-    assert isinstance(error, Failure)
+    assert isinstance(error, RequestFailure)
     return error

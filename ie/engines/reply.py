@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..decoding.wrappers import answer_of
-from .endpoint import Failure, said
+from .endpoint import RequestFailure, said
 from .protocol import Completion, Usage
 
 _CUT = ("length", "max_tokens", "model_length")
@@ -49,7 +49,7 @@ def read_reply(value: Any) -> Reply:
     error = value.get("error") if isinstance(value, dict) else None
     if error and not value.get("choices"):
         text = _whole(json.dumps({"error": error}, ensure_ascii=False))
-        raise Failure(f"answers with an error: {said(text)}", 200, text)
+        raise RequestFailure(f"answers with an error: {said(text)}", 200, text)
     try:
         choice = value["choices"][0]
         message = choice["message"]
@@ -57,7 +57,7 @@ def read_reply(value: Any) -> Reply:
             message["content"] if _is_bare(message) else message.get("content")
         )
     except (KeyError, IndexError, TypeError, AttributeError) as error:
-        raise Failure(
+        raise RequestFailure(
             f"answers in no form known ({type(error).__name__}: {error})",
             200,
             advice="; expected an OpenAI chat completion",

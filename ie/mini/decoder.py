@@ -46,7 +46,7 @@ class Span:
         return self.start <= other.start and other.end <= self.end
 
 
-class Asked:
+class AskedLabels:
     """Questions with the vectors of their labels, and the least scores of candidates."""
 
     def __init__(
@@ -73,7 +73,9 @@ class Asked:
 class Decoder:
     """Reads one window: `text` with its vectors `x` [T, H], `offset` its place in the document."""
 
-    def __init__(self, heads: Heads, asked: Asked, text: str, x: Array, offset: int = 0) -> None:
+    def __init__(
+        self, heads: Heads, asked: AskedLabels, text: str, x: Array, offset: int = 0
+    ) -> None:
         self.heads = heads
         self.rules = asked.rules
         self.asked = asked

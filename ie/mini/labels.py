@@ -32,7 +32,7 @@ class Link:
 
 
 @dataclass
-class Plan:
+class LabelPlan:
     """All labels that a text is asked for: `spans`, `links` and how they belong together."""
 
     spans: list[Label] = field(default_factory=list)

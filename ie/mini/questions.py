@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..data.schema import TASKS, EventType, RelationType, Schema, SchemaType
-from .labels import Plan, Texts
+from .labels import LabelPlan, Texts
 
 _EXAMPLES = 5
 # What DuIE's end types that are no things were called in training.
@@ -18,7 +18,7 @@ class Questions:
     `known` are the entity and event types met in training.
     """
 
-    plan: Plan = field(default_factory=Plan)
+    plan: LabelPlan = field(default_factory=LabelPlan)
     entities: list[tuple[str, int]] = field(default_factory=list)
     relations: list[tuple[RelationType, int]] = field(default_factory=list)
     events: list[tuple[EventType, int | None, list[int], list[int], int]] = field(

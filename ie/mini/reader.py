@@ -20,7 +20,7 @@ from ..engines.protocol import Question, Window
 from ..errors import ConfigError, ModelError
 from ..options import ExtractOptions
 from .characters import Characters
-from .decoder import Asked, Decoder, consistent
+from .decoder import AskedLabels, Decoder, consistent
 from .heads import Heads, LabelParts
 from .labels import Label
 from .questions import ask
@@ -51,7 +51,7 @@ class Reader:
     trained: Mapping[str, Sequence[str]] = field(default_factory=dict)
     calibration: None = None
     # A run asks for one schema again and again; it is kept too, so that no other gets its number.
-    _kept: dict[tuple[int, tuple[str, ...]], tuple[Schema, Asked]] = field(
+    _kept: dict[tuple[int, tuple[str, ...]], tuple[Schema, AskedLabels]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
@@ -101,7 +101,7 @@ class Reader:
         if close:
             close()
 
-    def asked(self, schema: Schema, tasks: tuple[str, ...]) -> Asked:
+    def asked(self, schema: Schema, tasks: tuple[str, ...]) -> AskedLabels:
         """Return the labels of a schema with their vectors."""
         key = (id(schema), tasks)
         if key not in self._kept:
@@ -112,7 +112,9 @@ class Reader:
             labels = [*plan.spans, *plan.link_labels]
             self.words.learn_all(t for label in labels for t in (*label.texts, *label.context))
             rules = self.rules.under(schema.name)
-            asked = Asked(questions, self._parts(plan.spans), self._parts(plan.link_labels), rules)
+            asked = AskedLabels(
+                questions, self._parts(plan.spans), self._parts(plan.link_labels), rules
+            )
             self._kept[key] = (schema, asked)
         return self._kept[key][1]
 

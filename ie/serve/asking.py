@@ -13,7 +13,7 @@ from .settings import Settings
 from .worker import Asking
 
 
-class Text(BaseModel):
+class TextRequest(BaseModel):
     """A text with an id of the caller's."""
 
     model_config = ConfigDict(extra="forbid")
@@ -33,7 +33,7 @@ class ExtractRequest(BaseModel):
     )
 
     text: str | None = Field(None, description="One text; the answer is a document.")
-    texts: list[str | Text] | None = Field(
+    texts: list[str | TextRequest] | None = Field(
         None, description="Several texts; the answer holds a list of documents."
     )
     schema_: str | dict[str, Any] | None = Field(

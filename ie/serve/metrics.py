@@ -8,7 +8,7 @@ _SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
 _TEXTS = (1, 2, 4, 8, 16, 32, 64)
 
 
-class Metrics:
+class ServiceMetrics:
     """The figures of one service; several in one process do not meet."""
 
     def __init__(self) -> None:

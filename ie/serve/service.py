@@ -7,7 +7,7 @@ from ..data.documents import Document
 from ..data.schema import Schema
 from ..options import ExtractOptions
 from .errors import too_slow
-from .metrics import Metrics
+from .metrics import ServiceMetrics
 from .project import Project
 from .settings import MINI, Settings
 from .tuning import Tuner
@@ -19,7 +19,7 @@ class Service:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.metrics = Metrics()
+        self.metrics = ServiceMetrics()
         self.project = Project(settings.project) if settings.project else None
         models = {**settings.models, **(self.project.models() if self.project else {})}
         self.worker = Worker(

@@ -13,7 +13,7 @@ NEAR = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True)
-class Limits:
+class ServiceLimits:
     """How much a service takes.
 
     Args:
@@ -60,7 +60,7 @@ class Settings:
     hosts: tuple[str, ...] = ()
     token: str | None = None
     project: Path | None = None
-    limits: Limits = Limits()
+    limits: ServiceLimits = ServiceLimits()
     max_tokens: int | None = None
     opening: Mapping[str, Any] = field(default_factory=dict)
 

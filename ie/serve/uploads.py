@@ -8,14 +8,14 @@ from tempfile import TemporaryDirectory
 from ..data.documents import Document
 from ..errors import InputError
 from ..files.inputs import ReadOptions, find_inputs, read_texts
-from .settings import Limits
+from .settings import ServiceLimits
 
 # Of a name only letters, digits and some marks stay; the rest could be a path.
 _STRANGE = re.compile(r"[^\w.+-]+")
 
 
 def read_upload(
-    name: str, content: bytes, limits: Limits, *, lines: bool = False
+    name: str, content: bytes, limits: ServiceLimits, *, lines: bool = False
 ) -> tuple[list[Document], list[str]]:
     """Return the texts of a file, and notes on how it was read.
 
@@ -50,7 +50,9 @@ def safe_name(name: str) -> str:
     return f"{stem[:60] or 'text'}{dot}{endings[-30:]}" if dot else f"{stem[:60] or 'text'}.txt"
 
 
-def _some(documents: Iterator[Document], limits: Limits, notes: list[str]) -> Iterator[Document]:
+def _some(
+    documents: Iterator[Document], limits: ServiceLimits, notes: list[str]
+) -> Iterator[Document]:
     left = limits.body
     for count, document in enumerate(documents):
         left -= len(document.text)

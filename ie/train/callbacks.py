@@ -21,7 +21,7 @@ class Pruning(TrainerCallback):
         model.base_model.update_and_allocate(state.global_step)
 
 
-class Metrics(TrainerCallback):
+class MetricsCallback(TrainerCallback):
     """Appends every logged figure to `metrics.jsonl`; a resumed run drops what it repeats."""
 
     def __init__(self, path: Path) -> None:

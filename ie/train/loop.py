@@ -136,7 +136,7 @@ def _trainer(
 ) -> Any:
     from transformers import EarlyStoppingCallback, PrinterCallback
 
-    from .callbacks import Metrics, Progress, Pruning
+    from .callbacks import MetricsCallback, Progress, Pruning
     from .trainer import ExtractionTrainer, LoopOptions
     from .validation import Validator
 
@@ -173,7 +173,7 @@ def _trainer(
     if data.dev is not None:
         _collate_dev_apart(trainer, data)
     trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(Metrics(Path(config.output) / METRICS_FILE))
+    trainer.add_callback(MetricsCallback(Path(config.output) / METRICS_FILE))
     trainer.add_callback(Progress(say))
     if config.method == "adalora":
         trainer.add_callback(Pruning())

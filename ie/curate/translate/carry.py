@@ -11,7 +11,7 @@ import msgspec
 from ...data.documents import Document, check_offsets, iter_mentions, map_mentions
 from .glossary import Glossary
 from .methods import Projector
-from .protocol import Found, Projected, Span
+from .protocol import FoundMention, Projected, Span
 
 LOST, UNLOCATED = "mention lost", "mention without offsets"
 _END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[A-Z0-9])|\n+")
@@ -73,7 +73,7 @@ def carry(
     What has no place is lost: an entity or argument alone, a relation or event with its end or trigger.
     """
     text = ""
-    places: dict[Span, Found] = {}
+    places: dict[Span, FoundMention] = {}
     methods: Counter[str] = Counter()
     for part, one in zip(parts, projected, strict=True):
         for (start, end), found in zip(part.spans, one.found, strict=True):
@@ -84,7 +84,7 @@ def carry(
         text += one.text + part.after
     lost = []
     for where, mention in iter_mentions(document):
-        here = places.get(mention.span) if mention.span else Found(None, "", UNLOCATED)
+        here = places.get(mention.span) if mention.span else FoundMention(None, "", UNLOCATED)
         if here is None or here.span is None:
             label = getattr(mention, "type", None) or getattr(mention, "role", "") or "trigger"
             lost.append((where, str(label), here.reason if here else LOST))
@@ -101,10 +101,10 @@ def carry(
     return Carried(carried, tuple(lost), methods)
 
 
-def _moved(found: Found, by: int) -> Found:
+def _moved(found: FoundMention, by: int) -> FoundMention:
     if found.span is None:
         return found
-    return Found((found.span[0] + by, found.span[1] + by), found.method, "", found.told)
+    return FoundMention((found.span[0] + by, found.span[1] + by), found.method, "", found.told)
 
 
 def _kept(document: Document, change: Callable[[Any], Any]) -> Document:

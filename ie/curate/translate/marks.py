@@ -23,7 +23,7 @@ _REMAINS = re.compile(
 )
 
 
-class Marked(NamedTuple):
+class MarkedText(NamedTuple):
     """A text with marks; `reasons` holds, by place of the mention, why it could not be marked."""
 
     text: str
@@ -39,7 +39,7 @@ class Unmarked(NamedTuple):
     reasons: dict[str, str]
 
 
-def put_marks(text: str, spans: Sequence[Span]) -> Marked:
+def put_marks(text: str, spans: Sequence[Span]) -> MarkedText:
     """Put marks around spans; nested ones are nested, crossing ones left out."""
     letters: list[str] = []
     reasons: dict[int, str] = {}
@@ -60,7 +60,7 @@ def put_marks(text: str, spans: Sequence[Span]) -> Marked:
     for at, _, _, mark in sorted(edges):
         pieces += [text[done:at], mark]
         done = at
-    return Marked("".join([*pieces, text[done:]]), tuple(letters), reasons)
+    return MarkedText("".join([*pieces, text[done:]]), tuple(letters), reasons)
 
 
 def take_marks(text: str, letters: Sequence[str]) -> Unmarked:

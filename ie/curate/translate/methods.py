@@ -18,7 +18,7 @@ from ...data.text import fold
 from ...errors import ConfigError, near_miss
 from .glossary import Terms
 from .marks import NOTHING, put_marks, take_marks
-from .protocol import Aligner, Found, Projected, Scorer, Span, Translator
+from .protocol import Aligner, FoundMention, Projected, ScoringTranslator, Span, Translator
 
 CONSTRAINED, MARKERS, GLOSSARY, ALIGNMENT, AUTO = (
     *("constrained", "markers", "glossary", "alignment"),
@@ -56,7 +56,7 @@ class Projector:
             raise ConfigError(
                 f"unknown method {method!r}{near_miss(method, METHODS)}; use {', '.join(METHODS)}"
             )
-        if method == CONSTRAINED and not isinstance(translator, Scorer):
+        if method == CONSTRAINED and not isinstance(translator, ScoringTranslator):
             raise ConfigError(
                 f"{translator.name}: gives no scores, which --method constrained needs; "
                 f"use {MARKERS} or {GLOSSARY}"
@@ -112,7 +112,7 @@ class Projector:
     ) -> Projected:
         taken = take_marks(target, letters)
         found = [
-            Found(
+            FoundMention(
                 taken.spans.get(letter) if letter else None,
                 MARKERS,
                 reasons.get(n) or taken.reasons.get(letter, ""),
@@ -124,12 +124,12 @@ class Projector:
 
     def _search(
         self, source: str, target: str, spans: Sequence[Span], order: Sequence[str]
-    ) -> Iterator[Found]:
+    ) -> Iterator[FoundMention]:
         """Find mentions in a clean translation, each by the first method that finds it."""
         placed: list[Span | None] = [None] * len(spans)
         for n, span in enumerate(spans):
             told = self.terms.of(source[span[0] : span[1]])
-            best = Found(None, "", NOT_FOUND, told)
+            best = FoundMention(None, "", NOT_FOUND, told)
             for method in order:
                 if method == MARKERS or best.span:
                     continue
@@ -141,9 +141,9 @@ class Projector:
                 best = self._one(method, source, target, span, told, taken)
                 is_guess = best.span is not None and len(order) > 1 and method != GLOSSARY
                 if is_guess and _is_unlike(target[slice(*best.span)], told, source[slice(*span)]):
-                    best = Found(None, method, UNLIKE)
+                    best = FoundMention(None, method, UNLIKE)
             if best.span and not target[slice(*best.span)].strip():
-                best = Found(None, best.method, NOTHING)
+                best = FoundMention(None, best.method, NOTHING)
             placed[n] = best.span
             yield replace(best, told=told)
 
@@ -155,20 +155,20 @@ class Projector:
         span: Span,
         told: str,
         taken: Sequence[Span],
-    ) -> Found:
+    ) -> FoundMention:
         if method == GLOSSARY:
             spot = _verbatim(target, told, taken) or _verbatim(target, source[slice(*span)], taken)
-            return Found(spot, method, "" if spot else NOT_FOUND if told else UNTRANSLATED)
+            return FoundMention(spot, method, "" if spot else NOT_FOUND if told else UNTRANSLATED)
         if method == CONSTRAINED:
-            if not isinstance(self.translator, Scorer):
-                return Found(None, method, NO_SCORES)
+            if not isinstance(self.translator, ScoringTranslator):
+                return FoundMention(None, method, NO_SCORES)
             spot = inserted(self.translator, source, target, span, taken)
-            return Found(spot, method, "" if spot else NO_PLACE)
+            return FoundMention(spot, method, "" if spot else NO_PLACE)
         if isinstance(self.translator, Aligner):
             spot = _looked_at(self.translator, source, target, span, taken)
         else:
             spot = _most_alike(target, told, taken)
-        return Found(spot, method, "" if spot else NOT_FOUND)
+        return FoundMention(spot, method, "" if spot else NOT_FOUND)
 
 
 def _lost(projected: Projected) -> int:
@@ -215,7 +215,7 @@ def _most_alike(target: str, told: str, taken: Sequence[Span]) -> Span | None:
 
 
 def inserted(
-    scorer: Scorer, source: str, target: str, span: Span, taken: Sequence[Span] = ()
+    scorer: ScoringTranslator, source: str, target: str, span: Span, taken: Sequence[Span] = ()
 ) -> Span | None:
     """Return where marks go into a translation that stays as it is, by the translator's scores.
 

@@ -21,7 +21,7 @@ class Translator(Protocol):
 
 
 @runtime_checkable
-class Scorer(Protocol):
+class ScoringTranslator(Protocol):
     """A translator that can tell how likely a given translation is."""
 
     def score(self, source: str, targets: Sequence[str]) -> list[float]:
@@ -52,7 +52,7 @@ class Aligner(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundMention:
     """Where a mention went: a span of the translation, or None and the reason.
 
     `method` is what found it; `told` is the translation of the mention alone, where that is known.
@@ -69,4 +69,4 @@ class Projected:
     """A translated sentence, and where each of its mentions went, in their order."""
 
     text: str
-    found: tuple[Found, ...]
+    found: tuple[FoundMention, ...]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from chinchilla.instructions.rouge import rouge_l
 
 from .marks import has_remains
-from .protocol import Found, Projected
+from .protocol import FoundMention, Projected
 
 EMPTY, LENGTH, ALPHABET, MARKS_LEFT, ROUND_TRIP, POOR = (
     *("empty translation", "length out of proportion", "alphabet left over"),
@@ -88,7 +88,7 @@ def _share(values: Sequence[bool]) -> float:
     return sum(values) / len(values) if values else 1.0
 
 
-def _is_confirmed(text: str, found: Found) -> bool:
+def _is_confirmed(text: str, found: FoundMention) -> bool:
     if found.span is None or not found.told:
         return False
     mention = text[found.span[0] : found.span[1]]

@@ -10,7 +10,7 @@ import msgspec
 
 from ...data.documents import Document
 from ...files.jsonl import dumps, write_bytes
-from ..journal import Entry, finish, work_through
+from ..journal import JournalEntry, finish, work_through
 from .carry import Carried, translate_documents
 from .glossary import Glossary, Terms
 from .methods import AUTO, Projector
@@ -19,7 +19,7 @@ from .quality import Bounds, judge
 
 
 @dataclass(frozen=True)
-class Plan:
+class TranslationPlan:
     """How to translate; `keeps_partial` keeps documents that lost a mention, without it."""
 
     method: str = AUTO
@@ -87,7 +87,7 @@ def translate_files(
     documents: Sequence[Document],
     output: str | Path,
     translator: Translator,
-    plan: Plan = Plan(),
+    plan: TranslationPlan = TranslationPlan(),
     *,
     reverse: Translator | None = None,
     chunk: int = 16,
@@ -157,7 +157,7 @@ def _result(
     carried: Carried,
     projected: Sequence[Projected],
     back: str | None,
-    plan: Plan,
+    plan: TranslationPlan,
 ) -> dict[str, Any]:
     found = tuple(found for one in projected for found in one.found)
     whole = Projected(carried.document.text, ())
@@ -185,8 +185,8 @@ def _result(
 
 def _write(
     source: Document,
-    entry: Entry,
-    plan: Plan,
+    entry: JournalEntry,
+    plan: TranslationPlan,
     model: str,
     file: IO[bytes],
     aside: IO[bytes],

@@ -16,7 +16,7 @@ from chinchilla.mini.characters import Characters
 from chinchilla.mini.labels import Label, Texts
 from chinchilla.mini.words import Words
 
-from .draw import Asked, Drawer, Json
+from .draw import Drawer, DrawnExample, Json
 from .vary import vary
 
 LONGEST = 400
@@ -150,7 +150,7 @@ class Batcher:
             self._mean[texts] = self.words.vectors(texts).mean(0)
         return self._mean[texts]
 
-    def batch(self, asked: Sequence[Asked]) -> Batch:
+    def batch(self, asked: Sequence[DrawnExample]) -> Batch:
         """Return the tensors of some drawn examples."""
         index: dict[Label, int] = {}
 

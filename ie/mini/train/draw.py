@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from chinchilla.mini.labels import Plan, Texts
+from chinchilla.mini.labels import LabelPlan, Texts
 
 Span = tuple[int, int]
 Json = dict[str, Any]
@@ -13,7 +13,7 @@ EXAMPLES = 4
 
 
 @dataclass
-class Asked:
+class DrawnExample:
     """A text with its plan and gold; spans are (start, end), end-exclusive.
 
     `spans` holds (place of the span label, span); `links` one entry a link of the plan: the set of
@@ -23,7 +23,7 @@ class Asked:
     """
 
     text: str
-    plan: Plan
+    plan: LabelPlan
     spans: set[tuple[int, Span]] = field(default_factory=set)
     links: list[set[tuple[Span, Span]]] = field(default_factory=list)
     same: list[tuple[int, list[int], list[set[Span]]]] = field(default_factory=list)
@@ -70,7 +70,7 @@ class Drawer:
             return some if chance > 0.92 else (*shown, *some)
         return tuple(shown)
 
-    def draw(self, example: Json, most: int = 28) -> Asked:
+    def draw(self, example: Json, most: int = 28) -> DrawnExample:
         """Return an example as it is asked this time, of about `most` span labels."""
         keys = self._keys(example)
         by_kind: dict[str, list[str]] = {"entity": [], "relation": [], "event": []}
@@ -78,7 +78,7 @@ class Drawer:
             kind = self.labels[key]["kind"]
             if kind in by_kind:
                 by_kind[kind].append(key)
-        asked = Asked(example["text"], Plan(), partial=bool(example.get("partial")))
+        asked = DrawnExample(example["text"], LabelPlan(), partial=bool(example.get("partial")))
         self._entities(example, asked, by_kind["entity"], most)
         self._relations(example, asked, by_kind["relation"], most // 2 - 2)
         self._events(example, asked, by_kind["event"], set(keys), most)
@@ -101,7 +101,7 @@ class Drawer:
         self.random.shuffle(kept)
         return kept
 
-    def _entities(self, example: Json, asked: Asked, keys: list[str], most: int) -> None:
+    def _entities(self, example: Json, asked: DrawnExample, keys: list[str], most: int) -> None:
         found: dict[str, list[Span]] = {}
         for item in example.get("entities", ()):
             key = f"{example['set']}/entity/{item['type']}"
@@ -112,7 +112,7 @@ class Drawer:
             asked.spans.update((place, span) for span in found.get(key, ()))
         self._broader(asked, keys, found)
 
-    def _broader(self, asked: Asked, keys: list[str], found: dict[str, list[Span]]) -> None:
+    def _broader(self, asked: DrawnExample, keys: list[str], found: dict[str, list[Span]]) -> None:
         if self.random.random() > 0.15:
             return
         names = [name for key in keys if key in found for name in self.labels[key]["broader"]]
@@ -125,7 +125,7 @@ class Drawer:
             if name in label["broader"] or name in label["wordings"]:
                 asked.spans.update((place, span) for span in found.get(key, ()))
 
-    def _relations(self, example: Json, asked: Asked, keys: list[str], most: int) -> None:
+    def _relations(self, example: Json, asked: DrawnExample, keys: list[str], most: int) -> None:
         found: dict[str, list[tuple[Span, Span]]] = {}
         for item in example.get("relations", ()):
             key = f"{example['set']}/relation/{item['type']}"
@@ -148,7 +148,7 @@ class Drawer:
         return (self.random.choice(words),) if words and self.random.random() < 0.9 else ()
 
     def _events(
-        self, example: Json, asked: Asked, keys: list[str], roles: set[str], most: int
+        self, example: Json, asked: DrawnExample, keys: list[str], roles: set[str], most: int
     ) -> None:
         found: dict[str, list[Json]] = {}
         for item in example.get("events", ()):
@@ -157,7 +157,7 @@ class Drawer:
             self._event(asked, key, roles, found.get(key, []), most)
 
     def _event(
-        self, asked: Asked, key: str, known: set[str], events: list[Json], most: int
+        self, asked: DrawnExample, key: str, known: set[str], events: list[Json], most: int
     ) -> None:
         # A part of a set may give an event fewer roles than another.
         roles = [role for role in self._roles.get(key, []) if role in known]
@@ -193,7 +193,7 @@ class Drawer:
             asked.same.append((same, places, groups))
 
 
-def elsewhere(asked: Asked) -> set[tuple[int, Span]]:
+def elsewhere(asked: DrawnExample) -> set[tuple[int, Span]]:
     """Return other occurrences of gold strings, where annotators gave strings, not places."""
     found = set()
     for place, (start, end) in asked.spans:

@@ -33,7 +33,7 @@ from .vocabulary import choose
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """How to train. Rates are the highest; they rise over `warm` and fall over the rest."""
 
     minutes: float = 95
@@ -48,7 +48,7 @@ class Plan:
     pool: int = 800
 
 
-def factor(plan: Plan, minutes: float) -> float:
+def factor(plan: TrainingPlan, minutes: float) -> float:
     """Return the share of the highest rate after some minutes."""
     if minutes < plan.warm:
         return (minutes + 0.05) / (plan.warm + 0.05)
@@ -59,7 +59,7 @@ def factor(plan: Plan, minutes: float) -> float:
 class Trainer:
     """Model, optimisers and their place in a run."""
 
-    def __init__(self, model: Model, plan: Plan) -> None:
+    def __init__(self, model: Model, plan: TrainingPlan) -> None:
         self.model = model
         self.plan = plan
         self.minutes = 0.0
@@ -277,7 +277,7 @@ def log(run: Path, trainer: Trainer, **values: Any) -> None:
 
 
 def run(
-    base: Path, data: Path, folder: Path, plan: Plan, layers: tuple[int, ...], threads: int
+    base: Path, data: Path, folder: Path, plan: TrainingPlan, layers: tuple[int, ...], threads: int
 ) -> Trainer:
     """Train on the caches of folder `data`; go on where the run folder stopped."""
     torch.set_num_threads(threads)

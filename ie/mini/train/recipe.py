@@ -26,7 +26,7 @@ LICENCES = ("permissive", "research", "unknown")
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainingRecipe:
     """What the making is told.
 
     `base` is the packed file of multilingual-e5-small or its Hugging Face folder; `corpora` the folder
@@ -55,7 +55,7 @@ class Recipe:
         return Path(self.data) if self.data else Path(self.run) / "data"
 
 
-def mistakes(recipe: Recipe) -> Iterator[Problem]:
+def mistakes(recipe: TrainingRecipe) -> Iterator[Problem]:
     """Find what is missing."""
     if not Path(recipe.base).exists() or not recipe.base:
         yield "base", f"no such file or folder {recipe.base!r}; name the base weights"
@@ -63,7 +63,7 @@ def mistakes(recipe: Recipe) -> Iterator[Problem]:
         yield "corpora", f"no such folder {recipe.corpora!r}; name that of the corpora"
 
 
-def make(recipe: Recipe, report: Report = print) -> Path:
+def make(recipe: TrainingRecipe, report: Report = print) -> Path:
     """Do what is not done yet; return the folder of the model.
 
     Raises:
@@ -76,7 +76,7 @@ def make(recipe: Recipe, report: Report = print) -> Path:
     return finish(recipe, report)
 
 
-def finish(recipe: Recipe, report: Report = print) -> Path:
+def finish(recipe: TrainingRecipe, report: Report = print) -> Path:
     """Make a model of the last checkpoint; return its folder.
 
     Raises:
@@ -95,7 +95,7 @@ def finish(recipe: Recipe, report: Report = print) -> Path:
     return folder
 
 
-def chosen(recipe: Recipe, catalogue: Catalogue) -> list[str]:
+def chosen(recipe: TrainingRecipe, catalogue: Catalogue) -> list[str]:
     """Return the names of the sets that may be used."""
     names = recipe.only or tuple(catalogue.sets)
     return [
@@ -105,7 +105,9 @@ def chosen(recipe: Recipe, catalogue: Catalogue) -> list[str]:
     ]
 
 
-def gather(recipe: Recipe, catalogue: Catalogue, names: Sequence[str], report: Report) -> None:
+def gather(
+    recipe: TrainingRecipe, catalogue: Catalogue, names: Sequence[str], report: Report
+) -> None:
     """Write the caches that are missing."""
     data = recipe.caches
     done = json.loads((data / "report.json").read_text("utf-8")) if _has(data) else {}
@@ -118,17 +120,17 @@ def _has(data: Path) -> bool:
     return (data / "report.json").is_file()
 
 
-def train(recipe: Recipe, report: Report) -> None:
+def train(recipe: TrainingRecipe, report: Report) -> None:
     """Train, or go on, until the minutes are done."""
-    from .loop import Plan, run
+    from .loop import TrainingPlan, run
 
     folder = Path(recipe.run)
     report(f"training for {recipe.minutes:g} minutes; see {folder / 'log.jsonl'}")
-    plan = Plan(minutes=recipe.minutes)
+    plan = TrainingPlan(minutes=recipe.minutes)
     run(Path(recipe.base), recipe.caches, folder, plan, recipe.layers, recipe.threads)
 
 
-def calibrate(recipe: Recipe, report: Report) -> dict[str, Any]:
+def calibrate(recipe: TrainingRecipe, report: Report) -> dict[str, Any]:
     """Choose thresholds on dev documents, write `rules.json` and return what it holds."""
     from .calibrate import calibrate
     from .loop import trained
@@ -153,7 +155,7 @@ def calibrate(recipe: Recipe, report: Report) -> dict[str, Any]:
     return figures
 
 
-def export(recipe: Recipe, figures: dict[str, Any], folder: Path) -> None:
+def export(recipe: TrainingRecipe, figures: dict[str, Any], folder: Path) -> None:
     """Write the folder of the model."""
     from .loop import trained
     from .reader_folder import builtin_texts, export, trained_labels
