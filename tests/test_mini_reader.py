@@ -25,7 +25,7 @@ from chinchilla.mini.train import losses  # noqa: E402
 from chinchilla.mini.train.base import quick_vectors  # noqa: E402
 from chinchilla.mini.train.batches import Batcher, Sampler  # noqa: E402
 from chinchilla.mini.train.batches import cut as cut_example  # noqa: E402
-from chinchilla.mini.train.calibrate import LIKELY, add_facts, choose  # noqa: E402
+from chinchilla.mini.train.calibrate import LIKELY, add_facts, choose, spread  # noqa: E402
 from chinchilla.mini.train.draw import Drawer  # noqa: E402
 from chinchilla.mini.train.model import Model, Sizes, distance_of  # noqa: E402
 from chinchilla.mini.train.reader_folder import export  # noqa: E402
@@ -632,3 +632,10 @@ def test_arguments_count_only_with_their_trigger() -> None:
     rules, _, table = choose(facts)
     assert rules.least["trigger"] > -2
     assert table["a"]["argument"] == 1.0
+
+
+def test_dev_examples_are_spread_evenly():
+    examples = [{"id": n} for n in range(10)]
+    assert [one["id"] for one in spread(examples, 4)] == [0, 2, 5, 7]
+    assert spread(examples, 20) == examples
+    assert spread([], 5) == []

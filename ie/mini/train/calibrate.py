@@ -4,7 +4,6 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +97,7 @@ def calibrate(
     most: int = 150,
     cautious: Sequence[str] = (),
 ) -> tuple[Rules, dict[str, float], dict[str, dict[str, float]]]:
-    """Choose rules on the first `most` dev examples of some sets, set to name of its schema.
+    """Choose rules on `most` dev examples of some sets, set to name of its schema.
 
     Of `cautious` sets all examples are read.
 
@@ -110,12 +109,18 @@ def calibrate(
     facts: Facts = {}
     for name in sets:
         with (data / f"{name}.dev.jsonl").open(encoding="utf-8") as lines:
-            some_lines = lines if name in cautious else islice(lines, most)
-            examples: list[Json] = [json.loads(line) for line in some_lines]
+            every = [json.loads(line) for line in lines]
+        examples = every if name in cautious else spread(every, most)
         for keys, some in _by_schema(examples, groups):
             schema, names = schema_of(name, labels, [key for key in keys if key in labels])
             add_facts(facts, name, reader, some, schema, names)
     return choose(facts, sets, cautious)
+
+
+def spread(examples: list[Json], most: int) -> list[Json]:
+    """Return at most `most` of the examples, evenly spread: neighbours are often of one article."""
+    step = max(1.0, len(examples) / most)
+    return [examples[int(k * step)] for k in range(min(most, len(examples)))]
 
 
 def _by_schema(
@@ -191,21 +196,34 @@ def choose(
         else:
             told = [pair for one, _ in free for pair in near(one, rules.least[kind])]
             rules.slope[kind], rules.offset[kind] = fit(told)
+        for schema, (names, one, gold) in _united(sets, schemas).items():
+            if gold < _ENOUGH:
+                continue
+            slope, offset = fit(one)
+            least = best_threshold([(one, gold)])
+            if kind == "relation" and any(name in cautious for name in names):
+                least = likely(slope, offset)
+            else:
+                slope, offset = fit(near(one, least))
+            rules.schemas.setdefault(schema, {})[kind] = [least, slope, offset]
         for name, (one, gold) in sets.items():
-            schema = schemas.get(name, "")
-            if schema and gold >= _ENOUGH:
-                slope, offset = fit(one)
-                least = best_threshold([(one, gold)])
-                if name in cautious and kind == "relation":
-                    least = likely(slope, offset)
-                else:
-                    slope, offset = fit(near(one, least))
-                rules.schemas.setdefault(schema, {})[kind] = [least, slope, offset]
-            own = rules.under(schema)
+            own = rules.under(schemas.get(name, ""))
             errors[f"{name} {kind}"] = round(calibration_error(own, kind, one), 3)
             kept = [right for score, right in one if score >= own.least[kind]]
             table.setdefault(name, {})[kind] = round(2 * sum(kept) / max(len(kept) + gold, 1), 3)
     return rules, errors, table
+
+
+def _united(
+    sets: Mapping[str, tuple[list[tuple[float, bool]], int]], schemas: Mapping[str, str]
+) -> dict[str, tuple[list[str], list[tuple[float, bool]], int]]:
+    """Return by built-in schema the names of its sets, their facts, and the number of gold facts."""
+    united: dict[str, tuple[list[str], list[tuple[float, bool]], int]] = {}
+    for name, (facts, gold) in sets.items():
+        if schemas.get(name):
+            names, some, count = united.get(schemas[name], ([], [], 0))
+            united[schemas[name]] = [*names, name], [*some, *facts], count + gold
+    return united
 
 
 def near(facts: Sequence[tuple[float, bool]], least: float) -> list[tuple[float, bool]]:

@@ -143,7 +143,7 @@ def calibrate(recipe: TrainingRecipe, report: Report) -> dict[str, Any]:
     labels = json.loads((recipe.caches / "labels.json").read_text(encoding="utf-8"))
     reader = reader_of(model, characters, words, trained=trained_labels(labels))
     sets = read_catalogue().sets
-    schemas = {name: sets[name].schema if name in sets else "" for name in known}
+    schemas = {n: sets[n].rules_of or sets[n].schema if n in sets else "" for n in known}
     rules, errors, table = calibrate(
         reader, recipe.caches, schemas, recipe.dev_documents, recipe.cautious
     )

@@ -78,6 +78,7 @@ class Set(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     dev_first: int = 0
     options: dict[str, Any] = {}
     schema: str = ""
+    rules_of: str = ""
     located: bool = False
     present: bool = False
     partial: bool = False
