@@ -260,3 +260,40 @@ def test_a_module_that_moved_is_found_by_its_old_name():
     assert module is chinchilla.merge.lexicon
     for old in chinchilla._MOVED:
         assert importlib.util.find_spec(f"chinchilla.{chinchilla._MOVED[old]}"), old
+
+
+def _names(path):
+    """Yield the names that a module defines or imports at its top."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            yield node.name
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.alias):
+            yield (node.asname or node.name).partition(".")[0]
+
+
+def test_scripts_import_only_what_is_there():
+    paths = dict(_modules())
+    missing = []
+    for script in sorted((ROOT / "scripts").iterdir()):
+        head = script.read_bytes()[:60] if script.is_file() else b""
+        if script.suffix != ".py" and b"python" not in head:
+            continue
+        for node in ast.walk(ast.parse(script.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("chinchilla"):
+                there = set(_names(paths[node.module])) if node.module in paths else set()
+                there |= {
+                    name.rpartition(".")[2] for name in OURS if name.startswith(f"{node.module}.")
+                }
+                there |= (
+                    set(importlib.import_module("chinchilla").__all__)
+                    if node.module == "chinchilla"
+                    else set()
+                )
+                missing += [
+                    f"{script.name}: {node.module}.{a.name}"
+                    for a in node.names
+                    if a.name not in there
+                ]
+    assert missing == []
