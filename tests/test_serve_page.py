@@ -133,6 +133,14 @@ def test_entities_are_marked_nested_and_behind_astral_characters(page):
     shoot(page, "text")
 
 
+def test_nothing_to_extract_is_told_in_words(page):
+    page.fill("#input-text", TEXT)
+    for box in page.locator(".tasks input").all():
+        box.uncheck()
+    page.click("#extract")
+    playwright.expect(page.locator(".status")).to_contain_text("勾选任务")
+
+
 def test_the_least_score_hides_facts_everywhere(page):
     extract(page)
     assert page.locator("#tab-text .number").inner_text() == "6"

@@ -99,6 +99,7 @@ export async function extract(): Promise<void> {
   if (running) return
   const texts = queue.length ? queue : [{ id: textId(area.value), text: area.value }]
   if (!queue.length && !area.value.trim()) return say(t('noText'), 'error')
+  if (!state.tasks.size) return say(t('noTypes'), 'error')
   running = new AbortController()
   const begin = performance.now()
   say(t('extracting'))

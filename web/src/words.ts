@@ -40,6 +40,7 @@ const WORDS = {
   ],
   stopped: ['已停止', 'Stopped'],
   noText: ['请先输入文本', 'Enter a text first'],
+  noTypes: ['没有可抽取的内容：请勾选任务，或先添加类型。', 'Nothing to extract: choose a task, or add a type first.'],
   result: ['结果', 'Result'],
   nothingYet: ['还没有结果。输入文本，然后按“抽取”（Ctrl+Enter）。', 'Nothing yet. Enter a text and press Extract (Ctrl+Enter).'],
   threshold: ['最低分', 'Least score'],
