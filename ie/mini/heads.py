@@ -6,6 +6,7 @@ the torch model, so both sides read one file.
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -13,8 +14,8 @@ from .words import Array
 
 # Clues of a link are looked for so far from its two spans.
 NEAR = 10
-# Labels whose spans are scored at once.
-_AT_ONCE = 64
+# Places (label and start) whose spans are scored at once, and what rounding may take from a bound.
+_AT_ONCE, _SLACK = 4096, 1e-3
 _LAYERS = (
     "labels.inner",
     "labels.outer",
@@ -90,39 +91,33 @@ class Heads:
     def spans(self, x: Array, labels: LabelParts, least: Array) -> list[tuple[Array, Array, Array]]:
         """Return for each label starts, ends (exclusive) and scores of spans scored `least` or more.
 
-        x [T, H], least [L]. Labels whose scores cannot reach `least` are skipped by a bound.
+        x [T, H], least [L]. Where no span that starts at a place can reach `least`, none is scored.
         """
         t, w = len(x), min(self.width, len(x))
         a, b, c = self._terms(x, labels)
-        band = self._band(x, w).reshape(self.detectors, t * w)
-        gates = labels.gates
-        bound = a.max(1) + b.max(1) + c.max(1) + labels.bias
-        bound += np.maximum(gates * band.max(1), gates * band.min(1)).sum(1)
-        possible = np.nonzero(bound >= least)[0]
-        empty = np.zeros(0, np.int64)
-        found = [(empty, empty, np.zeros(0, np.float32))] * len(gates)
+        a = a + labels.bias[:, None]
+        band = self._band(x, w)
         valid = np.arange(t)[:, None] + np.arange(w) < t
+        bound = a + _highest(b, w) + _highest(c, w) + _most(labels.gates, band, valid)
+        which, start = np.nonzero(bound >= least[:, None] - _SLACK)
+        total = np.zeros((len(c), t + w), np.float32)
+        np.cumsum(c, axis=1, out=total[:, 1 : t + 1])
+        insides = _shifted(total[:, 1:], w)
+        ends = _shifted(np.pad(b, ((0, 0), (0, w - 1))), w)
         share = 1 / np.arange(1, w + 1, dtype=np.float32)
-        for at in range(0, len(possible), _AT_ONCE):
-            some = possible[at : at + _AT_ONCE]
-            scores = (gates[some] @ band).reshape(-1, t, w)
-            total = np.zeros((len(some), t + w), np.float32)
-            np.cumsum(c[some], axis=1, out=total[:, 1 : t + 1])
-            inside = _shifted(total[:, 1:], w) - total[:, :t, None]
-            inside *= share
-            scores += inside
-            scores += _shifted(np.pad(b[some], ((0, 0), (0, w - 1))), w)
-            scores += (a[some] + labels.bias[some, None])[:, :, None]
-            which, start, width = np.nonzero((scores >= least[some, None, None]) & valid)
-            values = scores[which, start, width]
-            edges = np.searchsorted(which, np.arange(len(some) + 1))
-            for k, low, high in zip(
-                some.tolist(), edges[:-1].tolist(), edges[1:].tolist(), strict=True
-            ):
-                if high > low:
-                    first = start[low:high]
-                    found[k] = (first, first + width[low:high] + 1, values[low:high])
-        return found
+        rows, widths, values = [], [], []
+        for at in range(0, len(which), _AT_ONCE):
+            k, n = which[at : at + _AT_ONCE], start[at : at + _AT_ONCE]
+            scores = (insides[k, n] - total[k, n][:, None]) * share
+            for gate, scored in zip(labels.gates.T, band, strict=True):
+                scores += gate[k][:, None] * scored[n]
+            scores += ends[k, n]
+            scores += a[k, n][:, None]
+            row, width = np.nonzero((scores >= least[k][:, None]) & valid[n])
+            rows.append(row + at)
+            widths.append(width)
+            values.append(scores[row, width])
+        return _by_label(len(least), which, start, rows, widths, values)
 
     def _terms(self, x: Array, labels: LabelParts) -> tuple[Array, Array, Array]:
         """Return start, end and inside scores, [L, T] each."""
@@ -205,6 +200,44 @@ def _angles(length: int, size: int) -> tuple[Array, Array]:
     """Return cosine and sine of the rotary angles, [length, size / 2] each."""
     angles = np.arange(length)[:, None] * 1000.0 ** (-np.arange(0, size, 2) / size)
     return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
+
+
+def _highest(x: Array, width: int) -> Array:
+    """Return the maximum of x [L, T] over each place and the `width - 1` after it."""
+    x, reach = x.copy(), 1
+    while reach < width:
+        step = min(reach, width - reach)
+        np.maximum(x[:, :-step], x[:, step:], out=x[:, :-step])
+        reach += step
+    return x
+
+
+def _most(gates: Array, band: Array, valid: Array) -> Array:
+    """Return the most that the detectors [M, T, W] can give spans by label and start, [L, T]."""
+    high = np.where(valid, band, -np.inf).max(2)
+    low = np.where(valid, band, np.inf).min(2)
+    return np.maximum(gates, 0) @ high + np.minimum(gates, 0) @ low  # type: ignore[no-any-return]
+
+
+def _by_label(
+    count: int,
+    which: Array,
+    start: Array,
+    rows: list[Array],
+    widths: list[Array],
+    values: list[Array],
+) -> list[tuple[Array, Array, Array]]:
+    """Return starts, ends and scores of each label; `which` and `start` [R] are sorted by label."""
+    empty = np.zeros(0, np.int64)
+    found = [(empty, empty, np.zeros(0, np.float32))] * count
+    if rows:
+        row, width, value = (np.concatenate(part) for part in (rows, widths, values))
+        first, own = start[row], which[row]
+        edges = np.searchsorted(own, np.arange(count + 1)).tolist()
+        for k, (low, high) in enumerate(pairwise(edges)):
+            if high > low:
+                found[k] = first[low:high], first[low:high] + width[low:high] + 1, value[low:high]
+    return found
 
 
 def _shifted(x: Array, width: int) -> Array:
