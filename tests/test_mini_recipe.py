@@ -102,9 +102,13 @@ def test_a_training_is_resumed_and_ends_in_a_model_with_a_card(base, tmp_path):
     said = []
     train(TrainingRecipe(**told, minutes=0.01), said.append)
     first = json.loads((tmp_path / "log.jsonl").read_text("utf-8").splitlines()[-1])
-    train(TrainingRecipe(**told, minutes=0.02), said.append)
+    train(TrainingRecipe(**told, minutes=first["minutes"] + 0.02, workers=1), said.append)
     last = json.loads((tmp_path / "log.jsonl").read_text("utf-8").splitlines()[-1])
     assert last["steps"] > first["steps"]
+    # What two workers read counts together.
+    assert first["characters"] / first["steps"] > 1.5 * (
+        last["characters"] - first["characters"]
+    ) / (last["steps"] - first["steps"])
     folder = finish(TrainingRecipe(**told), said.append)
     assert len((folder / "README.md").read_text("utf-8").splitlines()) <= 60
     engine = open_engine(folder)

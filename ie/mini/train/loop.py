@@ -10,7 +10,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from .draw import EXAMPLES, Drawer, Json
 from .model import Model, Sizes
 from .original import open_base
 from .vocabulary import choose
+from .workers import EVERY, Workers, others
 
 
 @dataclass(frozen=True)
@@ -223,44 +224,36 @@ def stop_when_asked() -> list[int]:
     return asked
 
 
-def share_cores(threads: int) -> None:
-    """Use one thread while the machine is crowded: threads that wait for each other lose most."""
-    wanted = 1 if os.getloadavg()[0] > 1.5 * (os.cpu_count() or 1) else threads
-    if torch.get_num_threads() != wanted:
-        torch.set_num_threads(wanted)
-
-
 def train(
-    trainer: Trainer,
-    batches: Iterator[Any],
-    sampler: Sampler,
-    run: Path,
-    until: float,
-    threads: int,
+    trainer: Trainer, batches: Iterator[Any], sampler: Sampler, run: Path, workers: Workers
 ) -> None:
-    """Train until some minutes are done, with checkpoints and a line of log every minute."""
+    """Train until the minutes of the plan are done, with checkpoints and a line of log every minute."""
     saved = logged = trainer.minutes
     sums: dict[str, float] = {}
     began, seen = time.monotonic(), trainer.seen
     count = 0
     asked = stop_when_asked()
-    while trainer.minutes < until:
-        share_cores(threads)
-        for name, value in trainer.step(next(batches)).items():
-            sums[name] = sums.get(name, 0.0) + value
-        count += 1
-        if trainer.minutes - logged >= 1 or trainer.minutes >= until:
+    ended = False
+    while trainer.minutes < trainer.plan.minutes and not ended:
+        read = trainer.seen
+        for _ in range(EVERY if workers.count > 1 else 1):
+            for name, value in trainer.step(next(batches)).items():
+                sums[name] = sums.get(name, 0.0) + value
+            count += 1
+        told = workers.average(trainer.model, trainer.minutes, trainer.seen - read, bool(asked))
+        trainer.minutes, trainer.seen, ended = told[0], read + told[1], told[2]
+        ended = ended or trainer.minutes >= trainer.plan.minutes
+        if workers.rank:
+            continue
+        if trainer.minutes - logged >= 1 or ended:
             line = {name: round(value / count, 4) for name, value in sums.items()}
             speed = (trainer.seen - seen) / (time.monotonic() - began)
-            log(run, trainer, **line, speed=round(speed), threads=torch.get_num_threads())
+            log(run, trainer, **line, speed=round(speed))
             sums, count, logged = {}, 0, trainer.minutes
             began, seen = time.monotonic(), trainer.seen
-        due = trainer.minutes - saved >= trainer.plan.save_every
-        if due or asked or trainer.minutes >= until:
+        if trainer.minutes - saved >= trainer.plan.save_every or ended:
             save(run / "checkpoint.pt", {**trainer.state(), "sampler": sampler.state()})
             saved = trainer.minutes
-        if asked:
-            return
 
 
 def log(run: Path, trainer: Trainer, **values: Any) -> None:
@@ -277,33 +270,54 @@ def log(run: Path, trainer: Trainer, **values: Any) -> None:
 
 
 def run(
-    base: Path, data: Path, folder: Path, plan: TrainingPlan, layers: tuple[int, ...], threads: int
-) -> Trainer:
+    base: Path, data: Path, folder: Path, plan: TrainingPlan, layers: tuple[int, ...], workers: int
+) -> None:
     """Train on the caches of folder `data`; go on where the run folder stopped."""
-    torch.set_num_threads(threads)
-    torch.set_flush_denormal(True)
-    torch.manual_seed(plan.seed)
     labels = json.loads((data / "labels.json").read_text(encoding="utf-8"))
-    groups = json.loads((data / "groups.json").read_text(encoding="utf-8"))
     sets = read_sets(data)
     if not (folder / "fresh.pt").exists():
         prepare(base, folder, some_texts(sets), labels, layers)
+    meeting = folder / "workers"
+    meeting.unlink(missing_ok=True)
+    _known_of(labels, sets, load(folder)[2], folder)
+    with others(work, (data, folder, plan, workers), workers):
+        work(data, folder, plan, workers, 0)
+    torch.set_num_threads(workers)
+    meeting.unlink(missing_ok=True)
+
+
+def work(data: Path, folder: Path, plan: TrainingPlan, count: int, rank: int) -> None:
+    """Train as one of `count` workers; the first one keeps the log and the checkpoints."""
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    torch.manual_seed(plan.seed + rank)
+    labels = json.loads((data / "labels.json").read_text(encoding="utf-8"))
+    groups = json.loads((data / "groups.json").read_text(encoding="utf-8"))
+    sets = read_sets(data)
     model, characters, words = load(folder)
-    known(words, folder, label_texts({k: v for k, v in labels.items() if v["set"] in sets}))
+    _known_of(labels, sets, words, folder)
     trainer = Trainer(model, plan)
-    sampler = Sampler(sets, weights_of(sets, shares_of(labels, sets)), plan.seed)
+    sampler = Sampler(sets, weights_of(sets, shares_of(labels, sets)), plan.seed + rank)
     if (folder / "checkpoint.pt").exists():
         state = torch.load(folder / "checkpoint.pt", weights_only=True)
         trainer.restore(state)
         sampler.restore(state["sampler"])
-    rng = random.Random(trainer.steps)
+    if rank:
+        sampler.random.seed(f"{rank} {trainer.steps}")
+        torch.manual_seed(trainer.steps + rank)
+    rng = random.Random(f"{rank} {trainer.steps}")
     batches = drawn(
         pools(iter(sampler), rng, plan.characters, plan.pool),
         Drawer(labels, groups, rng),
         Batcher(characters, words),
     )
-    train(trainer, batches, sampler, folder, plan.minutes, threads)
-    return trainer
+    workers = Workers(rank, count, folder / "workers")
+    train(trainer, batches, sampler, folder, workers)
+    workers.close()
+
+
+def _known_of(labels: dict[str, Json], sets: Mapping[str, Any], words: Words, run: Path) -> None:
+    known(words, run, label_texts({k: v for k, v in labels.items() if v["set"] in sets}))
 
 
 def trained(folder: Path) -> tuple[Model, Characters, Words, int]:

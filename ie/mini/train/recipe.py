@@ -32,8 +32,8 @@ class TrainingRecipe:
     `base` is the packed file of multilingual-e5-small or its Hugging Face folder; `corpora` the folder
     of unpacked corpora; `run` the folder to work in; `data` that of the caches (empty: in the run
     folder). Corpora of other `licences` are left out, as are those that `only` does not name (empty:
-    all). Training takes `minutes`. Thresholds are chosen on `dev_documents` of each set of `known`;
-    for `cautious` see `calibrate.choose`.
+    all). Training takes `minutes`; each of its `workers` has one thread. Thresholds are chosen on
+    `dev_documents` of each set of `known`; for `cautious` see `calibrate.choose`.
     """
 
     base: str = ""
@@ -44,7 +44,7 @@ class TrainingRecipe:
     only: tuple[str, ...] = ()
     minutes: Annotated[float, Meta(gt=0)] = 300.0
     layers: tuple[int, ...] = (0, 2, 4, 6, 8, 10)
-    threads: Annotated[int, Meta(ge=1)] = 2
+    workers: Annotated[int, Meta(ge=1)] = 2
     dev_documents: Annotated[int, Meta(ge=1)] = 150
     known: tuple[str, ...] = ()
     cautious: tuple[str, ...] = ()
@@ -127,7 +127,7 @@ def train(recipe: TrainingRecipe, report: Report) -> None:
     folder = Path(recipe.run)
     report(f"training for {recipe.minutes:g} minutes; see {folder / 'log.jsonl'}")
     plan = TrainingPlan(minutes=recipe.minutes)
-    run(Path(recipe.base), recipe.caches, folder, plan, recipe.layers, recipe.threads)
+    run(Path(recipe.base), recipe.caches, folder, plan, recipe.layers, recipe.workers)
 
 
 def calibrate(recipe: TrainingRecipe, report: Report) -> dict[str, Any]:
