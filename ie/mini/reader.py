@@ -31,7 +31,8 @@ from .words import Array, Words
 # Own ids, covering ids [B, 1 + T] and lengths [B] (with `<s>`) to vectors [B, 1 + T, H].
 Encode = Callable[[Array, Array, Array], Array]
 
-WINDOW, OVERLAP = 380, 60
+# Longer windows hide things: of news joined to long texts, 380 found 57 % of the triggers, 200 found 77 %.
+WINDOW, OVERLAP = 200, 60
 # Characters that the encoder reads at once; lengths are rounded up to a multiple of _STEP.
 _BATCH, _STEP = 2500, 4
 # Characters of windows that are gathered before they are read: few at first, for a fast first answer.
