@@ -32,7 +32,7 @@ from chinchilla.mini.train.reader_folder import export  # noqa: E402
 from chinchilla.mini.train.restore import restore  # noqa: E402
 from chinchilla.mini.train.scores import names_of, read, reader_of, score  # noqa: E402
 from chinchilla.mini.train.tune import parts as parts_of  # noqa: E402
-from chinchilla.mini.train.vary import vary  # noqa: E402
+from chinchilla.mini.train.vary import vary, with_remains  # noqa: E402
 
 CHARS = "▁甲乙丙丁公司人名在收购了，。:ABquery雀巢裁员"
 H = 64
@@ -454,6 +454,15 @@ def test_forms_keep_mentions() -> None:
             assert (
                 changed["text"][entity["start"] : entity["end"]].lower() == entity["text"].lower()
             )
+
+
+def test_remains_of_pages_stand_outside_mentions() -> None:
+    rng = random.Random(5)
+    for _ in range(60):
+        changed = with_remains(example(), rng)
+        for entity in changed["entities"]:
+            assert changed["text"][entity["start"] : entity["end"]] == entity["text"]
+    assert len(changed["text"]) >= len(example()["text"])
 
 
 def test_cut_drops_what_stands_beyond() -> None:
