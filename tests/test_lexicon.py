@@ -7,7 +7,7 @@ import pytest
 from chinchilla.data.documents import Entity, Extraction, Issue
 from chinchilla.data.schema import read_schema
 from chinchilla.errors import InputError
-from chinchilla.merge.lexicon import Lexicon, LexiconEntry, read_lexicon
+from chinchilla.merge.lexicon import Entry, Lexicon, read_lexicon
 
 TEXT = "雀巢中国与雀巢在中国和New York设厂，代码600000.SH"
 
@@ -21,7 +21,7 @@ def found(lexicon: Lexicon, *entities: Entity) -> list[tuple[str | None, str, st
 
 
 def test_added_words_stand_wherever_nothing_overlaps() -> None:
-    lexicon = Lexicon([LexiconEntry("雀巢", "机构名")])
+    lexicon = Lexicon([Entry("雀巢", "机构名")])
     assert found(lexicon) == [("机构名", "雀巢", "lexicon"), ("机构名", "雀巢", "lexicon")]
     predicted = Entity("机构名", "雀巢中国", 0, 4)
     assert found(lexicon, predicted) == [
@@ -31,7 +31,7 @@ def test_added_words_stand_wherever_nothing_overlaps() -> None:
 
 
 def test_forced_words_replace_what_overlaps_them_and_say_so() -> None:
-    lexicon = Lexicon([LexiconEntry("雀巢中国", "机构名", "force")])
+    lexicon = Lexicon([Entry("雀巢中国", "机构名", "force")])
     extraction = Extraction((Entity("地名", "中国", 2, 4), Entity("地名", "中国", 8, 10)))
     result = lexicon.apply(TEXT, extraction)
     assert [(e.type, e.span) for e in result.entities] == [("机构名", (0, 4)), ("地名", (8, 10))]
@@ -41,14 +41,14 @@ def test_forced_words_replace_what_overlaps_them_and_say_so() -> None:
 
 
 def test_a_forced_word_that_the_model_found_stays_the_models() -> None:
-    lexicon = Lexicon([LexiconEntry("雀巢中国", "机构名", "force")])
+    lexicon = Lexicon([Entry("雀巢中国", "机构名", "force")])
     assert found(lexicon, Entity("机构名", "雀巢中国", 0, 4, 0.9)) == [
         ("机构名", "雀巢中国", "exact")
     ]
 
 
 def test_forbidden_words_leave_with_an_issue_and_paths_follow() -> None:
-    lexicon = Lexicon([LexiconEntry("中国", "地名", "forbid")])
+    lexicon = Lexicon([Entry("中国", "地名", "forbid")])
     extraction = Extraction(
         (Entity("地名", "中国", 2, 4), Entity("机构名", "中国", 8, 10)),
         issues=(Issue("ambiguous", "x", "entities[1]"),),
@@ -57,24 +57,24 @@ def test_forbidden_words_leave_with_an_issue_and_paths_follow() -> None:
     assert [e.type for e in result.entities] == ["机构名"]
     assert result.issues[0] == Issue("ambiguous", "x", "entities[0]")
     assert result.issues[1].detail == "'中国' as '地名' at [2, 4) is forbidden in the lexicon"
-    assert found(Lexicon([LexiconEntry("中国", None, "forbid")]), *extraction.entities) == []
+    assert found(Lexicon([Entry("中国", None, "forbid")]), *extraction.entities) == []
 
 
 def test_the_longest_word_wins_and_latin_words_are_whole() -> None:
     lexicon = Lexicon(
         [
-            LexiconEntry("雀巢", "机构名"),
-            LexiconEntry("雀巢中国", "机构名"),
-            LexiconEntry("Yor", "地名"),
+            Entry("雀巢", "机构名"),
+            Entry("雀巢中国", "机构名"),
+            Entry("Yor", "地名"),
         ]
     )
     assert [text for _, text, _ in found(lexicon)] == ["雀巢中国", "雀巢"]
 
 
 def test_patterns_add_and_forbid() -> None:
-    pattern = LexiconEntry(r"\d{6}\.(?:SH|SZ)", "证券代码", "add", is_pattern=True)
+    pattern = Entry(r"\d{6}\.(?:SH|SZ)", "证券代码", "add", is_pattern=True)
     assert found(Lexicon([pattern])) == [("证券代码", "600000.SH", "lexicon")]
-    forbid = LexiconEntry(r"\d{6}.*", None, "forbid", is_pattern=True)
+    forbid = Entry(r"\d{6}.*", None, "forbid", is_pattern=True)
     assert found(Lexicon([forbid]), Entity("证券代码", "600000.SH", 23, 32)) == []
 
 
@@ -86,31 +86,31 @@ def test_a_file_is_a_jieba_dictionary_with_marks(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     assert read_lexicon(path).entries == (
-        LexiconEntry("雀巢", "机构名"),
-        LexiconEntry("王芳", "人名"),
-        LexiconEntry("New York", "地名"),
-        LexiconEntry("雀巢中国", "机构名", "force"),
-        LexiconEntry("中国", None, "forbid"),
-        LexiconEntry("香港", "地名", "forbid"),
-        LexiconEntry(r"\d{6}\.SH", "证券代码", "add", True),
-        LexiconEntry("A+", "机构名", "force", True),
+        Entry("雀巢", "机构名"),
+        Entry("王芳", "人名"),
+        Entry("New York", "地名"),
+        Entry("雀巢中国", "机构名", "force"),
+        Entry("中国", None, "forbid"),
+        Entry("香港", "地名", "forbid"),
+        Entry(r"\d{6}\.SH", "证券代码", "add", True),
+        Entry("A+", "机构名", "force", True),
     )
 
 
 @pytest.mark.parametrize(
     ("line", "entry"),
     [
-        ("!星河科技 100 公司 # 科技", LexiconEntry("星河科技", "公司", "force")),
-        ("-中国\t#", LexiconEntry("中国", None, "forbid")),
-        ("C# 语言 # C# 与 C", LexiconEntry("C#", "语言")),
-        ("房间 #3 地名", LexiconEntry("房间 #3", "地名")),
-        (r"/第 # \d+/ 编号", LexiconEntry(r"第 # \d+", "编号", "add", True)),
-        (r"/第 # \d+/ 编号 # 如 a/b", LexiconEntry(r"第 # \d+", "编号", "add", True)),
-        (r"/\d+/\d+/日期 # 月/日", LexiconEntry(r"\d+/\d+", "日期", "add", True)),
-        ("-/A+/ # 注", LexiconEntry("A+", None, "forbid", True)),
+        ("!星河科技 100 公司 # 科技", Entry("星河科技", "公司", "force")),
+        ("-中国\t#", Entry("中国", None, "forbid")),
+        ("C# 语言 # C# 与 C", Entry("C#", "语言")),
+        ("房间 #3 地名", Entry("房间 #3", "地名")),
+        (r"/第 # \d+/ 编号", Entry(r"第 # \d+", "编号", "add", True)),
+        (r"/第 # \d+/ 编号 # 如 a/b", Entry(r"第 # \d+", "编号", "add", True)),
+        (r"/\d+/\d+/日期 # 月/日", Entry(r"\d+/\d+", "日期", "add", True)),
+        ("-/A+/ # 注", Entry("A+", None, "forbid", True)),
     ],
 )
-def test_a_comment_may_follow_an_entry(tmp_path: Path, line: str, entry: LexiconEntry) -> None:
+def test_a_comment_may_follow_an_entry(tmp_path: Path, line: str, entry: Entry) -> None:
     path = tmp_path / "words.txt"
     path.write_text(line, encoding="utf-8")
     assert read_lexicon(path).entries == (entry,)
@@ -177,7 +177,7 @@ def test_all_wrong_types_are_told_at_once_but_not_without_end(tmp_path: Path) ->
 
 
 def test_a_schema_without_types_of_entities_takes_any(tmp_path: Path) -> None:
-    lexicon = Lexicon([LexiconEntry("雀巢", "公司")])
+    lexicon = Lexicon([Entry("雀巢", "公司")])
     assert lexicon.for_schema(read_schema({"name": "e", "events": ["会见"]})) is lexicon
 
 

@@ -33,7 +33,7 @@ Match = tuple[int, int, str]
 
 
 @dataclass(frozen=True, slots=True)
-class LexiconEntry:
+class Entry:
     """A word, or a pattern if `is_pattern`; `action` is add, force or forbid.
 
     `where` is its file and line, for messages.
@@ -49,7 +49,7 @@ class LexiconEntry:
 class Lexicon:
     """Entries made ready to be looked for; immutable, usable for any number of texts."""
 
-    def __init__(self, entries: Iterable[LexiconEntry]) -> None:
+    def __init__(self, entries: Iterable[Entry]) -> None:
         self.entries = tuple(entries)
         self._words: dict[str, dict[str, list[str]]] = {"add": {}, "force": {}}
         self._patterns: dict[str, list[tuple[re.Pattern[str], str]]] = {"add": [], "force": []}
@@ -85,7 +85,7 @@ class Lexicon:
             for entry in self.entries
         )
 
-    def _take(self, entry: LexiconEntry) -> None:
+    def _take(self, entry: Entry) -> None:
         if entry.action == "forbid":
             if entry.is_pattern:
                 self._forbidden_patterns.append((re.compile(entry.word), entry.type))
@@ -187,7 +187,7 @@ def read_lexicon(path: str | Path, encoding: str = "auto") -> Lexicon:
     return Lexicon(entries)
 
 
-def _entry(line: str, where: str) -> LexiconEntry:
+def _entry(line: str, where: str) -> Entry:
     action = _ACTIONS.get(line[0], "add") if len(line) > 1 else "add"
     rest = _without_comment(line[1:].lstrip() if action != "add" else line)
     if rest.startswith("/") and rest.rfind("/") > 0:
@@ -210,7 +210,7 @@ def _entry(line: str, where: str) -> LexiconEntry:
     kind = columns[-1] if columns and not columns[-1].isdigit() else None
     if kind is None and action != "forbid":
         raise InputError(f"{where}: {word!r} has no entity type; write it last: {word} 机构名")
-    return LexiconEntry(word, kind, action, is_pattern, where)
+    return Entry(word, kind, action, is_pattern, where)
 
 
 def _without_comment(entry: str) -> str:
@@ -237,7 +237,7 @@ def _is_whole(text: str, start: int, end: int) -> bool:
     )
 
 
-def _unknown(entry: LexiconEntry, known: Mapping[str, str]) -> str:
+def _unknown(entry: Entry, known: Mapping[str, str]) -> str:
     where = f"{entry.where}: " if entry.where else ""
     hint = near_miss(str(entry.type), known)
     if entry.word in known:
