@@ -61,9 +61,13 @@ class AskedLabels:
         for _, head, roles, _, _ in questions.events:
             alone |= {head} if head is not None else set(roles)
         self.alone = alone
+        unmet = {place for name, place in questions.entities if name not in questions.known}
+        self.unmet = {place: rules.unmet * (place in unmet) for place in alone}
         self.least = np.array(
             [
-                rules.threshold(label.kind) - rules.near if place in alone else _CANDIDATE
+                rules.threshold(label.kind) - rules.near - self.unmet[place]
+                if place in alone
+                else _CANDIDATE
                 for place, label in enumerate(questions.plan.spans)
             ],
             np.float32,
@@ -107,7 +111,7 @@ class Decoder:
             score = self.rules.probability(ENTITY, span.score)
             text, start, end = self._mention(span)
             entity = Entity(named[span.place], text, start, end, score)
-            if self._is_sure(ENTITY, span.score, entity):
+            if self._is_sure(ENTITY, span.score + self.asked.unmet[span.place], entity):
                 found.setdefault((span.place, start, end), entity)
         return tuple(found.values())
 

@@ -17,6 +17,9 @@ class Rules:
     `far` less: training texts are short, and a page of news holds many names that have nothing to do
     with each other.
 
+    Entities of types that the model did not meet in training are returned from `unmet` less on: what it
+    is right about scores lower there.
+
     A second filler of a role may score `spare` less than the first; one of two events of a type may
     score `shared` less than with the other.
 
@@ -32,6 +35,7 @@ class Rules:
     far: float = 3.0
     spare: float = 0.75
     shared: float = 1.0
+    unmet: float = 0.0
     schemas: dict[str, dict[str, list[float]]] = field(default_factory=dict)
 
     def under(self, schema: str) -> "Rules":

@@ -22,6 +22,9 @@ from .model_card import write_card
 from .sets import Catalogue, at_hand, read_catalogue, write_caches
 
 Report = Callable[[str], None]
+# Chosen on 300 texts of three corpora that it never met (CMeEE, CCKS2019, video-music-book; none of those
+# that it is measured on): mean F1 0.304 without it, 0.323 with it.
+UNMET = 1.0
 LICENCES = ("permissive", "research", "unknown")
 
 
@@ -147,6 +150,7 @@ def calibrate(recipe: TrainingRecipe, report: Report) -> dict[str, Any]:
     rules, errors, table = calibrate(
         reader, recipe.caches, schemas, recipe.dev_documents, recipe.cautious
     )
+    rules.unmet = UNMET
     figures = {"rules": vars(rules), "error": errors, "f1": table, "characters": seen}
     text = json.dumps(figures, ensure_ascii=False, indent=1)
     (run / "rules.json").write_text(text + "\n", encoding="utf-8")
