@@ -19,6 +19,8 @@ from .words import Array
 # Spans that stand in a link are candidates from this score on: at most so many of a label.
 _CANDIDATE, _MOST_LINKED = -4.0, 12
 _MOST = 64
+# A name may be of two types that are weighed apart, if the scores differ by less.
+_RIVAL = 2.5
 _ENDS = frozenset("。！？!?")
 _PAIRS = tuple(zip("（(【《“「『", "）)】》”」』", strict=True))
 _QUOTES = "《“「『"
@@ -106,12 +108,17 @@ class Decoder:
         named = {place: name for name, place in self.questions.entities}
         spans = [span for place in named for span in self.spans[place]]
         kept = _compatible(spans, named, self.questions.known, self._far(ENTITY))
+        least = self.rules.threshold(ENTITY)
+        met = [s for s in kept if named[s.place] in self.questions.known and s.score >= least]
         found: dict[tuple[int, int, int], Entity] = {}
         for span in kept:
             score = self.rules.probability(ENTITY, span.score)
             text, start, end = self._mention(span)
             entity = Entity(named[span.place], text, start, end, score)
-            if self._is_sure(ENTITY, span.score + self.asked.unmet[span.place], entity):
+            # A type that was not met gets its lower threshold only where no other stands.
+            is_free = all(span.end <= one.start or one.end <= span.start for one in met)
+            extra = self.asked.unmet[span.place] * is_free
+            if self._is_sure(ENTITY, span.score + extra, entity):
                 found.setdefault((span.place, start, end), entity)
         return tuple(found.values())
 
@@ -393,7 +400,8 @@ def _compatible(
 
     The better of two spans of one place stays, and of two that cross; one inside another needs the
     score `nested`, whichever is the better. Types met in training and others are weighed apart, so
-    that a new type takes nothing from a known one: it may mark the same name, but not cross it.
+    that a new type takes nothing from a known one: it may mark the same name, but not cross it. Only if
+    one of the two is surer by far (_RIVAL), the other goes.
     """
     kept: list[Span] = []
     for is_known in (True, False):
@@ -405,6 +413,11 @@ def _compatible(
             if all(_fits(span, other, nested) for other in own):
                 own.append(span)
         kept += own
+    best: dict[tuple[int, int], float] = {}
+    for span in kept:
+        place = span.start, span.end
+        best[place] = max(span.score, best.get(place, span.score))
+    kept = [span for span in kept if span.score > best[span.start, span.end] - _RIVAL]
     return sorted(kept, key=lambda s: (s.start, -s.end, s.place))
 
 
