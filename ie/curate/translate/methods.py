@@ -139,8 +139,8 @@ class Projector:
                     if there and not _overlap(other, span)
                 ]
                 best = self._one(method, source, target, span, told, taken)
-                is_guess = best.span is not None and len(order) > 1 and method != GLOSSARY
-                if is_guess and _is_unlike(target[slice(*best.span)], told, source[slice(*span)]):
+                is_guess = len(order) > 1 and method != GLOSSARY
+                if is_guess and best.span and _is_unlike(target, best.span, told, source, span):
                     best = FoundMention(None, method, UNLIKE)
             if best.span and not target[slice(*best.span)].strip():
                 best = FoundMention(None, best.method, NOTHING)
@@ -175,9 +175,10 @@ def _lost(projected: Projected) -> int:
     return sum(found.span is None for found in projected.found)
 
 
-def _is_unlike(string: str, told: str, mention: str) -> bool:
+def _is_unlike(target: str, place: Span, told: str, source: str, span: Span) -> bool:
     """Return whether a place shares no character with the mention and with its own translation."""
-    return bool(told) and not set(fold(told + mention).text) & set(fold(string).text)
+    known = fold(told + source[slice(*span)]).text
+    return bool(told) and not set(known) & set(fold(target[slice(*place)]).text)
 
 
 def _overlap(first: Span, second: Span) -> bool:
