@@ -648,3 +648,10 @@ def test_dev_examples_are_spread_evenly():
     assert [one["id"] for one in spread(examples, 4)] == [0, 2, 5, 7]
     assert spread(examples, 20) == examples
     assert spread([], 5) == []
+
+
+def test_roles_without_a_set_of_their_own_get_the_numbers_of_entities() -> None:
+    facts = {"entity": {"one": ([("entity", 0.1 * n, n > 20, 99.0) for n in range(40)], 20)}}
+    rules, _, _ = choose(facts)
+    assert rules.least["role"] == rules.least["entity"]
+    assert rules.slope["role"] == rules.slope["entity"]

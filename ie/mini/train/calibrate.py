@@ -211,6 +211,10 @@ def choose(
             errors[f"{name} {kind}"] = round(calibration_error(own, kind, one), 3)
             kept = [right for score, right in one if score >= own.least[kind]]
             table.setdefault(name, {})[kind] = round(2 * sum(kept) / max(len(kept) + gold, 1), 3)
+    if "role" not in rules.least and "entity" in rules.least:
+        # Fillers without a trigger are spans of their own, as entities are.
+        for numbers in (rules.least, rules.slope, rules.offset):
+            numbers["role"] = numbers["entity"]
     return rules, errors, table
 
 
