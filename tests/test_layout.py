@@ -263,8 +263,12 @@ def test_a_module_that_moved_is_found_by_its_old_name():
 
 
 def _names(path):
-    """Yield the names that a module defines or imports at its top."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    """Yield the names that a module defines or imports outside functions and classes."""
+    todo = list(ast.parse(path.read_text(encoding="utf-8")).body)
+    while todo:
+        node = todo.pop()
+        if not isinstance(node, ast.ClassDef | ast.FunctionDef):
+            todo += ast.iter_child_nodes(node)
         if isinstance(node, ast.ClassDef | ast.FunctionDef):
             yield node.name
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):

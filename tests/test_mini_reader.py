@@ -11,7 +11,7 @@ from chinchilla.data.documents import Entity, Extraction
 from chinchilla.data.schema import EntityType, EventType, RelationType, Role, Schema
 from chinchilla.errors import ConfigError, ModelError
 from chinchilla.mini.characters import SPECIAL, Characters
-from chinchilla.mini.decoder import consistent, whole
+from chinchilla.mini.decoder import Span, _compatible, consistent, whole
 from chinchilla.mini.reader import WINDOW
 from chinchilla.mini.rules import Rules
 from chinchilla.mini.weights import open_reader
@@ -171,8 +171,9 @@ def test_span_and_link_scores_of_numpy_and_torch_agree(
         np.testing.assert_allclose(
             values, scores[0, k].numpy()[starts, ends - starts - 1], atol=1e-4
         )
-    few = reader.heads.spans(x, labels, np.full(5, 0.5))
-    assert [len(one[0]) for one in few] == [int((one[2] >= 0.5).sum()) for one in found]
+    for least in (-1.0, 0.5, 1.5, 1e9):
+        few = reader.heads.spans(x, labels, np.full(5, least))
+        assert [len(one[0]) for one in few] == [int((one[2] >= least).sum()) for one in found]
     heads, tails = np.array([[0, 2], [9, 10], [3, 4]]), np.array([[5, 6], [1, 3], [3, 6]])
     given = rng.normal(size=(3, 2)).astype(np.float32)
     which = np.array([1, 0, 2])
@@ -271,6 +272,42 @@ def test_new_types_take_nothing_from_known_ones(parts: tuple[Characters, Words, 
     assert known
     assert len(found) > len(known)
     assert [e for e in found if e.type in trained["ner"]] == list(known)
+
+
+def test_types_never_met_are_returned_from_a_lower_score_on(
+    parts: tuple[Characters, Words, Model],
+) -> None:
+    text = "雀巢公司在甲收购了乙，公司裁员。"
+    schema = Schema("k", SCHEMA.entities)
+
+    def found(least: float, unmet: float, trained: list[str]) -> set[tuple[str | None, str]]:
+        rules = Rules({"entity": least}, nested=1e9, unmet=unmet)
+        reader = reader_of(parts[2], parts[0], parts[1], rules, {"ner": trained})
+        return {(e.type, e.text) for e in read([text], reader, schema)[0].entities}
+
+    every = [e.name for e in SCHEMA.entities]
+    assert found(-0.5, 1.0, []) == found(-1.5, 0.0, []) > found(-0.5, 0.0, [])
+    assert found(-0.5, 1.0, every) == found(-0.5, 0.0, every)
+    # Where a type that was met is returned, no other comes in by the lower threshold.
+    some = found(-0.5, 1.0, every[:1])
+    assert {one for one in some if one[0] == every[0]} == {
+        one for one in found(-0.5, 0.0, every[:1]) if one[0] == every[0]
+    }
+
+
+@pytest.mark.parametrize(
+    ("met", "new", "kept"),
+    [(3.0, 2.0, {0, 1}), (3.0, 0.4, {0}), (0.4, 3.0, {1}), (0.6, 3.0, {0, 1}), (3.0, 3.0, {0, 1})],
+)
+def test_the_weaker_of_two_types_of_one_name_goes_if_the_other_is_surer_by_far(
+    met: float, new: float, kept: set[int]
+) -> None:
+    spans = [Span(0, 4, 8, met), Span(1, 4, 8, new)]
+    found = _compatible(spans, {0: "met", 1: "new"}, frozenset({"met"}), 2.0)
+    assert {span.place for span in found} == kept
+    # At places of their own both stay, whatever they score.
+    apart = [Span(0, 4, 8, met), Span(1, 9, 12, new)]
+    assert len(_compatible(apart, {0: "met", 1: "new"}, frozenset({"met"}), 2.0)) == 2
 
 
 def test_long_texts_are_read_whole(parts: tuple[Characters, Words, Model]) -> None:

@@ -29,7 +29,7 @@ class ToldTranslator:
         self.missing: dict[str, None] = {}
         self._told: dict[str, str] = {}
         for number, value in read_values(path, dict[str, Any]):
-            id, said = value.get("id"), value.get("translation", value.get("completion"))
+            id, said = value.get("id"), value.get("translation")
             if not isinstance(id, str) or not isinstance(said, str):
                 raise InputError(
                     f'{path}:{number}: expected {{"id": "…", "translation": "…"}} with an id of --prompts'
