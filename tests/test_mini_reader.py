@@ -6,11 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer
+from tokenizers.models import Unigram
 
+import chinchilla.mini
 from chinchilla.data.documents import Entity, Extraction
 from chinchilla.data.schema import EntityType, EventType, RelationType, Role, Schema
 from chinchilla.errors import ConfigError, ModelError
-from chinchilla.mini.characters import SPECIAL, Characters
+from chinchilla.mini.characters import SPECIAL, UNKNOWN, Characters
 from chinchilla.mini.decoder import Span, _compatible, consistent, whole
 from chinchilla.mini.reader import WINDOW
 from chinchilla.mini.rules import Rules
@@ -131,6 +134,18 @@ def test_covering_piece_is_shared_by_its_characters() -> None:
     assert cover[1] == cover[2] != cover[0] == cover[3]
     assert unknown[0] == 3
     assert len(unknown) == 3
+
+
+def test_pieces_are_those_of_another_unigram_reader() -> None:
+    chars = Characters.load(Path(chinchilla.mini.__file__).with_name("characters.json"))
+    other = Tokenizer(Unigram(chars.pieces, UNKNOWN, False))
+    lines = Path("examples/news.txt").read_text(encoding="utf-8").splitlines()
+    for text in map(chars.fold, [*lines, "an English text, 2,300 km", "𠮷野家😀", ""]):
+        encoding = other.encode(text)
+        wanted = np.full(len(text), UNKNOWN)
+        for piece, (start, end) in zip(encoding.ids, encoding.offsets, strict=True):
+            wanted[start:end] = piece
+        assert chars.encode([text])[0][1].tolist() == wanted.tolist()
 
 
 def test_characters_survive_their_file(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ..data.extras import require_extra
 from ..errors import ModelError
 from ..prompts.messages import Prompt, plain_prompt
 from .stops import folder_settings, stop_ids
@@ -55,7 +56,12 @@ class PlainCodec:
     """
 
     def __init__(self, folder: Path) -> None:
-        """Read the tokenizer."""
+        """Read the tokenizer.
+
+        Raises:
+            ModelError: tokenizers is missing.
+        """
+        require_extra(f"{folder}: its tokenizer.json", "ct2", ["tokenizers"])
         from tokenizers import Tokenizer
 
         self.tokenizer: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))

@@ -6,13 +6,14 @@ traditional characters simplified ones.
 """
 
 import json
+import struct
 import unicodedata
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tokenizers import Tokenizer
-from tokenizers.models import Unigram
+from sentencepiece import SentencePieceProcessor
 
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
 BOS, PAD, EOS, UNKNOWN = range(4)
@@ -54,7 +55,8 @@ class Characters:
         self.singles = singles
         self._fold = Fold(simplified)
         self._own = {char: k for k, char in enumerate(singles)}
-        self._unigram = Tokenizer(Unigram(pieces, UNKNOWN, False))
+        self._ids = {piece: k for k, (piece, _) in enumerate(pieces)}
+        self._unigram: Any = SentencePieceProcessor(model_proto=unigram(pieces))
 
     def fold(self, text: str) -> str:
         """Return the text as it is read; as long as the text."""
@@ -63,10 +65,9 @@ class Characters:
     def encode(self, texts: list[str]) -> list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]:
         """Return (own ids, covering ids) of each text, one of each a character."""
         folded = [self.fold(text) for text in texts]
-        found = self._unigram.encode_batch(folded)
         return [
-            (self._singles(text), _covering(len(text), encoding))
-            for text, encoding in zip(folded, found, strict=True)
+            (self._singles(text), self._covering(pieces))
+            for text, pieces in zip(folded, self._split(folded), strict=True)
         ]
 
     def batch(
@@ -88,8 +89,17 @@ class Characters:
     def words(self, text: str) -> list[int]:
         """Return the covering pieces of a text once each, as the base model reads it."""
         folded = BLANK + BLANK.join(text.split())
-        ids: list[int] = self._unigram.encode(self.fold(folded)).ids
-        return [BOS, *ids, EOS]
+        pieces = self._split([self.fold(folded)])[0]
+        return [BOS, *(self._ids.get(piece, UNKNOWN) for piece in pieces), EOS]
+
+    def _split(self, folded: list[str]) -> list[list[str]]:
+        """Return the pieces that each text is made of; what no piece has stays as it is."""
+        pieces: list[list[str]] = self._unigram.encode(folded, out_type=str, num_threads=1)
+        return pieces
+
+    def _covering(self, pieces: Sequence[str]) -> np.ndarray[Any, Any]:
+        ids = np.array([self._ids.get(piece, UNKNOWN) for piece in pieces], np.int32)
+        return np.repeat(ids, [len(piece) for piece in pieces])
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -120,8 +130,31 @@ class Characters:
         path.write_text(json.dumps(self.to_dict(), ensure_ascii=False), encoding="utf-8")
 
 
-def _covering(length: int, encoding: Any) -> np.ndarray[Any, Any]:
-    ids = np.full(length, UNKNOWN, np.int32)
-    for piece, (start, end) in zip(encoding.ids, encoding.offsets, strict=True):
-        ids[start:end] = piece
-    return ids
+def unigram(pieces: Iterable[tuple[str, float]]) -> bytes:
+    """Return a SentencePiece model of (piece, score) pairs that reads a text as it is.
+
+    The bytes are of its `ModelProto` (sentencepiece_model.proto): field 1 a piece (1 text, 2 score,
+    3 kind), 2 the trainer's (3 kind of model, 40 to 43 ids of `<unk>`, `<s>`, `</s>`, `<pad>`), 3 the
+    normaliser's (1 name, 3 to 5 changes of blanks: none).
+    """
+    kinds = {BOS: 3, PAD: 3, EOS: 3, UNKNOWN: 2}
+    parts = [
+        _field(1, _field(1, piece.encode()) + struct.pack("<BfBB", 21, score, 24, kinds.get(k, 1)))
+        for k, (piece, score) in enumerate(pieces)
+    ]
+    ids = ((40, UNKNOWN), (41, BOS), (42, EOS), (43, PAD))
+    parts.append(_field(2, bytes((24, 1)) + b"".join(_varint(n << 3) + _varint(k) for n, k in ids)))
+    parts.append(_field(3, _field(1, b"identity") + bytes((24, 0, 32, 0, 40, 0))))
+    return b"".join(parts)
+
+
+def _field(number: int, content: bytes) -> bytes:
+    return _varint(number << 3 | 2) + _varint(len(content)) + content
+
+
+def _varint(value: int) -> bytes:
+    low = bytearray()
+    while value > 127:
+        low.append(value & 127 | 128)
+        value >>= 7
+    return bytes((*low, value))

@@ -227,6 +227,7 @@ def read_pieces(folder: Path, source: str, target: str) -> Pieces:
 
 
 def _own(folder: Path) -> tuple[Encode, Encode, Callable[[Sequence[str]], str]]:
+    require_extra(f"{folder}: its tokenizer.json", "ct2", ["tokenizers"])
     from tokenizers import Tokenizer
 
     tokenizer: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -242,7 +243,6 @@ def _own(folder: Path) -> tuple[Encode, Encode, Callable[[Sequence[str]], str]]:
 
 
 def _spm(path: Path) -> tuple[Encode, Callable[[Sequence[str]], str]]:
-    require_extra(f"{path.name}", "translate", ["sentencepiece"])
     import sentencepiece
 
     model: Any = sentencepiece.SentencePieceProcessor(model_file=str(path))
