@@ -174,10 +174,12 @@ class Heads:
 
     def _clearest(self, x: Array, heads: Array, tails: Array, links: Array, which: Array) -> Array:
         """Return the highest clue in or near each pair, [P]."""
-        places, row = np.unique(which, return_inverse=True)
-        clues = (
-            links[places] @ self._linear("links.clue", x).T / np.float32(np.sqrt(self.link_size))
-        )
+        turned = tails[:, 0] < heads[:, 0]
+        keys, row = np.unique(turned * len(links) + which, return_inverse=True)
+        spoken = np.split(self._linear("links.clue", x).T, 2)
+        parts = np.split(keys, [np.searchsorted(keys, len(links))])
+        clues = np.concatenate([links[k % len(links)] @ v for k, v in zip(parts, spoken, strict=True)])
+        clues = clues / np.float32(np.sqrt(self.link_size))
         low = np.maximum(np.minimum(heads[:, 0], tails[:, 0]) - NEAR, 0)
         high = np.minimum(np.maximum(heads[:, 1], tails[:, 1]) + NEAR, len(x))
         # Every other segment is that of a pair; a last value, so that the last one has an end.

@@ -175,8 +175,10 @@ def clearest(
     model: Model, x: Tensor, text: Tensor, label: Tensor, head: Tensor, tail: Tensor, v: Tensor
 ) -> Tensor:
     """Return the highest clue in or near each pair, [P]."""
-    keys, row = torch.unique(text * len(v) + label, return_inverse=True)
-    clues = model.links.clues(x, keys // len(v), v[keys % len(v)])[row]
+    turned = (tail[:, 0] < head[:, 0]).long()
+    keys, row = torch.unique((text * 2 + turned) * len(v) + label, return_inverse=True)
+    which = keys // len(v)
+    clues = model.links.clues(x, which // 2, which % 2, v[keys % len(v)])[row]
     low = torch.minimum(head[:, 0], tail[:, 0]) - NEAR
     high = torch.maximum(head[:, 1], tail[:, 1]) + NEAR
     at = torch.arange(x.shape[1])

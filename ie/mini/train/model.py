@@ -180,7 +180,8 @@ class Spans(nn.Module):
 class Links(nn.Module):
     """Score pairs of spans under a label: their ends, what stands between, and the clearest clue.
 
-    A clue is a character that speaks for the label, wherever it stands near the two spans.
+    A clue is a character that speaks for the label, wherever it stands near the two spans. What speaks
+    for it depends on which span comes first: 妻子 between two names says who is whose husband.
     """
 
     def __init__(self, sizes: Sizes) -> None:
@@ -189,16 +190,17 @@ class Links(nn.Module):
         self.head = nn.Linear(2 * sizes.hidden, 2 * sizes.link)
         self.tail = nn.Linear(2 * sizes.hidden, 2 * sizes.link)
         self.between = nn.Linear(sizes.hidden, sizes.link)
-        self.clue = nn.Linear(sizes.hidden, sizes.link)
+        self.clue = nn.Linear(sizes.hidden, 2 * sizes.link)
         self.distance = nn.Embedding(DISTANCES, sizes.link)
         self.share = nn.Parameter(torch.tensor([0.3, 0.3]))
 
-    def clues(self, x: Tensor, rows: Tensor, vectors: Tensor) -> Tensor:
+    def clues(self, x: Tensor, rows: Tensor, turned: Tensor, vectors: Tensor) -> Tensor:
         """Return how much each character speaks for a label, [N, T].
 
-        x [B, T, H]; `rows` [N] are places of texts, `vectors` [N, link] those of labels.
+        x [B, T, H]; `rows` [N] are places of texts, `vectors` [N, link] those of labels; `turned` [N] is
+        1 where the tail comes first.
         """
-        found = self.clue(x)[rows] @ vectors[..., None]
+        found = self.clue(x).unflatten(-1, (2, self.size))[rows, :, turned] @ vectors[..., None]
         return found.squeeze(-1) / math.sqrt(self.size)  # type: ignore[no-any-return]
 
     def forward(
