@@ -16,8 +16,6 @@ from ..pipeline import DEFAULT_SCHEMA, Extractor
 from .shard_files import encode_shard
 from .shards import BLANK, EXTRACT, PARSE, FailedText, Shard
 
-# How the pipeline begins the issue of a document, or of a part of one, that no engine answered.
-
 
 @dataclass(frozen=True)
 class Recipe:

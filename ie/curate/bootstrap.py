@@ -269,7 +269,6 @@ class _Known:
     """What is there already: seeds, and what was kept; alike ones are refused."""
 
     def __init__(self, job: BootstrapJob, rouge: float, near: float | None) -> None:
-        self._kind = job.kind
         self._rouge = RougeIndex(rouge)
         self._index = Index(near=near)
         self._number = 0

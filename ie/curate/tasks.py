@@ -11,7 +11,7 @@ from xml.sax.saxutils import quoteattr
 from ..data.documents import Document, Entity
 from ..data.schema import Schema
 
-LABEL_STUDIO, DOCCANO = "label-studio", "doccano"
+LABEL_STUDIO = "label-studio"
 
 Json = dict[str, Any]
 

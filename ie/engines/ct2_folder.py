@@ -24,7 +24,6 @@ class ConvertedFolder:
     `context` is in tokens, prompt and answer together; None if nothing in the folder tells it.
     """
 
-    path: Path
     is_seq2seq: bool
     codec: "Codec"
     context: int | None
@@ -46,7 +45,7 @@ def read_folder(path: Path) -> ConvertedFolder:
     told = None if is_seq2seq else model_context(codec.tokenizer, *folder_settings(path))
     learned = None if is_seq2seq else _learned_positions(path / "model.bin")
     context = min((n for n in (told, learned) if n is not None), default=None)
-    return ConvertedFolder(path, is_seq2seq, codec, context)
+    return ConvertedFolder(is_seq2seq, codec, context)
 
 
 class PlainCodec:

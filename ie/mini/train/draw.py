@@ -1,7 +1,6 @@
 """Draw what a training example is asked for: a plan of labels with its gold spans and links."""
 
 import random
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -207,6 +206,3 @@ def elsewhere(asked: DrawnExample) -> set[tuple[int, Span]]:
 
 def _span(item: Json) -> Span:
     return item["start"], item["end"]
-
-
-Change = Callable[[Json], Json]

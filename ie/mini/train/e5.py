@@ -86,11 +86,6 @@ class E5:
             at += 21
         return index
 
-    @property
-    def names(self) -> list[str]:
-        """Names of all tensors."""
-        return list(self._tensors)
-
     def packed(self, name: str) -> np.ndarray[Any, Any]:
         """Return the raw 4-bit blocks of a tensor, [blocks, 18] bytes."""
         kind, _, at, size = self._tensors[name]

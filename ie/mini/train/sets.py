@@ -63,7 +63,6 @@ _SEED = 1
 _RUN = 18
 # A label without words needs so many mentions to be asked under its own name.
 _RARE = 5
-KINDS = ("entity", "relation", "event", "role")
 
 
 class Set(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
