@@ -204,7 +204,7 @@ class ItemBuilder:
             for name in ("arguments", "qualifiers")
             for slot in self._slots(label, fields.get(name), name, known)
         ]
-        slots += self._slots_beside(label, self._unused(fields, known), beside, known)
+        slots += self._slots_beside(label, self._unused(fields), beside, known)
         said = fields.get("trigger") if text_of(fields.get("trigger")) else fields.get("text")
         first, *others = values_of(said)
         head = text_of(first)
@@ -217,7 +217,7 @@ class ItemBuilder:
         if head or slots or closed:
             self.add("ee", label, head, slots, mark)
 
-    def _unused(self, fields: Fields, known: Mapping[str, Any]) -> list[Pair]:
+    def _unused(self, fields: Fields) -> list[Pair]:
         """Return the fields of an event that only other items have."""
         names = ["subject", "object"] + (["text"] if text_of(fields.get("trigger")) else [])
         return [(JsonString(name, -1, -1), fields[name]) for name in names if name in fields]

@@ -74,7 +74,7 @@ def adapter_base(folder: str | Path, *, trust_remote_code: bool = False) -> Base
 
 
 def load_model(
-    name: str, *, quantisation: str = "none", dtype: str = "auto", trust_remote_code: bool = False
+    name: str, *, quantisation: str = "none", trust_remote_code: bool = False
 ) -> LoadedModel:
     """Load a model folder, hub id or adapter folder for inference.
 
@@ -85,7 +85,7 @@ def load_model(
     """
     tokenizer = load_tokenizer(name, trust_remote_code=trust_remote_code)
     if not is_adapter(name):
-        source = BaseModel(name, dtype, quantisation, trust_remote_code=trust_remote_code)
+        source = BaseModel(name, quantisation=quantisation, trust_remote_code=trust_remote_code)
         model = load_base(source)
     else:
         source = adapter_base(name, trust_remote_code=trust_remote_code)

@@ -118,10 +118,10 @@ def unite(
 
     The second result maps `entities`, `relations`, `events` to {(part, old index): new index}.
     """
-    entities, entity_map = _unite([part.entities for part in parts], _entity_key, _better)
+    entities, entity_map = _unite([part.entities for part in parts], _entity_key)
     if spans is not None:
         entities, entity_map = _without_cut(entities, entity_map, spans)
-    relations, relation_map = _unite([part.relations for part in parts], _relation_key, _better)
+    relations, relation_map = _unite([part.relations for part in parts], _relation_key)
     events, event_map = unite_events([part.events for part in parts], spans)
     order = sorted(range(len(events)), key=lambda k: _text_order(events[k]))
     events = [events[k] for k in order]
@@ -150,16 +150,14 @@ def _better(first: Any, second: Any) -> Any:
     return second if (second.score or 0.0) > (first.score or 0.0) else first
 
 
-def _unite(
-    lists: Sequence[Sequence[_T]], key: Callable[[_T], Any], choose: Callable[[_T, _T], _T]
-) -> tuple[list[_T], Places]:
+def _unite(lists: Sequence[Sequence[_T]], key: Callable[[_T], Any]) -> tuple[list[_T], Places]:
     """Return distinct values in text order, and where each (part, index) went."""
     found: dict[Any, _T] = {}
     keys: dict[tuple[int, int], Any] = {}
     for i, values in enumerate(lists):
         for j, value in enumerate(values):
             name = keys[i, j] = key(value)
-            found[name] = choose(found[name], value) if name in found else value
+            found[name] = _better(found[name], value) if name in found else value
     order = sorted(found, key=lambda name: _text_order(found[name]))
     rank = {name: at for at, name in enumerate(order)}
     return [found[name] for name in order], {at: rank[name] for at, name in keys.items()}

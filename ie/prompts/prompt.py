@@ -216,19 +216,13 @@ def _template(name: str, value: dict[str, Any]) -> Template:
     return Template(name, value["lang"], value["format"], value["types"], wordings, frame, further)
 
 
-def render_prompt(
-    task: str,
-    schema: Schema,
-    text: str,
-    style: PromptStyle,
-    shown: Sequence[Document] | None = None,
-) -> Prompt:
+def render_prompt(task: str, schema: Schema, text: str, style: PromptStyle) -> Prompt:
     """Ask for all types that the schema declares for one task in one text.
 
     With two steps, the prompt for `ee` asks for triggers alone, as that for `triggers` always does; see
-    `render_arguments`. `shown` are gold documents to show as worked examples instead of the style's.
+    `render_arguments`.
     """
-    instruction = render_instruction(task, schema, style, shown)
+    instruction = render_instruction(task, schema, style)
     return Prompt(instruction, text, read_template(style.template).frame)
 
 
@@ -268,7 +262,10 @@ def occurrence_of(text: str, mention: str, start: int | None) -> int:
 def render_instruction(
     task: str, schema: Schema, style: PromptStyle, shown: Sequence[Document] | None = None
 ) -> str:
-    """Return the instruction alone; `{trigger}` is left open in that of the arguments step."""
+    """Return the instruction alone; `{trigger}` is left open in that of the arguments step.
+
+    `shown` are gold documents to show as worked examples instead of the style's.
+    """
     template = read_template(style.template)
     step = TRIGGERS if task == "ee" and style.steps == 2 else task
     task = "ee" if step in (TRIGGERS, ARGUMENTS) else task

@@ -109,7 +109,7 @@ def export_model(
         raise ConfigError(f"unknown type {ct2!r} for --ct2; use {', '.join(CT2_TYPES)}")
     _check_output(output, force=force)
     style = read_style(source)
-    sample = find_sample(source, run, verify, schema, style)
+    sample = find_sample(run, verify, schema, style)
     if prompts:
         records = [TrainingRecord(p.instruction, "", p.input) for p in prompts]
         sample = Sample(records, style, None)

@@ -81,7 +81,7 @@ def write_sample(records: Sequence[TrainingRecord], run: Path) -> None:
 
 
 def find_sample(
-    source: Path, run: Path, records: str | Path | None, schema: str | None, style: PromptStyle
+    run: Path, records: str | Path | None, schema: str | None, style: PromptStyle
 ) -> Sample:
     """Return the records named, those that the run kept, or invented texts.
 

@@ -201,10 +201,10 @@ class Batcher:
         return torch.from_numpy(own).long(), torch.from_numpy(cover).long(), lengths
 
 
-def read_sets(folder: Path, part: str = "train") -> dict[str, list[Json]]:
-    """Return the examples of all caches of a folder: set to examples with a text."""
+def read_sets(folder: Path) -> dict[str, list[Json]]:
+    """Return the training examples of all caches of a folder: set to examples with a text."""
     sets = {}
-    for path in sorted(folder.glob(f"*.{part}.jsonl")):
+    for path in sorted(folder.glob("*.train.jsonl")):
         with path.open("rb") as lines:
             items = [msgspec.json.decode(line) for line in lines]
         items = [item for item in items if item["text"].strip() and item["asked"]]

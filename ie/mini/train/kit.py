@@ -75,11 +75,12 @@ def convert(
 class KnownTexts:
     """Texts that training must not hold, and whether another is one of them or nearly so."""
 
-    def __init__(self, near: float = 0.8) -> None:
-        """Make an empty collection; `near` is the Jaccard similarity of 3-character shingles."""
+    def __init__(self) -> None:
+        """Make an empty collection."""
         from chinchilla.instructions.duplicates import Index
 
-        self._index = Index(near=near)
+        # Jaccard similarity of 3-character shingles.
+        self._index = Index(near=0.8)
         self._count = 0
 
     def add(self, text: str, source: str) -> None:
