@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterable
 
 from chinchilla.data.documents import Document
+from chinchilla.data.schema import FIELD_OF_TASK
 
 _PER_SOURCE = 200
 # Longer texts would crowd the text that is asked about out of the prompt.
@@ -48,8 +49,4 @@ class Pool:
 
 
 def _types(document: Document, task: str) -> set[str | None]:
-    if task == "ner":
-        return {entity.type for entity in document.entities}
-    if task == "re":
-        return {relation.type for relation in document.relations}
-    return {event.type for event in document.events}
+    return {item.type for item in getattr(document, FIELD_OF_TASK[task])}

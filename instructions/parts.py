@@ -3,20 +3,15 @@
 from typing import Any
 
 from chinchilla.data.documents import Document, Event, Extraction
-from chinchilla.data.schema import Schema
+from chinchilla.data.schema import FIELD_OF_TASK, Schema
 from chinchilla.decoding.formats import annotated_items
 from chinchilla.instructions.asking import Asked
 
 
 def of_task(document: Document, task: str) -> Document:
     """Keep the annotations of one task: losses are counted where a task is asked, only there."""
-    return document.with_extraction(
-        Extraction(
-            document.entities if task == "ner" else (),
-            document.relations if task == "re" else (),
-            document.events if task == "ee" else (),
-        )
-    )
+    field = FIELD_OF_TASK[task]
+    return document.with_extraction(Extraction(**{field: getattr(document, field)}))
 
 
 def asked_for(document: Document, asked: Asked) -> Document:

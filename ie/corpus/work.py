@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..data.documents import Document, Extraction, Issue
+from ..data.document_queue import without_answer
+from ..data.documents import Document
 from ..data.issues import UNANSWERED
 from ..data.schema import Schema, chosen_tasks, read_schema
 from ..engines.protocol import Engine
@@ -84,7 +85,7 @@ class ShardWorker:
 def lost_shard(shard: Shard, form: str, times: int) -> Answered:
     """Return a shard whose worker died each time: documents without answers."""
     why = f"the process that read it was lost {times} times, maybe for want of memory"
-    found = [_without_answer(document, why) for document in shard.documents]
+    found = [without_answer(document, why) for document in shard.documents]
     return _answered(shard, found, form, ())._replace(is_lost=True)
 
 
@@ -111,12 +112,7 @@ def _alone(extractor: Extractor, document: Document) -> Document:
     try:
         return next(extractor.stream([document], "keep"))
     except Exception as error:
-        return _without_answer(document, f"{type(error).__name__}: {error}")
-
-
-def _without_answer(document: Document, why: str) -> Document:
-    issue = Issue(UNANSWERED, f"no answer: {why}")
-    return document.with_extraction(Extraction(issues=(issue,)))
+        return without_answer(document, f"{type(error).__name__}: {error}")
 
 
 def _answered(

@@ -18,7 +18,7 @@ from chinchilla.instructions.quality import HANZI, LETTER
 from chinchilla.instructions.rouge import RougeIndex
 
 from ..data.documents import Document
-from ..data.schema import TASKS, Schema
+from ..data.schema import FIELD_OF_TASK, TASKS, Schema
 from ..decoding.decode import decode
 from ..errors import ConfigError, SchemaError
 from ..files.jsonl import dumps, read_values, write_bytes
@@ -224,13 +224,11 @@ def _read_example(
 
 def _asked_schema(schema: Schema, asked: InventionPrompt) -> Schema:
     kept = [
-        getattr(schema.select(task, labels), _FIELD[task]) for task, labels in asked.labels.items()
+        getattr(schema.select(task, labels), FIELD_OF_TASK[task])
+        for task, labels in asked.labels.items()
     ]
-    fields = {_FIELD[task]: types for task, types in zip(asked.labels, kept, strict=True)}
+    fields = {FIELD_OF_TASK[task]: types for task, types in zip(asked.labels, kept, strict=True)}
     return Schema(schema.name, **fields)
-
-
-_FIELD = {"ner": "entities", "re": "relations", "ee": "events"}
 
 
 def _text_fault(text: str, shortest: int, longest: int) -> str:

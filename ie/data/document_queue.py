@@ -56,7 +56,7 @@ class DocumentQueue:
         """Return the document that waited longest, with what was found in it."""
         waiting, problem = self._waiting.popleft()
         self._held -= _DOCUMENT + len(waiting.text)
-        return _without_answer(waiting, problem) if problem else document
+        return without_answer(waiting, problem) if problem else document
 
     def failed(self, error: Exception) -> Iterator[Document]:
         """Yield the documents that waited when an engine failed.
@@ -68,10 +68,11 @@ class DocumentQueue:
             raise error
         while self._waiting:
             waiting, problem = self._waiting[0]
-            yield self.done(_without_answer(waiting, problem or str(error)))
+            yield self.done(without_answer(waiting, problem or str(error)))
 
 
-def _without_answer(document: Document, problem: str) -> Document:
+def without_answer(document: Document, problem: str) -> Document:
+    """Return a document with an issue that says why it has no answer."""
     issue = Issue(UNANSWERED, f"no answer: {problem}")
     return document.with_extraction(Extraction(issues=(issue,)))
 

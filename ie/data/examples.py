@@ -6,12 +6,12 @@ documents. No text is shown with its own answer.
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from hashlib import blake2b
 
 from ..errors import InputError
-from .documents import Document, Entity, Event, Relation
-from .schema import Schema
+from .documents import Document
+from .schema import FIELD_OF_TASK, Schema
 
 # Longer texts would crowd the text that is asked about out of the prompt.
 MOST_CHARACTERS = 300
@@ -48,15 +48,15 @@ class GoldExamples:
 
         One of them has nothing of the types asked for, if the documents are annotated for the task.
         """
-        labels = {item.name for item in schema.types(task)}
+        labels, field = {item.name for item in schema.types(task)}, FIELD_OF_TASK[task]
         full: list[Document] = []
         empty: list[Document] = []
         for document in self._ranked(text):
             if len(full) + 1 >= self.number and empty:
                 break
-            types = {item.type for item in _annotations(document, task)}
+            types = {item.type for item in getattr(document, field)}
             (full if types & labels else empty).append(document)
-        is_annotated = any(_annotations(document, task) for document in self._documents)
+        is_annotated = any(getattr(document, field) for document in self._documents)
         chosen = full[: self.number]
         if is_annotated and empty:
             chosen = [*chosen[: self.number - 1], empty[0]]
@@ -72,12 +72,6 @@ class GoldExamples:
         )
         documents = (self._documents[i] for i in order)
         return [d for d in documents if d.text not in text and text not in d.text]
-
-
-def _annotations(document: Document, task: str) -> Sequence[Entity | Relation | Event]:
-    if task == "ner":
-        return document.entities
-    return document.relations if task == "re" else document.events
 
 
 def _pairs(text: str) -> set[str]:

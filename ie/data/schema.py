@@ -131,7 +131,7 @@ class Schema:
 
     def only(self, tasks: Sequence[str]) -> "Schema":
         """Return the schema with the types of these tasks alone."""
-        kept = {_FIELD_OF_TASK[task]: self.types(task) for task in tasks}
+        kept = {FIELD_OF_TASK[task]: self.types(task) for task in tasks}
         return Schema(self.name, description=self.description, **kept)  # type: ignore[arg-type]
 
     def answer_names(self, task: str) -> frozenset[str]:
@@ -195,7 +195,7 @@ class Schema:
             "re": self.relation_by_label,
             "ee": self.event_by_label,
         }
-        chosen: dict[str, Any] = {_FIELD_OF_TASK[task]: tuple(tables[task][x] for x in labels)}
+        chosen: dict[str, Any] = {FIELD_OF_TASK[task]: tuple(tables[task][x] for x in labels)}
         return Schema(self.name, **chosen)
 
     def to_dict(self) -> dict[str, Any]:
@@ -218,7 +218,8 @@ class Schema:
         return _configured(Content(where, value))
 
 
-_FIELD_OF_TASK = {"ner": "entities", "re": "relations", "ee": "events"}
+# The field of a document, of an extraction and of a schema that holds what a task asks for.
+FIELD_OF_TASK = {"ner": "entities", "re": "relations", "ee": "events"}
 
 
 def _by_label(types: tuple[Any, ...]) -> dict[str, Any]:

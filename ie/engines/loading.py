@@ -16,7 +16,7 @@ from typing import Any
 from ..errors import ModelError
 from .hub import hub_options
 from .stops import cut_at, model_stops
-from .tokens import Tokenizer, load_tokenizer, pad_id
+from .tokens import Tokenizer, error_line, load_tokenizer, pad_id
 
 BASE_FILE = "base.json"
 # A torch module; typed loosely because the base install does not have torch.
@@ -108,7 +108,7 @@ def load_config(source: BaseModel) -> Any:
             **hub_options(source.base),
         )
     except (OSError, ValueError, KeyError) as error:
-        raise ModelError(f"{source.base}: {_reason(error)}") from None
+        raise ModelError(f"{source.base}: {error_line(error)}") from None
 
 
 def load_base(source: BaseModel, *, sharded: bool = False) -> Model:
@@ -139,7 +139,7 @@ def load_base(source: BaseModel, *, sharded: bool = False) -> Model:
         # safetensors alone: pickled weights can run code.
         model = kind.from_pretrained(source.base, use_safetensors=True, **options)
     except (OSError, ValueError, KeyError, ImportError) as error:
-        raise ModelError(f"{source.base}: {_reason(error)}") from None
+        raise ModelError(f"{source.base}: {error_line(error)}") from None
     if source.quantisation == "nf4":
         keep_4bit_layout(model)
     return model
@@ -166,7 +166,7 @@ def attach_adapter(model: Model, folder: str, tokenizer: Tokenizer) -> Model:
         with quiet_libraries():
             return PeftModel.from_pretrained(model, folder)
     except (RuntimeError, ValueError, KeyError, OSError) as error:
-        raise ModelError(f"{folder}: {_reason(error)}") from None
+        raise ModelError(f"{folder}: {error_line(error)}") from None
 
 
 def keep_4bit_layout(model: Model) -> None:
@@ -327,7 +327,3 @@ def _transformers() -> Any:
 
 def _missing(what: str) -> ModelError:
     return ModelError(f"{what}; run: pip install 'chinchilla-ie[train]'")
-
-
-def _reason(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

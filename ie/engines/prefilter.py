@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from ..data.documents import Entity, Event, Extraction, Relation
-from ..data.schema import Schema
+from ..data.documents import Extraction
+from ..data.schema import FIELD_OF_TASK, Schema
 from ..data.text import windows
 from ..decoding.confidence import Calibration
 from ..options import ExtractOptions
@@ -126,7 +126,8 @@ class Prefiltered:
         return replace(question, schema=schema, tasks=tuple(tasks))
 
     def _labels(self, schema: Schema, task: str, found: Sequence[Extraction]) -> tuple[str, ...]:
-        named = {str(item.type) for one in found for item in _items(one, task)}
+        field = FIELD_OF_TASK[task]
+        named = {str(item.type) for one in found for item in getattr(one, field)}
         withheld = [
             issue.detail for one in found for issue in one.issues if issue.kind == "withheld"
         ]
@@ -145,14 +146,7 @@ class Prefiltered:
         if key not in self._kept:
             if len(self._kept) >= _MOST_KEPT:
                 self._kept.clear()
-            fields = {"ner": "entities", "re": "relations", "ee": "events"}
             types = schema.select(task, labels).types(task)
             # The schema is kept too, so that no other gets its number.
-            self._kept[key] = (schema, replace(schema, **{fields[task]: types}))  # type: ignore[arg-type]
+            self._kept[key] = (schema, replace(schema, **{FIELD_OF_TASK[task]: types}))  # type: ignore[arg-type]
         return self._kept[key][1]
-
-
-def _items(found: Extraction, task: str) -> Sequence[Entity | Relation | Event]:
-    if task == "ner":
-        return found.entities
-    return found.relations if task == "re" else found.events

@@ -47,7 +47,7 @@ def load_tokenizer(model: str, *, trust_remote_code: bool = False) -> Tokenizer:
             options = {"trust_remote_code": trust_remote_code, **hub_options(model)}
             tokenizer = AutoTokenizer.from_pretrained(model, **options)
     except (OSError, ValueError, KeyError) as error:
-        raise ModelError(f"{model}: no usable tokenizer ({_first_line(error)})") from None
+        raise ModelError(f"{model}: no usable tokenizer ({error_line(error)})") from None
     if not tokenizer.chat_template:
         tokenizer.chat_template = _template_beside(Path(model))
     # Each engine tells of prompts that are too long, and of which; transformers would of the first.
@@ -182,5 +182,6 @@ def _is_generic(folder: Path) -> bool:
     )
 
 
-def _first_line(error: Exception) -> str:
+def error_line(error: Exception) -> str:
+    """Return the first line of what an error says, or its name."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

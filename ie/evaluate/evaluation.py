@@ -9,7 +9,7 @@ import msgspec
 
 from ..data.documents import Document
 from ..data.equivalence import canonical_document
-from ..data.schema import Schema
+from ..data.schema import FIELD_OF_TASK, Schema
 from ..errors import InputError
 from ..files.jsonl import decode_line, read_lines
 from .scorers.breakdown import Seen, by_length, by_seen_mention, by_seen_type, by_source
@@ -26,8 +26,6 @@ from .scorers.uncertainty import bootstrap as bootstrap_intervals
 from .scorers.uncertainty import compare as compare_tallies
 from .scorers.uncertainty import spread as spread_results
 from .scorers.uncertainty import to_dict as uncertainty_dict
-
-_FIELDS = {"ner": "entities", "re": "relations", "ee": "events"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +143,7 @@ def only_tasks(document: Document, tasks: Collection[str]) -> Document:
     """
     if not tasks:
         return document
-    others = {field: () for task, field in _FIELDS.items() if task not in tasks}
+    others = {field: () for task, field in FIELD_OF_TASK.items() if task not in tasks}
     return msgspec.structs.replace(document, **others)
 
 
