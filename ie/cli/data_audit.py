@@ -1,7 +1,5 @@
 """`chinchilla data audit`: leaks, duplicates and faults of documents or records."""
 
-import sys
-from contextlib import nullcontext
 from typing import Any
 
 import click
@@ -111,8 +109,7 @@ def _audit_annotations(
     model = None
     if asked["model"] or asked["predictions"]:
         model = AuditModel(asked["model"], asked["predictions"], asked["folds"] or 0)
-    is_shown = sys.stderr.isatty() and not quiet
-    with counting("documents") if is_shown else nullcontext(lambda number: None) as advance:
+    with counting("documents", quiet) as advance:
         summary = run_audit(
             inputs, audit, Places(log=log, html=asked["html"], **places), model, advance
         )

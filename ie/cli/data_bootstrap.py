@@ -1,7 +1,5 @@
 """`chinchilla data bootstrap`: examples, schemas and wordings that a model invents, checked."""
 
-import sys
-from contextlib import nullcontext
 from itertools import chain
 from typing import Any
 
@@ -94,8 +92,7 @@ def command(
         [*seeds, *([completions] if completions else [])], output=output, template=template
     )
     complete = read_completions(completions, job) if completions else _completing(str(model))
-    is_shown = sys.stderr.isatty() and not quiet
-    with counting("prompts") if is_shown else nullcontext(lambda number: None) as advance:
+    with counting("prompts", quiet) as advance:
         found = bootstrap(
             job,
             output,

@@ -72,12 +72,9 @@ def command(
 
 def _watched(batches: Iterator[bytes], quiet: bool) -> Iterator[bytes]:
     """Pass on the lines to write; show a count on a terminal."""
-    if quiet or not sys.stderr.isatty():
-        yield from batches
-        return
     from ..files.progress import counting
 
-    with counting("documents") as advance:
+    with counting("documents", quiet) as advance:
         for lines in batches:
             yield lines
             advance(lines.count(b"\n"))

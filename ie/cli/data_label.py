@@ -1,7 +1,5 @@
 """`chinchilla data label`: texts to be labelled by a person, with what a model says of them."""
 
-import sys
-from contextlib import nullcontext
 from typing import Any
 
 import click
@@ -70,8 +68,7 @@ def command(
         with write_bytes(config_path, force=force) as file:
             file.write(label_studio_config(wanted).encode())
     documents = list(read_texts(find_inputs(inputs), ReadOptions(lines, column)))
-    is_shown = sys.stderr.isatty() and not quiet
-    with counting("documents") if is_shown else nullcontext(lambda number: None) as advance:
+    with counting("documents", quiet) as advance:
         chosen = label_files(
             documents,
             output,

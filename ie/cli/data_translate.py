@@ -1,8 +1,6 @@
 """`chinchilla data translate`: annotated English documents into Chinese, mentions and all."""
 
-import sys
 import time
-from contextlib import nullcontext
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -90,8 +88,7 @@ def command(
         ToldTranslator(completions) if completions else _opened(str(model), source, target, quiet)
     )
     back = _opened(reverse, target, source, quiet) if reverse else None
-    is_shown = sys.stderr.isatty() and not quiet
-    with counting("documents") if is_shown else nullcontext(lambda number: None) as advance:
+    with counting("documents", quiet) as advance:
         found = translate_files(
             documents,
             output,

@@ -1,10 +1,8 @@
 """`chinchilla extract -o FOLDER/`: a run over a corpus, see `corpus.run`."""
 
 import os
-import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +67,7 @@ def extract_run(
 ) -> None:
     """Do a run and tell what came of it; `given` are the options."""
     from ..corpus.run import Run, RunOptions, is_blank_only
+    from ..files.progress import counting
 
     begin = time.perf_counter()
     quiet = given["quiet"]
@@ -88,7 +87,10 @@ def extract_run(
         else:
             click.echo(f"note: {note}", err=True)
 
-    run = Run(folder, files, recipe, reading, options, told, _shown(quiet))
+    def show(total: int | None) -> Any:
+        return counting("documents", quiet, total)
+
+    run = Run(folder, files, recipe, reading, options, told, show)
     hint = f"go on with the same command and --resume; what is done is in {folder}"
     with stopping(lambda: hint if _has_begun(folder) else ""):
         report = run(
@@ -102,17 +104,6 @@ def extract_run(
 
 def _has_begun(folder: Path) -> bool:
     return any((folder / "shards").glob("[0-9]*"))
-
-
-def _shown(quiet: bool) -> Callable[[int | None], Any]:
-    def show(total: int | None) -> Any:
-        if quiet or not sys.stderr.isatty():
-            return nullcontext(lambda number=1, *, before=False: None)
-        from ..files.progress import counting
-
-        return counting("documents", total)
-
-    return show
 
 
 def _print_report(folder: Path, report: dict[str, Any], seconds: float) -> None:

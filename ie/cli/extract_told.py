@@ -3,7 +3,6 @@
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
 from typing import Any
 
 import click
@@ -89,11 +88,9 @@ def counted(
 
 def progress(quiet: bool) -> Any:
     """Show a count on a terminal; elsewhere do nothing."""
-    if quiet or not sys.stderr.isatty() or sys.stdout.isatty():
-        return nullcontext(lambda: None)
     from ..files.progress import counting
 
-    return counting("documents")
+    return counting("documents", quiet or sys.stdout.isatty())
 
 
 def print_summary(counts: Counter[str], seconds: float) -> None:

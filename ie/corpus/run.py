@@ -13,7 +13,7 @@ out the same: shards are cut alike each time, and an answer depends on its shard
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -23,7 +23,7 @@ from ..data.documents import Document
 from ..errors import ConfigError, InputError, ModelError
 from ..files.inputs import ReadOptions
 from ..files.jsonl import dumps
-from ..files.progress import Advance
+from ..files.progress import Advance, uncounted
 from ..files.resumable import differences, lock_file
 from .asked import describe_asked, fingerprint
 from .disk import sync_folder, write_whole
@@ -86,13 +86,6 @@ def _tell_nobody(note: str) -> None:
     pass
 
 
-def _show_nothing(total: int | None) -> AbstractContextManager[Advance]:
-    def advance(number: int = 1, *, before: bool = False) -> None:
-        pass
-
-    return nullcontext(advance)
-
-
 @dataclass(frozen=True)
 class Run:
     """What a run is to do, and whom it tells.
@@ -113,7 +106,7 @@ class Run:
     reading: ReadOptions = field(default_factory=ReadOptions)
     options: RunOptions = field(default_factory=RunOptions)
     told: Callable[[str], None] = _tell_nobody
-    show: Callable[[int | None], AbstractContextManager[Advance]] = _show_nothing
+    show: Callable[[int | None], AbstractContextManager[Advance]] = lambda _: uncounted()
 
     def __call__(
         self, *, resume: bool = False, retry_failed: bool = False, force: bool = False

@@ -1,7 +1,8 @@
 """Progress on a terminal: a count, the time and the rate, on stderr."""
 
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
 
 
@@ -13,12 +14,17 @@ class Advance(Protocol):
         ...
 
 
-@contextmanager
-def counting(what: str, total: int | None = None) -> Iterator[Advance]:
-    """Show how many `what` are done; the yielded function counts so many more.
+def counting(what: str, quiet: bool, total: int | None = None) -> AbstractContextManager[Advance]:
+    """Show on a terminal how many `what` are done; the function given counts so many more.
 
-    With `total`, about how many there are, the time left is shown too.
+    With `total`, about how many there are, the time left is shown too. With `quiet`, and where
+    stderr is no terminal, nothing is shown.
     """
+    return uncounted() if quiet or not sys.stderr.isatty() else _bar(what, total)
+
+
+@contextmanager
+def _bar(what: str, total: int | None) -> Iterator[Advance]:
     from tqdm import tqdm
 
     shown = "{n_fmt} " + what + " [{elapsed}, {rate_noinv_fmt}]"
@@ -38,3 +44,12 @@ def counting(what: str, total: int | None = None) -> Iterator[Advance]:
             bar.update(number)
 
         yield advance
+
+
+def uncounted() -> AbstractContextManager[Advance]:
+    """Show nothing; the function given takes counts all the same."""
+
+    def advance(number: int = 1, *, before: bool = False) -> None:
+        pass
+
+    return nullcontext(advance)
