@@ -20,11 +20,8 @@ _FAR = 1 << 40
 def spans_of(text: str, mention: str) -> tuple[list[Span], bool]:
     """Return every span of a mention and whether it was found only after folding."""
     size = len(mention)
-    at = text.find(mention)
-    if at >= 0 and size:
-        spans = [(at, at + size)]
-        while (at := text.find(mention, at + 1)) >= 0:
-            spans.append((at, at + size))
+    spans = [(at, at + size) for at in find_all(text, mention)]
+    if spans:
         return spans, False
     return list(_folded_spans(text, mention)), True
 

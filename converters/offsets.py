@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple
 
+from chinchilla.data.occurrences import find_all
 from chinchilla.data.segmenter import segmenter
 
 CODE_POINTS = "code points"
@@ -150,13 +151,11 @@ def _shifts(text: str, spans: Sequence[Given]) -> Iterator[Reading]:
     """Yield the constant shifts by which one of the first spans would stand where its text is."""
     tried = {0}
     for given in [one for one in spans if one.mention][:_SHIFTS_TRIED]:
-        at = text.find(given.mention or "")
-        while at >= 0:
+        for at in find_all(text, given.mention or ""):
             shift = given.start - at
             if shift not in tried:
                 tried.add(shift)
                 yield Reading(f"{shift:+d} code points", range(shift, shift + len(text) + 1))
-            at = text.find(given.mention or "", at + 1)
 
 
 def _by_words(text: str, spans: Sequence[Given], readings: Sequence[Reading]) -> Reading:

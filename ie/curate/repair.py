@@ -12,6 +12,7 @@ import msgspec
 
 from ..data.documents import Document, Event, Relation
 from ..data.equivalence import canonical_document
+from ..data.occurrences import find_all
 from ..data.schema import Schema
 from .suspects import Suspect
 
@@ -97,7 +98,7 @@ def _settled(text: str, mention: Any) -> Any:
         return mention
     is_right = start is not None and end is not None and text[max(start, 0) : end] == string
     if not is_right:
-        places = _places(text, string)
+        places = find_all(text, string)
         if not places:
             return mention
         if start is not None:
@@ -112,14 +113,6 @@ def _settled(text: str, mention: Any) -> Any:
     stripped = string.strip()
     start += left
     return _replace(mention, text=stripped, start=start, end=start + len(stripped))
-
-
-def _places(text: str, string: str) -> list[int]:
-    found, at = [], text.find(string)
-    while at >= 0:
-        found.append(at)
-        at = text.find(string, at + 1)
-    return found
 
 
 def _without_empty(document: Document) -> Document:

@@ -26,6 +26,7 @@ import yaml
 
 from ..data.configuration import Problem, one_of, read_configuration
 from ..data.documents import Document, Event, Extraction
+from ..data.occurrences import find_all
 from ..data.schema import TASKS, Schema
 from ..decoding.encode import encode
 from ..decoding.formats import FORMATS
@@ -250,13 +251,8 @@ def render_arguments(
 
 def occurrence_of(text: str, mention: str, start: int | None) -> int:
     """Return which occurrence (from 1) begins at `start`; 0 where the mention occurs once."""
-    number, at = 0, text.find(mention)
-    if start is None or text.find(mention, at + 1) < 0:
-        return 0
-    while 0 <= at <= start:
-        number += 1
-        at = text.find(mention, at + 1)
-    return number
+    starts = find_all(text, mention)
+    return sum(at <= start for at in starts) if start is not None and len(starts) > 1 else 0
 
 
 def render_instruction(

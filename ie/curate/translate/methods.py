@@ -14,6 +14,7 @@ mention alone is translated to.
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from ...data.occurrences import find_all
 from ...data.text import fold
 from ...errors import ConfigError, near_miss
 from .glossary import Terms
@@ -193,12 +194,10 @@ def _verbatim(target: str, string: str, taken: Sequence[Span]) -> Span | None:
     """Return the first free place of a string, width and case set aside."""
     wanted = fold(string).text
     folded = fold(target)
-    at = folded.text.find(wanted) if wanted else -1
-    while at >= 0:
+    for at in find_all(folded.text, wanted):
         span = folded.span(at, at + len(wanted))
         if _is_free(span, taken):
             return span
-        at = folded.text.find(wanted, at + 1)
     return None
 
 

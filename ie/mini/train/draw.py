@@ -6,6 +6,8 @@ from typing import Any
 
 from chinchilla.mini.labels import LabelPlan, Texts
 
+from .kit import find_all
+
 Span = tuple[int, int]
 Json = dict[str, Any]
 EXAMPLES = 4
@@ -197,10 +199,7 @@ def elsewhere(asked: DrawnExample) -> set[tuple[int, Span]]:
     found = set()
     for place, (start, end) in asked.spans:
         string = asked.text[start:end]
-        at = asked.text.find(string)
-        while at >= 0:
-            found.add((place, (at, at + len(string))))
-            at = asked.text.find(string, at + 1)
+        found |= {(place, (at, at + len(string))) for at in find_all(asked.text, string)}
     return found - asked.spans
 
 

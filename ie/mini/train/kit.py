@@ -16,6 +16,7 @@ from chinchilla.data.documents import (
     iter_mentions,
     map_mentions,
 )
+from chinchilla.data.occurrences import find_all
 from chinchilla.data.schema import Schema, builtin_schemas, read_schema
 from chinchilla.data.yaml_file import parse_yaml
 from chinchilla.errors import ConfigError, InputError, near_miss
@@ -36,6 +37,7 @@ __all__ = [
     "check_offsets",
     "convert",
     "decode_tags",
+    "find_all",
     "iter_mentions",
     "KnownTexts",
     "map_mentions",

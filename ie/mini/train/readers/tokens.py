@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from ..kit import Argument, Entity, Mention, Relation
+from ..kit import Argument, Entity, Mention, Relation, find_all
 
 _NO_BLANK_BEFORE = frozenset(
     [".", ",", ";", ":", "!", "?", ")", "]", "}", "%", "n't", "’", "”", "…"]
@@ -93,13 +93,11 @@ def stripped(text: str, span: Span | None) -> Span | None:
 def found(text: str, mention: str, near: int = 0) -> Span | None:
     """Return the occurrence of a string whose start is nearest to `near`, or None."""
     mention = mention.strip()
-    best: int | None = None
-    at = text.find(mention) if mention else -1
-    while at >= 0:
-        if best is None or abs(at - near) < abs(best - near):
-            best = at
-        at = text.find(mention, at + 1)
-    return None if best is None else (best, best + len(mention))
+    starts = find_all(text, mention)
+    if not starts:
+        return None
+    best = min(starts, key=lambda at: abs(at - near))
+    return best, best + len(mention)
 
 
 def distinct(relations: Iterable[Relation]) -> tuple[Relation, ...]:
