@@ -7,6 +7,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from ..errors import InputError
+from ..files.compressed import ENDINGS as PACKED
 from ..files.inputs import ReadOptions
 from ..files.jsonl import open_bytes
 from .manifest import Input
@@ -14,7 +15,6 @@ from .manifest import Input
 _BLOCK = 1 << 20
 _ROWS = (".jsonl", ".ndjson", ".csv", ".tsv")
 _WHOLE = (".txt", ".html", ".htm", ".docx")
-_PACKED = (".gz", ".zst")
 # Inputs that a message names.
 _MOST_SHOWN = 3
 
@@ -51,7 +51,7 @@ def _scan(path: str, reading: ReadOptions, known: Input | None) -> Input:
 def _documents(name: str, reading: ReadOptions, line_ends: int) -> int | None:
     """Return about how many documents a file holds, None if its lines do not tell."""
     path = Path(name.lower())
-    kind = path.with_suffix("").suffix if path.suffix in _PACKED else path.suffix
+    kind = path.with_suffix("").suffix if path.suffix in PACKED else path.suffix
     if kind in _ROWS or (reading.lines and kind == ".txt"):
         return line_ends
     return 1 if kind in _WHOLE else None

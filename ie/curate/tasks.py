@@ -10,6 +10,7 @@ from xml.sax.saxutils import quoteattr
 
 from ..data.documents import Document, Entity
 from ..data.schema import Schema
+from ..files.exports.label_tools import utf16_places
 
 LABEL_STUDIO = "label-studio"
 
@@ -19,7 +20,7 @@ Json = dict[str, Any]
 def label_studio_task(document: Document, model: str) -> Json:
     """Return a task for Label Studio's import; offsets count as browsers do, in UTF-16 units."""
     names, entities = _named_entities(document)
-    places = _utf16(document.text)
+    places = utf16_places(document.text)
     results: list[Json] = []
     for name, entity in entities:
         if entity.start is None or entity.end is None:
@@ -106,16 +107,6 @@ def _named_entities(
             names[key] = f"e{len(names) + 1}"
             entities.append((names[key], entity))
     return names, entities
-
-
-def _utf16(text: str) -> Callable[[int], int]:
-    """Return what turns a place in code points into UTF-16 units."""
-    if max(text, default="") < "\U00010000":
-        return lambda place: place
-    counts = [0]
-    for character in text:
-        counts.append(counts[-1] + (2 if character >= "\U00010000" else 1))
-    return counts.__getitem__
 
 
 def form_of(tool: str) -> Callable[[Iterable[Document], str], list[Json]]:

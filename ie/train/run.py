@@ -8,7 +8,6 @@ checkpoints/       to resume from            model/       the adapter or model, 
 sample.jsonl       records that an export is verified on
 """
 
-import hashlib
 import json
 import platform
 import subprocess
@@ -19,6 +18,7 @@ from typing import Any
 import yaml
 
 from ..errors import ConfigError
+from ..evaluate.fingerprint import hash_file
 from .config import TrainConfig
 from .reading import config_to_yaml
 
@@ -96,14 +96,7 @@ def last_checkpoint(folder: Path, before: int | None = None) -> str | None:
 
 def hash_files(paths: tuple[str, ...]) -> dict[str, str]:
     """Return the SHA-256 of each file."""
-    hashes = {}
-    for path in paths:
-        digest = hashlib.sha256()
-        with Path(path).open("rb") as file:
-            for block in iter(lambda: file.read(1 << 20), b""):
-                digest.update(block)
-        hashes[path] = digest.hexdigest()
-    return hashes
+    return {path: hash_file(path) for path in paths}
 
 
 def write_manifest(config: TrainConfig, counts: dict[str, Any], *, resume: bool) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chinchilla.instructions.quality import LETTER
 from chinchilla.instructions.rouge import rouge_l
 
 from .marks import has_remains
@@ -15,7 +16,6 @@ EMPTY, LENGTH, ALPHABET, MARKS_LEFT, ROUND_TRIP, POOR = (
 )
 # A word in lower case was not translated; names in capitals may stay as they are.
 _LOWER = re.compile(r"(?<![A-Za-z])[a-z]{2,}(?![A-Za-z])")
-_LETTER = re.compile(r"[^\W\d_]")
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def judge(
     """
     text = projected.text
     ratio = len(text) / max(1, len(source))
-    letters = max(1, len(_LETTER.findall(text)))
+    letters = max(1, len(LETTER.findall(text)))
     left = sum(len(word) for word in _LOWER.findall(text)) / letters
     estimates = {
         "length_ratio": ratio,

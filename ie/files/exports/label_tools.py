@@ -4,7 +4,7 @@ Label Studio runs in a browser, which counts UTF-16 units; doccano counts code p
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ...data.documents import Document, Located
@@ -128,11 +128,7 @@ def label_studio_results(
 def _span_results(
     text: str, spans: _Spans, from_name: str, to_name: str
 ) -> Iterator[dict[str, Any]]:
-    is_plain = all(character <= "\uffff" for character in text)
-
-    def units(at: int) -> int:
-        return at if is_plain else len(text[:at].encode("utf-16-le", "surrogatepass")) // 2
-
+    units = utf16_places(text)
     for ((label, (start, end)), number), mention in zip(
         spans.places.items(), spans.mentions, strict=True
     ):
@@ -142,3 +138,13 @@ def _span_results(
             **{"type": "labels", "value": value},
         }
         yield result if mention.score is None else {**result, "score": mention.score}
+
+
+def utf16_places(text: str) -> Callable[[int], int]:
+    """Return what turns a place in code points into UTF-16 units."""
+    if max(text, default="") < "\U00010000":
+        return lambda place: place
+    counts = [0]
+    for character in text:
+        counts.append(counts[-1] + (2 if character >= "\U00010000" else 1))
+    return counts.__getitem__
