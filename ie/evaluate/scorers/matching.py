@@ -13,15 +13,7 @@ Match = Callable[[Tally, str, Iterable[Item], Iterable[Item]], None]
 
 def match_sets(tally: Tally, section: str, gold: Iterable[Item], predicted: Iterable[Item]) -> None:
     """Count distinct items: one given or asked for twice counts once."""
-    gold, predicted = set(gold), set(predicted)
-    for item in gold:
-        row_of(tally, section, item[0])[0] += 1
-    for item in predicted:
-        row = row_of(tally, section, item[0])
-        row[1] += 1
-        if item in gold:
-            row[2] += 1
-            row[3] += 1
+    match_many(tally, section, set(gold), set(predicted))
 
 
 def match_multisets(

@@ -199,7 +199,7 @@ def elsewhere(asked: DrawnExample) -> set[tuple[int, Span]]:
     found = set()
     for place, (start, end) in asked.spans:
         string = asked.text[start:end]
-        found |= {(place, (at, at + len(string))) for at in find_all(asked.text, string)}
+        found.update({(place, (at, at + len(string))) for at in find_all(asked.text, string)})
     return found - asked.spans
 
 
