@@ -45,8 +45,8 @@ class Pool:
         kept = self._by_source.get(str(document.meta.get("source", "")), [])
         drawn = rng.sample(kept, min(len(kept), _CANDIDATES * number + 1))
         others = [other for other in drawn if other.text != document.text]
-        return sorted(others, key=lambda other: not _types(other, task) & present)[:number]
-
-
-def _types(document: Document, task: str) -> set[str | None]:
-    return {item.type for item in getattr(document, FIELD_OF_TASK[task])}
+        field = FIELD_OF_TASK[task]
+        return sorted(
+            others,
+            key=lambda other: present.isdisjoint(item.type for item in getattr(other, field)),
+        )[:number]

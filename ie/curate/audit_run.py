@@ -56,8 +56,6 @@ class AuditModel:
     model: str | None = None
     predictions: str | None = None
     folds: int = 0
-    minutes: float = 8
-    seed: int = 0
 
 
 def run_audit(
@@ -149,8 +147,8 @@ def _predicted(
         base = Path(model.model or "")
         folder = Path(f"{path or 'audit'}.folds")
         folder.mkdir(parents=True, exist_ok=True)
-        fit = tuned_reader(base, asked, folder, minutes=model.minutes)
-        found = fold_predictions(documents, fit, folds=model.folds, seed=model.seed)
+        fit = tuned_reader(base, asked, folder)
+        found = fold_predictions(documents, fit, folds=model.folds)
         if path:
             write_documents(path, found)
         return iter(found)

@@ -49,7 +49,6 @@ def edited(document: Document, edits: Iterable[Edit]) -> Document:
     Edits may not overlap. One is left out if a mention begins or ends inside its stretch, or if a
     mention would lose all of its characters; what is inserted beside a mention stays outside it.
     """
-    text = document.text
     mentions = [item for _, item in iter_mentions(document) if item.span]
     borders = {at for item in mentions for at in item.span}  # type: ignore[union-attr]
     kept: list[Edit] = []
@@ -57,16 +56,14 @@ def edited(document: Document, edits: Iterable[Edit]) -> Document:
     for start, end, new in sorted(edits):
         if start < at or any(border in borders for border in range(start + 1, end)):
             continue
-        if not new and _empties(text, start, end, kept, mentions):
+        if not new and _empties(start, end, kept, mentions):
             continue
         kept.append((start, end, new))
         at = end
     return _applied(document, kept)
 
 
-def _empties(
-    text: str, start: int, end: int, kept: Sequence[Edit], mentions: Sequence[Any]
-) -> bool:
+def _empties(start: int, end: int, kept: Sequence[Edit], mentions: Sequence[Any]) -> bool:
     """Say whether deleting [start, end) would leave a mention without characters."""
     for item in mentions:
         if item.start <= start and end <= item.end:

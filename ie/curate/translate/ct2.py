@@ -26,7 +26,7 @@ _M2M = {"en": "__en__", "zh": "__zh__"}
 _NLLB = {"en": "eng_Latn", "zh": "zho_Hans"}
 _OPUS = {"zh": ">>cmn_Hans<<"}
 _END = "</s>"
-_BATCH_TOKENS, _LONGEST = 2048, 256
+_BATCH_TOKENS, _LONGEST, _BEAM = 2048, 256, 4
 
 Encode = Callable[[str], list[str]]
 
@@ -55,9 +55,7 @@ class Pieces:
 class CT2Translator:
     """A converted encoder-decoder model that translates, scores and aligns."""
 
-    def __init__(
-        self, folder: str | Path, *, source: str = "en", target: str = "zh", beam: int = 4
-    ) -> None:
+    def __init__(self, folder: str | Path, *, source: str = "en", target: str = "zh") -> None:
         """Load the model of a folder.
 
         Raises:
@@ -67,7 +65,6 @@ class CT2Translator:
 
         self.folder = Path(folder)
         self.name = self.folder.name
-        self._beam = beam
         if not (self.folder / "model.bin").is_file():
             raise ModelError(f"{folder}: no model.bin; convert a model to CTranslate2 first")
         self._pieces = read_pieces(self.folder, source, target)
@@ -95,7 +92,7 @@ class CT2Translator:
             options["target_prefix"] = [list(self._pieces.prefix)] * len(asked)
         results = self._model.translate_batch(
             asked,
-            beam_size=self._beam,
+            beam_size=_BEAM,
             max_batch_size=_BATCH_TOKENS,
             batch_type="tokens",
             # 0: the default of 1024 would cut a text without a word.
