@@ -36,7 +36,7 @@ def read(
         meta = document_meta(name, path)
         stem = Path(path).stem
         records = read_objects(
-            [path],
+            path,
             report,
             _Record,
             expected='{"text": …, "label": {type: {mention: [[start, end]]}}} a line',

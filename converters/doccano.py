@@ -34,7 +34,7 @@ def read(
         meta = document_meta(name, path)
         stem = Path(path).stem
         records = read_objects(
-            [path],
+            path,
             report,
             dict[str, Any],
             expected='{"text": …, "label": [[start, end, type]]} a line',

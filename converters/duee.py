@@ -56,7 +56,7 @@ def read_placed(
         shared = document_meta(name, path)
         stem = Path(path).stem
         records = read_objects(
-            [path],
+            path,
             report,
             _Record,
             expected='{"id": …, "text": …, "event_list": [{"event_type", "trigger", …}]} a line',

@@ -59,7 +59,7 @@ def read(
         shared = document_meta(name, path)
         stem = Path(path).stem
         records = read_objects(
-            [path],
+            path,
             report,
             _Record,
             expected='{"id": …, "title": …, "text": …, "event_list": […]} a line',

@@ -48,7 +48,7 @@ def read(
         meta = document_meta(name, path)
         stem = Path(path).stem
         records = read_objects(
-            [path],
+            path,
             report,
             _Record,
             expected='{"text": …, "spo_list": [{"predicate", "subject", "object", …}]} a line',

@@ -64,7 +64,7 @@ def read(
         meta = document_meta(name, path)
         stem = Path(path).stem
         records = read_objects(
-            [path],
+            path,
             report,
             _Record,
             expected='{"id": …, "content": …, "events": [{"type", "mentions"}]} a line',

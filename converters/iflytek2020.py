@@ -71,7 +71,7 @@ def read(
         shared = document_meta(name, path)
         stem = Path(path).stem
         records = read_objects(
-            [path],
+            path,
             report,
             _Record,
             expected='{"text": …, "labels": […]} or {"sentence": …, "events": […]}',

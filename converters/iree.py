@@ -52,7 +52,7 @@ def read(
         shared = document_meta(name, path)
         stem = Path(path).stem
         records = read_objects(
-            [path],
+            path,
             report,
             dict[str, Any],
             expected=f"a text under {_either(names['text'])}, events under {_either(names['events'])}",

@@ -62,7 +62,7 @@ def read(
         meta = document_meta(name, path)
         stem = Path(path).stem
         records = read_objects(
-            [path],
+            path,
             report,
             Record,
             expected=f'[{{"data": {{"{key}": …}}, "annotations": [{{"result": […]}}]}}]',

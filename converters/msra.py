@@ -87,7 +87,7 @@ def _json(
     meta = document_meta(name, path)
     stem = Path(path).stem
     records = read_objects(
-        [path],
+        path,
         report,
         _Tokens,
         expected='{"tokens": […], "ner_tags": […]}, one sentence a line',

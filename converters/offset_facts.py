@@ -90,7 +90,7 @@ def _json(path: str, report: Report, name: str, encoding: str) -> Iterator[Docum
     meta = document_meta(name, path)
     stem = Path(path).stem
     records = read_objects(
-        [path],
+        path,
         report,
         _Record,
         expected='{"ID": …, "text": …, "spo_list": [{"h", "t", "relation"}]} a line',

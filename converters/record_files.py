@@ -73,7 +73,7 @@ class Trial:
 
 
 def read_objects(
-    paths: Iterable[str | Path],
+    path: str,
     report: Report,
     kind: type[_T],
     *,
@@ -82,7 +82,7 @@ def read_objects(
     once: Sequence[bytes] = (),
     check: Callable[[_T], object] | None = None,
 ) -> Iterator[tuple[Place, int, _T]]:
-    """Yield `(place, ordinal, value)` of each record of JSON files, lines or one array.
+    """Yield `(place, ordinal, value)` of each record of a JSON file, lines or one array.
 
     The ordinal is the line of JSON lines and the position from 1 in an array. `once` lists keys
     (with their quotes) that a record holds at most once: JSON parsers keep the last of two silently.
@@ -90,21 +90,20 @@ def read_objects(
     `check` raises LookupError for a record that is not of the format.
     """
     objects = _Objects(kind, once, check, deeply=report.check_keys)
-    for path in map(str, paths):
-        trial = Trial(path, report, expected)
-        if _is_whole(path, encoding):
-            yield from objects.one_by_one(_whole(path, encoding, trial), trial)
-        else:
-            for first, lines in read_batches(path, _BATCH_BYTES, encoding, trial.reading(encoding)):
-                values = objects.all_at_once(lines)
-                if values is None:
-                    numbered = ((n, n, line.rstrip(b"\r\n")) for n, line in enumerate(lines, first))
-                    yield from objects.one_by_one(numbered, trial)
-                    continue
-                trial.good += len(values)
-                for number, value in enumerate(values, first):
-                    yield (path, number), number, value
-        trial.close()
+    trial = Trial(path, report, expected)
+    if _is_whole(path, encoding):
+        yield from objects.one_by_one(_whole(path, encoding, trial), trial)
+    else:
+        for first, lines in read_batches(path, _BATCH_BYTES, encoding, trial.reading(encoding)):
+            values = objects.all_at_once(lines)
+            if values is None:
+                numbered = ((n, n, line.rstrip(b"\r\n")) for n, line in enumerate(lines, first))
+                yield from objects.one_by_one(numbered, trial)
+                continue
+            trial.good += len(values)
+            for number, value in enumerate(values, first):
+                yield (path, number), number, value
+    trial.close()
 
 
 class _Objects(Generic[_T]):

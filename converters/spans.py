@@ -54,7 +54,7 @@ def read(
         meta = document_meta(name, path)
         stem = Path(path).stem
         records = read_objects(
-            [path],
+            path,
             report,
             dict[str, Any],
             expected=f"{{{names['text']!r}: …, {names['entities']!r}: […]}} a line",

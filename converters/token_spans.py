@@ -41,7 +41,7 @@ def read(
         meta = document_meta(name, path)
         stem = Path(path).stem
         records = read_objects(
-            [path],
+            path,
             report,
             _Record,
             expected='{"tokens": […], "entities": [[start, end, type]], "relations": […]}',

@@ -59,7 +59,7 @@ def read(
         meta = document_meta(name, path)
         stem = Path(path).stem
         records = read_objects(
-            [path],
+            path,
             report,
             _Record,
             expected='{"sentence": …, "entities": [{"name", "type", "pos"}]} a line',
