@@ -122,6 +122,11 @@ def document_meta(name: str, path: str) -> dict[str, Any]:
     return meta
 
 
-def document_id(given: object, name: str, stem: str, ordinal: int) -> str:
+def document_id(given: object, name: str, path: str, ordinal: int) -> str:
     """Return the id that the corpus gives, or one made of the file's stem and the place in it."""
-    return f"{name}-{stem}-{ordinal}" if given in (None, "") else str(given)
+    return f"{name}-{_stem(path)}-{ordinal}" if given in (None, "") else str(given)
+
+
+@cache
+def _stem(path: str) -> str:
+    return Path(path).stem

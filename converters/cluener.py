@@ -34,7 +34,6 @@ def read(
     once = tuple(f'"{label}": '.encode() for label in ("text", "label", *labels))
     for path in map(str, paths):
         meta = document_meta(name, path)
-        stem = Path(path).stem
         records = read_objects(
             path,
             report,
@@ -45,7 +44,7 @@ def read(
         )
         for place, ordinal, record in records:
             entities = _entities(record, types, report, place)
-            identifier = document_id(record.id, name, stem, ordinal)
+            identifier = document_id(record.id, name, path, ordinal)
             yield Document(identifier, record.text, entities, meta=meta)
 
 

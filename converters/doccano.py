@@ -32,7 +32,6 @@ def read(
     """Yield a document per record that holds annotations, though it be an empty list."""
     for path in map(str, paths):
         meta = document_meta(name, path)
-        stem = Path(path).stem
         records = read_objects(
             path,
             report,
@@ -54,7 +53,7 @@ def read(
             for item in _items(record.get("relations")):
                 _add_link(item, linked)
             linked.settle()
-            yield linked.document(document_id(record.get("id"), name, stem, ordinal), meta)
+            yield linked.document(document_id(record.get("id"), name, path, ordinal), meta)
 
 
 def _text(record: dict[str, Any]) -> str:

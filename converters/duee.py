@@ -54,7 +54,6 @@ def read_placed(
     """Yield the document of each record, with the record's place."""
     for path in map(str, paths):
         shared = document_meta(name, path)
-        stem = Path(path).stem
         records = read_objects(
             path,
             report,
@@ -76,7 +75,7 @@ def read_placed(
                         aliases[f"events[{i}].arguments[{j}]"] = argument.alias
             if aliases:
                 meta = {**shared, "aliases": aliases}
-            identifier = document_id(record.id, name, stem, ordinal)
+            identifier = document_id(record.id, name, path, ordinal)
             document = Document(
                 identifier, text, events=tuple(events), issues=tuple(locator.issues), meta=meta
             )

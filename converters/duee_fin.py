@@ -57,7 +57,6 @@ def read(
     schema = read_schema(name)
     for path in map(str, paths):
         shared = document_meta(name, path)
-        stem = Path(path).stem
         records = read_objects(
             path,
             report,
@@ -73,7 +72,7 @@ def read(
                 finder.event(event, f"events[{i}]") for i, event in enumerate(record.event_list)
             )
             yield Document(
-                document_id(record.id, name, stem, ordinal),
+                document_id(record.id, name, path, ordinal),
                 text,
                 events=events,
                 issues=tuple(finder.issues),

@@ -62,7 +62,6 @@ def read(
     """Yield a document per record."""
     for path in map(str, paths):
         meta = document_meta(name, path)
-        stem = Path(path).stem
         records = read_objects(
             path,
             report,
@@ -76,7 +75,7 @@ def read(
             events = tuple(
                 _event(event, locator, f"events[{i}]") for i, event in enumerate(record.events)
             )
-            identifier = document_id(record.id, name, stem, ordinal)
+            identifier = document_id(record.id, name, path, ordinal)
             yield Document(
                 identifier, record.content, events=events, issues=tuple(locator.issues), meta=meta
             )

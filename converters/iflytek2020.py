@@ -69,7 +69,6 @@ def read(
     """Yield a document per record, of either round."""
     for path in map(str, paths):
         shared = document_meta(name, path)
-        stem = Path(path).stem
         records = read_objects(
             path,
             report,
@@ -87,7 +86,7 @@ def read(
                 modes = [{"tense": item.tense, "polarity": item.polarity} for item in record.events]
                 meta = {**shared, "events": modes}
             yield Document(
-                document_id(record.id, name, stem, ordinal),
+                document_id(record.id, name, path, ordinal),
                 locator.text,
                 events=found,
                 issues=tuple(locator.issues),

@@ -50,7 +50,6 @@ def read(
     names = {part: as_names(keys) for part, keys in merged(FIELDS, fields).items()}
     for path in map(str, paths):
         shared = document_meta(name, path)
-        stem = Path(path).stem
         records = read_objects(
             path,
             report,
@@ -64,7 +63,7 @@ def read(
             events, rests = _events(record, names, locator)
             identifier = _first(record, names["id"])
             yield Document(
-                document_id(identifier, name, stem, ordinal),
+                document_id(identifier, name, path, ordinal),
                 locator.text,
                 events=tuple(events),
                 issues=tuple(locator.issues),

@@ -60,7 +60,6 @@ def read(
 
     for path in map(str, paths):
         meta = document_meta(name, path)
-        stem = Path(path).stem
         records = read_objects(
             path,
             report,
@@ -78,7 +77,7 @@ def read(
                 report.drop("task whose spans are of a kind not read", place, _kinds(results))
                 continue
             linked.settle()
-            yield linked.document(document_id(task.get("id"), name, stem, ordinal), meta)
+            yield linked.document(document_id(task.get("id"), name, path, ordinal), meta)
 
 
 def _data(task: Record) -> Record:

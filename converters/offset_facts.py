@@ -88,7 +88,6 @@ def read(
 
 def _json(path: str, report: Report, name: str, encoding: str) -> Iterator[Document]:
     meta = document_meta(name, path)
-    stem = Path(path).stem
     records = read_objects(
         path,
         report,
@@ -99,7 +98,7 @@ def _json(path: str, report: Report, name: str, encoding: str) -> Iterator[Docum
     )
     for place, ordinal, record in records:
         rows = [(_Fact(spo.relation, *_of(spo.h), *_of(spo.t)), place) for spo in record.spo_list]
-        identifier = document_id(record.ID, name, stem, ordinal)
+        identifier = document_id(record.ID, name, path, ordinal)
         yield _document(identifier, record.text, rows, report, meta)
 
 

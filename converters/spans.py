@@ -52,7 +52,6 @@ def read(
     types = types or builtin_types(name)
     for path in map(str, paths):
         meta = document_meta(name, path)
-        stem = Path(path).stem
         records = read_objects(
             path,
             report,
@@ -71,7 +70,7 @@ def read(
                 _add(item, names, types, inclusive, linked)
             linked.settle()
             identifier = pick(record, names["id"], None)
-            yield linked.document(document_id(identifier, name, stem, ordinal), meta)
+            yield linked.document(document_id(identifier, name, path, ordinal), meta)
 
 
 def _text(record: dict[str, Any], names: Mapping[str, Any]) -> str:

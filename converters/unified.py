@@ -57,7 +57,6 @@ def read(
     """Yield a document per record."""
     for path in map(str, paths):
         meta = document_meta(name, path)
-        stem = Path(path).stem
         records = read_objects(
             path,
             report,
@@ -68,7 +67,7 @@ def read(
         )
         for place, ordinal, record in records:
             reader = _Reader(Locator(record.sentence, report, place), inclusive)
-            identifier = document_id(record.id, name, stem, ordinal)
+            identifier = document_id(record.id, name, path, ordinal)
             yield reader.document(identifier, record, meta)
 
 
