@@ -178,7 +178,9 @@ class Heads:
         keys, row = np.unique(turned * len(links) + which, return_inverse=True)
         spoken = np.split(self._linear("links.clue", x).T, 2)
         parts = np.split(keys, [np.searchsorted(keys, len(links))])
-        clues = np.concatenate([links[k % len(links)] @ v for k, v in zip(parts, spoken, strict=True)])
+        clues = np.concatenate(
+            [links[k % len(links)] @ v for k, v in zip(parts, spoken, strict=True)]
+        )
         clues = clues / np.float32(np.sqrt(self.link_size))
         low = np.maximum(np.minimum(heads[:, 0], tails[:, 0]) - NEAR, 0)
         high = np.minimum(np.maximum(heads[:, 1], tails[:, 1]) + NEAR, len(x))
