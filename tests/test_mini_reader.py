@@ -75,7 +75,7 @@ def words(chars: Characters, layers: int = 2) -> Words:
 
 
 def model(chars: Characters) -> Model:
-    torch.manual_seed(14)
+    torch.manual_seed(15)
     sizes = Sizes(
         hidden=H,
         heads=4,

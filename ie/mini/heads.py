@@ -167,10 +167,13 @@ class Heads:
         """Return the projected mean of the characters between the spans of pairs, [P, link size]."""
         low = np.minimum(heads[:, 1], tails[:, 1])
         high = np.maximum(np.maximum(heads[:, 0], tails[:, 0]), low)
-        total = np.zeros((len(x) + 1, self.link_size), np.float32)
+        total = np.zeros((len(x) + 1, 2 * self.link_size), np.float32)
         np.cumsum(x @ self.w["links.between.weight"].T, axis=0, out=total[1:])
-        mean = (total[high] - total[low]) / np.maximum(high - low, 1)[:, None]
-        return mean.astype(np.float32) + self.w["links.between.bias"]  # type: ignore[no-any-return]
+        turned = (tails[:, 0] < heads[:, 0]).astype(np.int64)
+        total, at = total.reshape(len(total), 2, -1), np.maximum(high - low, 1)[:, None]
+        mean = (total[high, turned] - total[low, turned]) / at
+        bias = self.w["links.between.bias"].reshape(2, -1)[turned]
+        return mean.astype(np.float32) + bias  # type: ignore[no-any-return]
 
     def _clearest(self, x: Array, heads: Array, tails: Array, links: Array, which: Array) -> Array:
         """Return the highest clue in or near each pair, [P]."""

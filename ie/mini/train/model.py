@@ -180,8 +180,8 @@ class Spans(nn.Module):
 class Links(nn.Module):
     """Score pairs of spans under a label: their ends, what stands between, and the clearest clue.
 
-    A clue is a character that speaks for the label, wherever it stands near the two spans. What speaks
-    for it depends on which span comes first: 妻子 between two names says who is whose husband.
+    A clue is a character that speaks for the label, wherever it stands near the two spans. What clues
+    and what stands between say depends on which span comes first: 妻子 tells who is whose husband.
     """
 
     def __init__(self, sizes: Sizes) -> None:
@@ -189,7 +189,7 @@ class Links(nn.Module):
         self.size = sizes.link
         self.head = nn.Linear(2 * sizes.hidden, 2 * sizes.link)
         self.tail = nn.Linear(2 * sizes.hidden, 2 * sizes.link)
-        self.between = nn.Linear(sizes.hidden, sizes.link)
+        self.between = nn.Linear(sizes.hidden, 2 * sizes.link)
         self.clue = nn.Linear(sizes.hidden, 2 * sizes.link)
         self.distance = nn.Embedding(DISTANCES, sizes.link)
         self.share = nn.Parameter(torch.tensor([0.3, 0.3]))
@@ -218,7 +218,9 @@ class Links(nn.Module):
         """
         a, b = self.head(head).chunk(2, -1)
         c, d = self.tail(tail).chunk(2, -1)
-        pair = functional.gelu(a + c + b * d + self.between(between) + self.distance(distance))
+        ways = self.between(between).unflatten(-1, (2, self.size))
+        way = ways[torch.arange(len(ways)), distance // (DISTANCES // 2)]
+        pair = functional.gelu(a + c + b * d + way + self.distance(distance))
         return (pair * vector).sum(-1) / math.sqrt(self.size) + scores @ self.share
 
 
