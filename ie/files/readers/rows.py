@@ -13,20 +13,22 @@ TEXT_KEYS = ("sentence", "content", "正文", "内容", "文本", "句子")
 _MAX_NAMED = 30
 
 
-def text_column(columns: Sequence[str], source: Source, texts: Iterable[str] | None = None) -> str:
+def text_column(
+    columns: Sequence[str], source: Source, texts: Iterable[str] | None = None, where: str = ""
+) -> str:
     """Return the column of the text: the one named, one that is usually called so, the only one.
 
-    `texts` are the columns that hold text; None is all.
+    `texts` are the columns that hold text; None is all. `where` says more than the file's name.
 
     Raises:
         InputError: there is none, or several; names the columns.
     """
     options = source.options
     if options.id_column:
-        _check_column(source.name, options.id_column, columns, "--id-column")
+        _check_column(where or source.name, options.id_column, columns, "--id-column")
     column = options.column
     if column in columns or column != ReadOptions.column:
-        _check_column(source.name, column, columns, "--column")
+        _check_column(where or source.name, column, columns, "--column")
         return column
     found = next((key for key in TEXT_KEYS if key in columns), None)
     if found is None:
@@ -35,7 +37,7 @@ def text_column(columns: Sequence[str], source: Source, texts: Iterable[str] | N
             name for name in (columns if texts is None else texts) if name not in own and name
         ]
         if len(usable) != 1:
-            _check_column(source.name, column, columns, "--column")
+            _check_column(where or source.name, column, columns, "--column")
         found = usable[0]
     source.tell("column", f"column {found!r} is read; name another with --column")
     return found

@@ -81,7 +81,10 @@ def _licence(licences: Mapping[str, str]) -> str:
     counts = {kind: sum(v == kind for v in licences.values()) for kind in set(licences.values())}
     told = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
     if set(counts) <= {"permissive"}:
-        return f"All {len(licences)} corpora that it learnt from have permissive licences."
+        return (
+            f"All {len(licences)} corpora that it learnt from have permissive licences;\n"
+            "`ie/mini/train/sets.yaml` names each."
+        )
     return (
         f"The weights are bound to the licences of the {len(licences)} corpora that they learnt from:\n"
         f"research only. Classes: {told}. `ie/mini/train/sets.yaml` names each."
