@@ -13,8 +13,8 @@ from chinchilla.serve.app import create_app
 from chinchilla.serve.settings import Settings
 
 pytestmark = pytest.mark.slow
-TYPE = "灵石编号"
-SCHEMA = {"name": "stones", "entities": [{"name": TYPE, "description": "灵石的编号，如赤霄七号"}]}
+TYPE = "灵石"
+SCHEMA = {"name": "stones", "entities": [{"name": TYPE}]}
 SENTENCES = (
     "守门人把{}交给了掌柜。",
     "昨夜{}忽然发光，众人都看见了。",
@@ -74,7 +74,7 @@ def test_the_model_learns_what_was_corrected_and_is_used_at_once(client):
     before, after = (result[key]["entities"]["f1"] for key in ("before", "after"))
     assert after > before
     assert client.get("/about").json()["models"] == ["mini", "tuned-001"]
-    body = {"text": "掌柜把丹阳八号藏在柜台下。", "schema": SCHEMA, "model": "tuned-001"}
+    body = {"text": "守门人把丹阳八号交给了伙计。", "schema": SCHEMA, "model": "tuned-001"}
     assert [one["text"] for one in client.post("/extract", json=body).json()["entities"]] == [
         "丹阳八号"
     ]
