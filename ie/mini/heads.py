@@ -153,31 +153,35 @@ class Heads:
         c, d = np.split(self._ends("links.tail", x, tails), 2, axis=1)
         gap = tails[:, 0] - heads[:, 0]
         near = np.minimum(np.floor(2 * np.log2(np.abs(gap) + 1)), 15).astype(np.int64)
-        near += 16 * (gap < 0)
-        pair = gelu(a + c + b * d + self._between(x, heads, tails) + self._distances[near])
+        turned = gap < 0
+        near += 16 * turned
+        between = self._between(x, heads, tails, turned)
+        pair = gelu(a + c + b * d + between + self._distances[near])
         value = np.einsum("ph,ph->p", pair, labels.link[which]) / np.sqrt(self.link_size)
-        value += labels.link_bias[which] + self._clearest(x, heads, tails, labels.link, which)
+        value += labels.link_bias[which]
+        value += self._clearest(x, heads, tails, labels.link, which, turned)
         return value + np.clip(scores, -8, 8) @ self.w["links.share"]  # type: ignore[no-any-return]
 
     @property
     def _distances(self) -> Array:
         return self.w["links.distance.weight"]
 
-    def _between(self, x: Array, heads: Array, tails: Array) -> Array:
+    def _between(self, x: Array, heads: Array, tails: Array, turned: Array) -> Array:
         """Return the projected mean of the characters between the spans of pairs, [P, link size]."""
         low = np.minimum(heads[:, 1], tails[:, 1])
         high = np.maximum(np.maximum(heads[:, 0], tails[:, 0]), low)
         total = np.zeros((len(x) + 1, 2 * self.link_size), np.float32)
         np.cumsum(x @ self.w["links.between.weight"].T, axis=0, out=total[1:])
-        turned = (tails[:, 0] < heads[:, 0]).astype(np.int64)
+        way = turned.astype(np.int64)
         total, at = total.reshape(len(total), 2, -1), np.maximum(high - low, 1)[:, None]
-        mean = (total[high, turned] - total[low, turned]) / at
-        bias = self.w["links.between.bias"].reshape(2, -1)[turned]
+        mean = (total[high, way] - total[low, way]) / at
+        bias = self.w["links.between.bias"].reshape(2, -1)[way]
         return mean.astype(np.float32) + bias  # type: ignore[no-any-return]
 
-    def _clearest(self, x: Array, heads: Array, tails: Array, links: Array, which: Array) -> Array:
+    def _clearest(
+        self, x: Array, heads: Array, tails: Array, links: Array, which: Array, turned: Array
+    ) -> Array:
         """Return the highest clue in or near each pair, [P]."""
-        turned = tails[:, 0] < heads[:, 0]
         keys, row = np.unique(turned * len(links) + which, return_inverse=True)
         spoken = np.split(self._linear("links.clue", x).T, 2)
         parts = np.split(keys, [np.searchsorted(keys, len(links))])
