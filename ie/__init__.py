@@ -6,7 +6,7 @@
 
 import sys
 import warnings
-from importlib import import_module, metadata
+from importlib import import_module
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from .options import ExtractOptions
     from .pipeline import Extractor, extract
 
+    __version__: str
+
 # Name -> module: nothing is imported before it is used, so that `import chinchilla` is light.
 _PLACES = {
     "Argument": "data.documents",
@@ -49,8 +51,6 @@ _PLACES = {
     "extract": "pipeline",
     "read_schema": "data.schema",
 }
-
-__version__ = metadata.version("chinchilla-ie")
 
 __all__ = [
     "Argument",
@@ -113,6 +113,10 @@ if _Moved not in sys.meta_path:
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib import metadata  # slow to import, and seldom asked for
+
+        return metadata.version("chinchilla-ie")
     if name not in _PLACES:
         raise AttributeError(f"module 'chinchilla' has no attribute {name!r}")
     return getattr(import_module(f".{_PLACES[name]}", __name__), name)

@@ -19,10 +19,8 @@ from .data.schema import Schema, chosen_tasks, read_schema
 from .data.text import windows
 from .decoding.confidence import calibrate, without_scores
 from .engines.answered import answer_parts
-from .engines.open import open_engine
-from .engines.prefilter import Prefiltered
+from .engines.open import is_writer, open_engine
 from .engines.protocol import Engine, Question, Usage
-from .engines.writer import Writer
 from .errors import ConfigError, InputError, ModelError, ModelGoneError
 from .files.places import with_boxes
 from .merge.extractions import at_least, concatenate, merge
@@ -77,7 +75,7 @@ class Extractor:
         else:
             self._model = self.engine = model
         self.engine.check(self.options)
-        if self.options.for_writers and not isinstance(self.engine, Writer | Prefiltered):
+        if self.options.for_writers and not is_writer(self.engine):
             raise ConfigError(
                 f"{self.engine.name}: is no language model, so {' and '.join(self.options.for_writers)} "
                 "would have no effect; leave it out"

@@ -1,10 +1,14 @@
-"""Open a model by what the user calls it: nothing, a folder, a hub id, or an endpoint's address."""
+"""Open a model by what the user calls it: nothing, a folder, a hub id, or an endpoint's address.
+
+What only language models need is imported with the first of them, so that the embedded one begins at
+once.
+"""
 
 import re
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, ModelError, near_miss
 from ..mini.reader import Reader
@@ -13,7 +17,9 @@ from ..prompts.prompt import GENERAL, STYLE_FILE
 from .http_options import HttpOptions
 from .model_files import find_calibration, find_style, model_folder, named_style, read_style
 from .protocol import Engine
-from .writer import Writer
+
+if TYPE_CHECKING:
+    from .writer import Writer
 
 MINI = "mini"
 # What lacks so much of its score is plausible enough to ask a language model about it:
@@ -86,6 +92,8 @@ def open_engine(
     if is_reader(folder):
         _check_style(name, style)
         return open_reader(folder, name)
+    from .writer import Writer
+
     told = named_style(str(style)) if style else None
     if (folder / "model.bin").is_file():
         from .ct2 import CTranslate2Backend
@@ -121,9 +129,10 @@ def _open_mini() -> Reader:
     return open_reader(folder, MINI)
 
 
-def _open_endpoint(name: str, http: HttpOptions | None, style: str | Path | None) -> Writer:
+def _open_endpoint(name: str, http: HttpOptions | None, style: str | Path | None) -> "Writer":
     from .endpoint import shown_address
     from .http import HttpBackend
+    from .writer import Writer
 
     backend = HttpBackend(name, http)
     # Servers call a model by its folder or hub id unless they are told another name.
@@ -161,17 +170,27 @@ def _check_told(
         )
 
 
-def open_writer(model: str | Path | None = None, **opening: Any) -> Writer:
+def open_writer(model: str | Path | None = None, **opening: Any) -> "Writer":
     """Load a language model; `opening` are further arguments of `open_engine`.
 
     Raises:
         ModelError: see `open_engine`.
         ConfigError: the model is a reader, which is asked in no words.
     """
+    from .writer import Writer
+
     engine = open_engine(model, **opening)
     if not isinstance(engine, Writer):
         raise ConfigError(f"{engine.name}: is no language model; name one")
     return engine
+
+
+def is_writer(engine: Engine) -> bool:
+    """Whether a language model gives the answers, which is asked in words."""
+    from .prefilter import Prefiltered
+    from .writer import Writer
+
+    return isinstance(engine, Writer | Prefiltered)
 
 
 def _check_folder(name: str, folder: Path) -> None:

@@ -18,6 +18,8 @@ from sentencepiece import SentencePieceProcessor
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
 BOS, PAD, EOS, UNKNOWN = range(4)
 BLANK = "▁"
+# A field of a short piece: its length, the text and its length, the score, the kind.
+_SHORT, _FLOAT = b"\n%c\n%c%b\x15%b\x18%c", struct.Struct("<f")
 
 
 def plain(char: str) -> str:
@@ -139,13 +141,19 @@ def unigram(pieces: Iterable[tuple[str, float]]) -> bytes:
     """
     kinds = {BOS: 3, PAD: 3, EOS: 3, UNKNOWN: 2}
     parts = [
-        _field(1, _field(1, piece.encode()) + struct.pack("<BfBB", 21, score, 24, kinds.get(k, 1)))
-        for k, (piece, score) in enumerate(pieces)
+        _piece(piece.encode(), score, kinds.get(k, 1)) for k, (piece, score) in enumerate(pieces)
     ]
     ids = ((40, UNKNOWN), (41, BOS), (42, EOS), (43, PAD))
     parts.append(_field(2, bytes((24, 1)) + b"".join(_varint(n << 3) + _varint(k) for n, k in ids)))
     parts.append(_field(3, _field(1, b"identity") + bytes((24, 0, 32, 0, 40, 0))))
     return b"".join(parts)
+
+
+def _piece(text: bytes, score: float, kind: int) -> bytes:
+    size = len(text)
+    if size < 100:  # lengths of one byte: sixteen thousand are made at each start
+        return _SHORT % (size + 9, size, text, _FLOAT.pack(score), kind)
+    return _field(1, _field(1, text) + struct.pack("<BfBB", 21, score, 24, kind))
 
 
 def _field(number: int, content: bytes) -> bytes:
