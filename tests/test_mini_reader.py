@@ -28,7 +28,7 @@ from chinchilla.mini.train import losses  # noqa: E402
 from chinchilla.mini.train.base import quick_vectors  # noqa: E402
 from chinchilla.mini.train.batches import Batcher, Sampler  # noqa: E402
 from chinchilla.mini.train.batches import cut as cut_example  # noqa: E402
-from chinchilla.mini.train.calibrate import LIKELY, add_facts, choose, spread  # noqa: E402
+from chinchilla.mini.train.calibrate import LIKELY, add_facts, best_threshold, choose, spread  # noqa: E402
 from chinchilla.mini.train.draw import Drawer  # noqa: E402
 from chinchilla.mini.train.model import Model, Sizes, distance_of  # noqa: E402
 from chinchilla.mini.train.reader_folder import export  # noqa: E402
@@ -650,6 +650,15 @@ def test_rules_are_chosen_where_f1_is_best() -> None:
     assert -2 < rules.least["entity"] <= -1
     assert table == {"a": {"entity": 1.0}}
     assert set(errors) == {"a entity"}
+
+
+def test_of_few_documents_a_threshold_stays_near_the_one_before() -> None:
+    facts = [(1.0, True)] * 6 + [(-0.5, True), (-1.0, False), (-3.0, False)] + [(-3.0, False)] * 9
+    assert best_threshold([(facts, 8)]) > -1
+    assert best_threshold([(facts, 8)], -2.0) == -2.0
+    assert best_threshold([(facts, 8)], -3.5) == -2.75
+    assert best_threshold([(facts * 99, 8 * 99)], -2.0) > -1
+    assert best_threshold([([], 8)], -2.0) == -2.0
 
 
 def test_built_in_schemas_get_numbers_of_their_own() -> None:

@@ -68,16 +68,27 @@ def scored(found: Extraction, names: dict[str, str], gold: dict[str, set[Any]]) 
     ]
 
 
-def best_threshold(sets: Sequence[tuple[list[tuple[float, bool]], int]]) -> float:
-    """Return the threshold of GRID with the best mean F1; a set is (score, right) and its gold."""
+def best_threshold(
+    sets: Sequence[tuple[list[tuple[float, bool]], int]], prior: float | None = None
+) -> float:
+    """Return the threshold of GRID with the best mean F1; a set is (score, right) and its gold.
+
+    With a `prior`, the threshold nearest to it whose F1 lacks at most one standard error (Breiman and
+    others 1984, 3.4.3): F1 on few documents says little of others.
+    """
     values = []
     for least in GRID:
         total = 0.0
         for facts, gold in sets:
             kept = [right for score, right in facts if score >= least]
             total += 2 * sum(kept) / max(len(kept) + gold, 1)
-        values.append(total)
-    return float(GRID[int(np.argmax(values))])
+        values.append(total / len(sets))
+    best = max(values)
+    if prior is None:
+        return float(GRID[int(np.argmax(values))])
+    slack = math.sqrt(best * (1 - best) / max(sum(gold for _, gold in sets), 1))
+    fit = [least for least, value in zip(GRID, values, strict=True) if value >= best - slack]
+    return float(min(fit, key=lambda least: abs(least - prior)))
 
 
 def fit(facts: Iterable[tuple[float, bool]]) -> tuple[float, float]:
@@ -168,15 +179,19 @@ def add_facts(
 
 
 def choose(
-    facts: Facts, schemas: Mapping[str, str] | None = None, cautious: Sequence[str] = ()
+    facts: Facts,
+    schemas: Mapping[str, str] | None = None,
+    cautious: Sequence[str] = (),
+    prior: Mapping[str, float] | None = None,
 ) -> tuple[Rules, dict[str, float], dict[str, dict[str, float]]]:
     """Return rules, calibration error by `set kind`, and F1 by set and kind, from scored facts.
 
     `schemas` names the built-in schema of a set, which gets numbers of its own. Those for any other schema
     are the best for the mean of the other sets, if there are any. Where sets are `cautious`, relations are
-    returned from a probability of LIKELY on, not where F1 is best.
+    returned from a probability of LIKELY on, not where F1 is best. `prior` are thresholds by kind, for
+    `best_threshold`.
     """
-    schemas = schemas or {}
+    schemas, prior = schemas or {}, prior or {}
     rules = Rules()
     errors: dict[str, float] = {}
     table: dict[str, dict[str, float]] = {}
@@ -190,7 +205,7 @@ def choose(
         if not free:
             continue
         rules.slope[kind], rules.offset[kind] = fit(pair for one, _ in free for pair in one)
-        rules.least[kind] = best_threshold(free)
+        rules.least[kind] = best_threshold(free, prior.get(kind))
         if kind == "relation" and any(name in cautious and not schemas.get(name) for name in sets):
             rules.least[kind] = likely(rules.slope[kind], rules.offset[kind])
         else:

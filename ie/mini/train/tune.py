@@ -204,7 +204,7 @@ class _Run:
         facts: Facts = {}
         names = names_of(self.schema)
         add_facts(facts, "own", reader, documents, self.schema, names, self.rules.nested)
-        chosen, _, tables = choose(facts)
+        chosen, _, tables = choose(facts, prior=self.rules.least)
         table = tables.get("own", {})
         rules = replace(
             self.rules,
