@@ -75,7 +75,7 @@ def words(chars: Characters, layers: int = 2) -> Words:
 
 
 def model(chars: Characters) -> Model:
-    torch.manual_seed(15)
+    torch.manual_seed(2)
     sizes = Sizes(
         hidden=H,
         heads=4,
@@ -175,7 +175,7 @@ def test_span_and_link_scores_of_numpy_and_torch_agree(
     kinds = np.array([0, 1, 2, 3, 4])
     labels = reader.heads.labels(texts, kinds)
     with torch.inference_mode():
-        a, b, c, gates, bias, link, link_bias = net.labels(
+        a, b, c, gates, bias, link, link_bias, inner = net.labels(
             torch.from_numpy(texts), torch.from_numpy(kinds)
         )
         vectors = torch.cat([a, b, c], -1)[None]
@@ -203,6 +203,7 @@ def test_span_and_link_scores_of_numpy_and_torch_agree(
             losses.between(y, zero, h, t),
             distance_of(h[:, 0], t[:, 0]),
             link[which],
+            inner[which],
             torch.from_numpy(given),
         )
         theirs += losses.clearest(net, y, zero, torch.from_numpy(which), h, t, link)
