@@ -1,6 +1,6 @@
 """From the scores of one window to facts that fit together and fit the schema."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -16,8 +16,9 @@ from .rules import Rules
 from .withheld import unsure, withheld
 from .words import Array
 
-# Spans that stand in a link are candidates from this score on: at most so many of a label.
-_CANDIDATE, _MOST_LINKED = -4.0, 12
+# Spans that stand in a link are candidates from this score on: at most so many of a label. One that
+# scores _INNER may stand inside another or around it.
+_CANDIDATE, _MOST_LINKED, _INNER = -4.0, 12, -2.0
 _MOST = 64
 # A name may be of two types that are weighed apart, if the scores differ by less.
 _RIVAL = 2.5
@@ -39,9 +40,11 @@ class Span:
 
     def crosses(self, other: "Span") -> bool:
         """Whether two spans overlap, and neither holds the other."""
-        if self.end <= other.start or other.end <= self.start:
-            return False
-        return not (self.holds(other) or other.holds(self))
+        return self.overlaps(other) and not (self.holds(other) or other.holds(self))
+
+    def overlaps(self, other: "Span") -> bool:
+        """Whether two spans share a character."""
+        return self.start < other.end and other.start < self.end
 
     def holds(self, other: "Span") -> bool:
         """Whether the other span stands inside this one."""
@@ -97,6 +100,11 @@ class Decoder:
             _best(k, *one, _MOST if k in asked.alone else _MOST_LINKED)
             for k, one in enumerate(found)
         ]
+        links = [asked.questions.plan.links[place] for _, place in asked.questions.relations]
+        self.ends = {
+            place: _best(place, *found[place], _MOST_LINKED, _INNER)
+            for place in {end for link in links for end in (link.head, link.tail)}
+        }
 
     def extraction(self) -> Extraction:
         """Return what the window says, with issues of what is withheld."""
@@ -125,11 +133,11 @@ class Decoder:
     def relations(self) -> tuple[Relation, ...]:
         """Return the relations whose links score enough, each pair of strings once."""
         links = [self.questions.plan.links[place] for _, place in self.questions.relations]
-        wanted = [(link.label, self.spans[link.head], self.spans[link.tail]) for link in links]
+        wanted = [(link.label, self.ends[link.head], self.ends[link.tail]) for link in links]
         found: list[Relation] = []
         for (relation, _), pairs in zip(self.questions.relations, self._pairs(wanted), strict=True):
             said: set[tuple[str, str]] = set()
-            for head, tail, score in sorted(pairs, key=lambda pair: -pair[2]):
+            for head, tail, score in _apart(pairs):
                 if score < self.rules.threshold(RELATION) - self.rules.near:
                     break
                 one = self._relation(relation, head, tail, score)
@@ -378,19 +386,32 @@ def _place(event: Event) -> int:
     return min((a.start or 0 for a in event.arguments if a.start is not None), default=0)
 
 
-def _best(place: int, starts: Array, ends: Array, scores: Array, most: int) -> list[Span]:
-    """Return the best spans of one label, no two of which overlap."""
+def _best(
+    place: int, starts: Array, ends: Array, scores: Array, most: int, inner: float = np.inf
+) -> list[Span]:
+    """Return the best spans of one label; two overlap only if one scores `inner` and none is cut."""
     kept: list[Span] = []
     if not len(scores):
         return kept
     # Ties go to the span that begins first, so that nothing hangs on an order of sorting.
     for k in np.lexsort((ends, starts, -scores)).tolist():
-        start, end = int(starts[k]), int(ends[k])
-        if all(end <= other.start or start >= other.end for other in kept):
-            kept.append(Span(place, start, end, float(scores[k])))
+        span = Span(place, int(starts[k]), int(ends[k]), float(scores[k]))
+        if span.score < inner and any(span.overlaps(other) for other in kept):
+            continue
+        if not any(span.crosses(other) for other in kept):
+            kept.append(span)
             if len(kept) == most:
                 break
     return kept
+
+
+def _apart(pairs: Iterable[Pair]) -> Iterator[Pair]:
+    """Yield pairs, best first; of those whose heads and whose tails overlap the best alone."""
+    kept: list[Pair] = []
+    for head, tail, score in sorted(pairs, key=lambda pair: -pair[2]):
+        if not any(head.overlaps(other[0]) and tail.overlaps(other[1]) for other in kept):
+            kept.append((head, tail, score))
+            yield head, tail, score
 
 
 def _compatible(

@@ -47,6 +47,7 @@ class LabelParts:
     bias: Array
     link: Array
     link_bias: Array
+    link_inner: Array
     terms: tuple[Array, Array] | None = None
 
 
@@ -70,12 +71,20 @@ class Heads:
         """Texts [N, 2H], kinds [N]."""
         x = gelu(self._linear("labels.inner", texts) + self.w["labels.kind.weight"][kinds])
         s, m = self.span, self.detectors
-        at = np.cumsum([s, s, s, m, 1, self.link_size])
-        a, b, c, gates, bias, link, link_bias = np.split(
+        at = np.cumsum([s, s, s, m, 1, self.link_size, 1])
+        a, b, c, gates, bias, link, link_bias, inner = np.split(
             self._linear("labels.outer", x), at, axis=1
         )
         return LabelParts(
-            a, b, c, gates, bias[:, 0], link, link_bias[:, 0], self._folded(np.stack([a, b, c]))
+            a,
+            b,
+            c,
+            gates,
+            bias[:, 0],
+            link,
+            link_bias[:, 0],
+            inner,
+            self._folded(np.stack([a, b, c])),
         )
 
     def _folded(self, wanted: Array) -> tuple[Array, Array] | None:
@@ -156,7 +165,7 @@ class Heads:
         turned = gap < 0
         near += 16 * turned
         between = self._between(x, heads, tails, turned)
-        pair = gelu(a + c + b * d + between + self._distances[near])
+        pair = gelu(a + c + b * d + between + self._distances[near] + labels.link_inner[which])
         value = np.einsum("ph,ph->p", pair, labels.link[which]) / np.sqrt(self.link_size)
         value += labels.link_bias[which]
         value += self._clearest(x, heads, tails, labels.link, which, turned)

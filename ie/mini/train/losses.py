@@ -1,5 +1,6 @@
 """What training lowers: spans against all other spans, characters, and links of candidates."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ LOW = -1e4
 def forward(model: Model, batch: Batch) -> tuple[Tensor, dict[str, float]]:
     """Return the loss of a batch and its parts."""
     x = read(model, batch)
-    starts, detect, bias, link, link_bias = label_parts(model, batch)
+    starts, detect, bias, *link = label_parts(model, batch)
     scores, terms = model.spans(x, starts[batch.spans], detect[batch.spans], bias[batch.spans])
     t, w = scores.shape[2:]
     ends = torch.arange(t)[:, None] + torch.arange(w)
@@ -25,7 +26,7 @@ def forward(model: Model, batch: Batch) -> tuple[Tensor, dict[str, float]]:
     span = span_loss(scores, batch)
     token = token_loss(model, terms, batch)
     kind = typing_loss(scores, batch)
-    pair = link_loss(model, x, scores, link, link_bias, batch)
+    pair = link_loss(model, x, scores, link, batch)
     parts = {"span": span.item(), "token": token.item(), "link": pair.item()}
     parts["type"] = kind.item()
     return span + 0.1 * token + kind + pair, parts
@@ -41,9 +42,9 @@ def read(model: Model, batch: Batch) -> Tensor:
 
 
 def label_parts(model: Model, batch: Batch) -> tuple[Tensor, ...]:
-    """Return for all labels in use: span vectors, gates, bias, link vectors, link bias."""
-    a, b, c, gates, bias, link, link_bias = model.labels(batch.texts, batch.kinds)
-    return torch.cat([a, b, c], -1), gates, bias, link, link_bias.squeeze(-1)
+    """Return for all labels in use: span vectors, gates, bias, and the three parts of links."""
+    a, b, c, gates, bias, link, link_bias, inner = model.labels(batch.texts, batch.kinds)
+    return torch.cat([a, b, c], -1), gates, bias, link, link_bias.squeeze(-1), inner
 
 
 def span_loss(scores: Tensor, batch: Batch) -> Tensor:
@@ -129,9 +130,13 @@ def token_loss(model: Model, terms: tuple[Tensor, Tensor, Tensor], batch: Batch)
 
 
 def link_loss(
-    model: Model, x: Tensor, scores: Tensor, vectors: Tensor, bias: Tensor, batch: Batch
+    model: Model, x: Tensor, scores: Tensor, link: Sequence[Tensor], batch: Batch
 ) -> Tensor:
-    """Cross entropy of candidate pairs: gold spans and the best scored others."""
+    """Cross entropy of candidate pairs: gold spans and the best scored others.
+
+    `link` are the vectors, biases and inner vectors of link labels.
+    """
+    vectors, bias, inner = link
     pairs = candidates(scores.detach(), batch)
     if not len(pairs):
         return torch.zeros(())
@@ -150,6 +155,7 @@ def link_loss(
         between(x, text, head, tail),
         distance_of(head[:, 0], tail[:, 0]),
         vectors[label],
+        inner[label],
         near.clamp(-8, 8).detach(),
     )
     logits = logits + clearest(model, x, text, label, head, tail, vectors)

@@ -121,9 +121,9 @@ class Labels(nn.Module):
         super().__init__()
         self.kind = nn.Embedding(8, sizes.label)
         self.inner = nn.Linear(2 * sizes.hidden, sizes.label)
-        outer = 3 * sizes.span + sizes.detectors + 1 + sizes.link + 1
+        outer = 3 * sizes.span + sizes.detectors + 1 + sizes.link + 1 + sizes.link
         self.outer = nn.Linear(sizes.label, outer)
-        self.splits = [sizes.span] * 3 + [sizes.detectors, 1, sizes.link, 1]
+        self.splits = [sizes.span] * 3 + [sizes.detectors, 1, sizes.link, 1, sizes.link]
 
     def forward(self, texts: Tensor, kinds: Tensor) -> tuple[Tensor, ...]:
         """Texts [N, 2H], kinds [N]; returns the parts of `splits`."""
@@ -210,17 +210,19 @@ class Links(nn.Module):
         between: Tensor,
         distance: Tensor,
         vector: Tensor,
+        inner: Tensor,
         scores: Tensor,
     ) -> Tensor:
-        """head, tail [P, 2H], between [P, H], distance [P], vector [P, link], scores [P, 2].
+        """head, tail [P, 2H], between [P, H], distance [P], scores [P, 2]; of labels [P, link] each.
 
+        `inner` is what a label adds to a pair before the activation, `vector` weighs what comes of it.
         Returns [P], without the clue.
         """
         a, b = self.head(head).chunk(2, -1)
         c, d = self.tail(tail).chunk(2, -1)
         ways = self.between(between).unflatten(-1, (2, self.size))
         way = ways[torch.arange(len(ways)), distance // (DISTANCES // 2)]
-        pair = functional.gelu(a + c + b * d + way + self.distance(distance))
+        pair = functional.gelu(a + c + b * d + way + self.distance(distance) + inner)
         return (pair * vector).sum(-1) / math.sqrt(self.size) + scores @ self.share
 
 
@@ -272,4 +274,5 @@ class Model(nn.Module):
         nn.init.zeros_(self.links.clue.weight)
         with torch.no_grad():  # spans and links are rare: begin with few
             self.labels.outer.bias[3 * sizes.span + sizes.detectors] = -6
-            self.labels.outer.bias[-1] = -2
+            self.labels.outer.bias[-1 - sizes.link] = -2
+            self.labels.outer.weight[-sizes.link :] = 0
