@@ -24,7 +24,6 @@ from .engines.protocol import Engine, Question, Usage
 from .errors import ConfigError, InputError, ModelError, ModelGoneError
 from .files.places import with_boxes
 from .merge.extractions import at_least, concatenate, merge
-from .merge.values import add_values, date_of
 from .options import ExtractOptions
 
 DEFAULT_SCHEMA = "news"
@@ -209,6 +208,8 @@ class Extractor:
         if not options.wants_scores:
             found = without_scores(found)
         if options.wants_values:
+            from .merge.values import add_values, date_of  # compiles many patterns
+
             day = options.document_date and date_of(document, options.document_date)
             found = add_values(found, day or None)
         return with_boxes(document.with_extraction(found))
