@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file  # noqa: E402
 from tokenizers import Tokenizer
 from tokenizers.models import Unigram
 
@@ -449,6 +450,18 @@ def test_unsure_facts_are_told_and_scores_are_returned_on_demand(
 def test_a_damaged_folder_is_told(tmp_path: Path) -> None:
     (tmp_path / "reader.json").write_text("{}", encoding="utf-8")
     with pytest.raises(ModelError, match="a damaged embedded reader"):
+        open_reader(tmp_path)
+
+
+def test_heads_of_another_version_are_told(
+    parts: tuple[Characters, Words, Model], tmp_path: Path
+) -> None:
+    chars, label_words, net = parts
+    export(tmp_path, net, chars, label_words)
+    heads = load_file(tmp_path / "heads.safetensors")
+    heads["labels.outer.bias"] = heads["labels.outer.bias"][:-16]
+    save_file(heads, tmp_path / "heads.safetensors")
+    with pytest.raises(ModelError, match="another version.* tune it, anew"):
         open_reader(tmp_path)
 
 

@@ -63,6 +63,10 @@ class Heads:
         self.size = self.w["spans.detect.weight"].shape[0] // (2 * detectors)
         self.width = self.w["spans.widths"].shape[1]
         self.link_size = self.w["links.distance.weight"].shape[1]
+        rows = len(self.w["labels.outer.bias"])
+        wanted = 3 * self.span + detectors + 2 + 2 * self.link_size
+        if rows != wanted:
+            raise ValueError(f"heads of another version: {rows} values a label, expected {wanted}")
 
     def _linear(self, name: str, x: Array) -> Array:
         return x @ self.w[f"{name}.weight"].T + self.w[f"{name}.bias"]  # type: ignore[no-any-return]

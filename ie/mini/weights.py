@@ -50,7 +50,9 @@ def open_reader(folder: Path | str, name: str = "", compute: str = "int8") -> Re
         rules = Rules(**value["rules"])
         encode = Encoder(folder, compute)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        raise ModelError(f"{folder}: a damaged embedded reader ({error}); copy it anew") from None
+        raise ModelError(
+            f"{folder}: a damaged embedded reader ({error}); copy it, or tune it, anew"
+        ) from None
     trained = value.get("trained", {})
     return Reader(name or str(folder), characters, words, heads, encode, rules, trained)
 
