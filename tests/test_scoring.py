@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from scoring_samples import document, document_pairs, entities, event, figures, relation
 
-from chinchilla.data.equivalence import canonical_document, turned
+from chinchilla.data.equivalence import canonical_document, folded_document, turned
 from chinchilla.data.schema import Schema
 from chinchilla.errors import ConfigError, InputError
 from chinchilla.evaluate.scorers import SCORERS, find_scorers, pair_documents, score_documents
@@ -192,6 +192,35 @@ def test_canonical_documents_resolve_aliases_and_inverse_relations():
     assert short(one("被收购", "乙", "甲")) == ("收购", "甲", "乙", "机构名")
     assert short(one("合作", "乙", "甲")) == ("合作", "甲", "乙", "机构名")
     assert short(one("合作", "甲", "乙")) == ("合作", "甲", "乙", "机构名")
+
+
+def test_a_fact_told_in_both_directions_counts_once():
+    schema = Schema.from_dict(
+        {
+            "relations": [
+                {"name": "收购", "inverse": "被收购"},
+                {"name": "被收购", "inverse": "收购"},
+                {"name": "合作", "symmetric": True},
+            ],
+        }
+    )
+    first, second = ("机构名", "甲", 0), ("机构名", "乙", 3)
+    told = [
+        relation("合作", second, first),
+        relation("合作", first, second),
+        relation("收购", first, second),
+        relation("被收购", second, first),
+        relation("被收购", first, second),
+    ]
+    gold = document(text="甲收购乙", relations=told)
+    found = folded_document(gold, schema)
+    assert [(r.type, r.subject.text) for r in found.relations] == [
+        ("合作", "甲"),
+        ("收购", "甲"),
+        ("收购", "乙"),
+    ]
+    one = document(text="甲收购乙", relations=[told[1], told[2], told[4]])
+    assert folded_document(one, schema) == found
 
 
 def test_canonical_documents_resolve_aliases_of_qualifiers():

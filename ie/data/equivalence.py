@@ -23,6 +23,24 @@ def canonical_document(document: Document, schema: Schema) -> Document:
     return msgspec.structs.replace(document, entities=entities, relations=relations, events=events)
 
 
+def folded_document(document: Document, schema: Schema) -> Document:
+    """Return the canonical document; a relation told in both directions is kept once."""
+    canonical = canonical_document(document, schema)
+    told = list(zip(document.relations, canonical.relations, strict=True))
+    straight = {_ends(now) for was, now in told if _is_straight(was, now)}
+    kept = [now for was, now in told if _is_straight(was, now) or _ends(now) not in straight]
+    return msgspec.structs.replace(canonical, relations=tuple(kept))
+
+
+def _is_straight(was: Relation, now: Relation) -> bool:
+    return (was.subject.text, was.subject.span) == (now.subject.text, now.subject.span)
+
+
+def _ends(relation: Relation) -> tuple[Any, ...]:
+    ends = (relation.subject, relation.object)
+    return (relation.type, *((one.type, one.text, one.span) for one in ends))
+
+
 def _entity(entity: Entity, schema: Schema) -> Entity:
     declared = schema.entity_by_label.get(entity.type or "")
     if declared is None or declared.name == entity.type:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ..data.documents import Document
-from ..data.equivalence import canonical_document
+from ..data.equivalence import folded_document
 from ..data.schema import FIELD_OF_TASK, Schema
 from ..errors import InputError
 from ..files.jsonl import decode_line, read_lines
@@ -105,7 +105,7 @@ def evaluate(
     rates = count_rates((pair[1] for pair in pairs), options.schema)
     if options.schema is not None:
         schema = options.schema
-        pairs = [(canonical_document(a, schema), canonical_document(b, schema)) for a, b in pairs]
+        pairs = [(folded_document(a, schema), folded_document(b, schema)) for a, b in pairs]
     scorers = find_scorers(options.scorers, [pair[0] for pair in pairs])
     if options.aliases is not None:
         aliased = duie_scorer(options.aliases)
