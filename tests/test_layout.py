@@ -232,6 +232,18 @@ def test_importing_loads_nothing_heavy(statement):
     assert result.stdout.strip() == "[]"
 
 
+def test_the_embedded_model_answers_without_what_only_language_models_need():
+    spared = ("chinchilla.decoding.decode", "chinchilla.engines.writer", "chinchilla.merge.values")
+    code = (
+        "import chinchilla, sys; chinchilla.extract('国家主席在北京会见了来宾。'); "
+        f"print([m for m in {spared!r} if m in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "[]"
+
+
 def test_public_names_are_sorted_and_resolve():
     import chinchilla
 

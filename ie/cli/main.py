@@ -21,7 +21,7 @@ COMMANDS = {
         "Bring names together over documents and count facts: tables, a page, a graph.",
     ),
     "data": ("data", "Convert, build, list and inspect corpora and instruction records."),
-    "train": ("train", "Fine-tune a language model on instruction records."),
+    "train": ("train", "Tune mini on documents, or a language model on instruction records."),
     "export": ("export", "Merge an adapter, save a whole model, convert it to CTranslate2."),
     "serve": ("serve", "Serve extraction over HTTP, with a page to look, correct and teach."),
     "chat": ("chat", "Extract from texts that are typed or pasted, in the terminal."),

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from ..data.documents import Document, Event, Relation
-from ..data.equivalence import canonical_document
+from ..data.equivalence import canonical_document, was_turned
 from ..data.occurrences import find_all
 from ..data.schema import Schema
 from .suspects import Suspect
@@ -141,7 +141,7 @@ def _named(document: Document, schema: Schema) -> Document:
     relations = []
     for was, now in zip(document.relations, named.relations, strict=True):
         found = schema.relation_by_label.get(was.type)
-        is_turned = (was.subject.text, was.subject.span) != (now.subject.text, now.subject.span)
+        is_turned = was_turned(was, now)
         kept = was if is_turned else now
         relations.append(_replace(kept, type=found.name) if found and is_turned else kept)
     return _with(named, named.entities, relations, named.events)

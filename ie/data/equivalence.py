@@ -27,13 +27,15 @@ def folded_document(document: Document, schema: Schema) -> Document:
     """Return the canonical document; a relation told in both directions is kept once."""
     canonical = canonical_document(document, schema)
     told = list(zip(document.relations, canonical.relations, strict=True))
-    straight = {_ends(now) for was, now in told if _is_straight(was, now)}
-    kept = [now for was, now in told if _is_straight(was, now) or _ends(now) not in straight]
+    straight = {_ends(now) for was, now in told if not was_turned(was, now)}
+    kept = [now for was, now in told if not was_turned(was, now) or _ends(now) not in straight]
     return msgspec.structs.replace(canonical, relations=tuple(kept))
 
 
-def _is_straight(was: Relation, now: Relation) -> bool:
-    return (was.subject.text, was.subject.span) == (now.subject.text, now.subject.span)
+def was_turned(before: Relation, canonical: Relation) -> bool:
+    """Return whether a relation has another subject in its canonical direction."""
+    was, now = before.subject, canonical.subject
+    return (was.text, was.span) != (now.text, now.span)
 
 
 def _ends(relation: Relation) -> tuple[Any, ...]:

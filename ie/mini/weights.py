@@ -51,7 +51,8 @@ def open_reader(folder: Path | str, name: str = "", compute: str = "int8") -> Re
         encode = Encoder(folder, compute)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise ModelError(
-            f"{folder}: a damaged embedded reader ({error}); copy it, or tune it, anew"
+            f"{folder}: an embedded reader that is damaged or of another version ({error}); "
+            "copy it, or tune it, anew"
         ) from None
     trained = value.get("trained", {})
     return Reader(name or str(folder), characters, words, heads, encode, rules, trained)
