@@ -11,21 +11,21 @@ _MARKS = re.compile(r"[，。；、！？,;!?]")
 _JOINS = ("\n", " ", "。", "\n\n", "，", "")
 # What pages leave in their texts.
 _REMAINS = ("&nbsp;", "<br>", "<br/>", "<p>", "</p>", "\u200b", "\u3000\u3000", "&amp;", "&#13;", "</strong>", "<b>", "[图]", "【1】", " http://t.cn/A6x ", "@ ", "#", "…… ", "|")  # fmt: skip
-# Texts shorter than this are joined with others.
-_SHORT = 120
+# Texts are joined until they are longer than one of these.
+_JOINED = (60, 120, 120, 240, 360)
 
 
 def vary(example: Json, rng: random.Random, another: Callable[[], Json]) -> Json:
     """Return the example, in four of ten draws in another form; offsets fit the new text."""
-    chance = rng.random()
-    if chance < 0.2:
-        for _ in range(rng.choice((1, 1, 2, 3))):
-            if len(example["text"]) < _SHORT:
+    if rng.random() < 0.2:
+        longest = rng.choice(_JOINED)
+        for _ in range(8):
+            if len(example["text"]) < longest:
                 example = joined(example, another(), rng)
-        return example
-    if chance < 0.26:
+    chance = rng.random()
+    if chance < 0.09:
         return with_remains(example, rng)
-    if chance < 0.4:
+    if chance < 0.23:
         return dict(example, text=reformed(example["text"], rng))
     return example
 
