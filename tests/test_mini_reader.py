@@ -16,7 +16,7 @@ from chinchilla.data.schema import EntityType, EventType, RelationType, Role, Sc
 from chinchilla.errors import ConfigError, ModelError
 from chinchilla.mini.characters import SPECIAL, UNKNOWN, Characters
 from chinchilla.mini.decoder import Span, _apart, _best, _compatible, consistent, whole
-from chinchilla.mini.reader import WINDOW
+from chinchilla.mini.reader import NAMES_WINDOW
 from chinchilla.mini.rules import Rules
 from chinchilla.mini.weights import open_reader
 from chinchilla.mini.words import Words
@@ -346,9 +346,14 @@ def test_of_pairs_whose_ends_overlap_the_best_stays() -> None:
 def test_long_texts_are_read_whole(parts: tuple[Characters, Words, Model]) -> None:
     chars, label_words, net = parts
     reader = reader_of(net, chars, label_words, Rules({"entity": -1.0}))
-    text = "丙" * (WINDOW - 2) + "雀巢公司在甲" + "丙" * WINDOW + "乙"
+    text = "丙" * (NAMES_WINDOW - 2) + "雀巢公司在甲" + "丙" * NAMES_WINDOW + "乙"
     found = read([text], reader, Schema("k", SCHEMA.entities))[0].entities
-    assert {e.start // WINDOW for e in found} >= {1, 2}
+    assert {e.start // NAMES_WINDOW for e in found} >= {1, 2}
+
+
+def test_names_alone_are_read_in_longer_windows(parts: tuple[Characters, Words, Model]) -> None:
+    reader = reader_of(parts[2], parts[0], parts[1])
+    assert reader.windows(("ner",))[0].size > reader.windows(("ner", "re", "ee"))[0].size
 
 
 def test_links_stay_in_a_sentence(
@@ -433,7 +438,7 @@ def test_unsure_facts_are_told_and_scores_are_returned_on_demand(
 ) -> None:
     chars, label_words, net = parts
     reader = reader_of(net, chars, label_words, Rules({"entity": -1.0}, near=1.0))
-    document = "在。" * 200 + "雀巢公司在甲收购了乙"
+    document = "在。" * 220 + "雀巢公司在甲收购了乙"
     found = Extractor(reader, SCHEMA, "ner").extract(document)
     told = [issue.detail for issue in found.issues if issue.kind == "withheld"]
     assert told
@@ -538,6 +543,13 @@ def test_forms_keep_mentions() -> None:
             )
 
 
+def test_some_texts_are_joined_to_long_ones() -> None:
+    rng = random.Random(6)
+    lengths = [len(vary(example(), rng, example)["text"]) for _ in range(400)]
+    assert max(lengths) > 5 * len(example()["text"])
+    assert sum(length < 1.5 * len(example()["text"]) for length in lengths) > 250
+
+
 def test_remains_of_pages_stand_outside_mentions() -> None:
     rng = random.Random(5)
     for _ in range(60):
@@ -630,7 +642,7 @@ def test_long_documents_are_tuned_in_windows() -> None:
     value["text"] = text + "甲" * 600 + text
     late = len(text) + 600
     value["entities"].append({"type": "人名", "text": "雀巢", "start": late, "end": late + 2})
-    pieces = parts_of(value)
+    pieces = parts_of(value, 200)
     assert len(pieces) > 1
     found = {(p["text"][e["start"] : e["end"]], e["type"]) for p in pieces for e in p["entities"]}
     assert found == {("雀巢公司", "公司"), ("乙公司", "公司"), ("雀巢", "人名")}

@@ -14,6 +14,7 @@ from safetensors.numpy import save_file  # noqa: E402
 
 from chinchilla.data.configuration import read_configuration  # noqa: E402
 from chinchilla.engines.open import open_engine  # noqa: E402
+from chinchilla.mini.train.loop import trained  # noqa: E402
 from chinchilla.mini.train.model_card import write_card  # noqa: E402
 from chinchilla.mini.train.original import open_base, pack  # noqa: E402
 from chinchilla.mini.train.recipe import TrainingRecipe, chosen, finish, mistakes, train  # noqa: E402
@@ -102,6 +103,8 @@ def test_a_training_is_resumed_and_ends_in_a_model_with_a_card(base, tmp_path):
     said = []
     train(TrainingRecipe(**told, minutes=0.01), said.append)
     first = json.loads((tmp_path / "log.jsonl").read_text("utf-8").splitlines()[-1])
+    earlier = tmp_path / "first.pt"
+    earlier.write_bytes((tmp_path / "checkpoint.pt").read_bytes())
     train(TrainingRecipe(**told, minutes=first["minutes"] + 0.02, workers=1), said.append)
     last = json.loads((tmp_path / "log.jsonl").read_text("utf-8").splitlines()[-1])
     assert last["steps"] > first["steps"]
@@ -109,13 +112,22 @@ def test_a_training_is_resumed_and_ends_in_a_model_with_a_card(base, tmp_path):
     assert first["characters"] / first["steps"] > 1.5 * (
         last["characters"] - first["characters"]
     ) / (last["steps"] - first["steps"])
-    folder = finish(TrainingRecipe(**told), said.append)
+    a, b = (
+        torch.load(path, weights_only=True)["model"]["links.share"]
+        for path in (earlier, tmp_path / "checkpoint.pt")
+    )
+    mean = trained(tmp_path, {str(earlier): 0.25})[0].links.share
+    assert not torch.equal(a, b)
+    assert torch.allclose(mean, 0.25 * a + 0.75 * b)
+    folder = finish(TrainingRecipe(**told, earlier={str(earlier): 0.25}), said.append)
     assert len((folder / "README.md").read_text("utf-8").splitlines()) <= 60
     engine = open_engine(folder)
     assert "收购" in engine.trained["re"]
     assert Extractor(engine, SCHEMA).extract(example()["text"]) is not None
     with pytest.raises(InputError, match="holds no checkpoint"):
         finish(TrainingRecipe(run=str(data)))
+    with pytest.raises(InputError, match="no such checkpoint"):
+        finish(TrainingRecipe(**told, earlier={"none.pt": 0.5}))
 
 
 def test_corpora_are_chosen_by_licence():

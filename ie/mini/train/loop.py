@@ -320,9 +320,20 @@ def _known_of(labels: dict[str, Json], sets: Mapping[str, Any], words: Words, ru
     known(words, run, label_texts({k: v for k, v in labels.items() if v["set"] in sets}))
 
 
-def trained(folder: Path) -> tuple[Model, Characters, Words, int]:
-    """Return the model of the last checkpoint, and how many characters it has read."""
+def trained(
+    folder: Path, earlier: Mapping[str, float] | None = None
+) -> tuple[Model, Characters, Words, int]:
+    """Return the model of the last checkpoint, and how many characters it has read.
+
+    With `earlier` checkpoints of the same training and the share of each, the weights are the mean of all;
+    the last one has the rest (Izmailov and others 2018, https://arxiv.org/abs/1803.05407).
+    """
     model, characters, words = load(folder)
     state = torch.load(folder / "checkpoint.pt", weights_only=True)
-    model.load_state_dict(state["model"])
+    rest = 1 - sum((earlier or {}).values())
+    mean = {name: rest * value for name, value in state["model"].items()}
+    for path, share in (earlier or {}).items():
+        for name, value in torch.load(path, weights_only=True)["model"].items():
+            mean[name] += share * value
+    model.load_state_dict(mean)
     return model.eval(), characters, words, state["seen"]

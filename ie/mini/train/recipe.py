@@ -8,7 +8,7 @@ RUN/model            what ships, with its card
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -35,8 +35,9 @@ class TrainingRecipe:
     `base` is the packed file of multilingual-e5-small or its Hugging Face folder; `corpora` the folder
     of unpacked corpora; `run` the folder to work in; `data` that of the caches (empty: in the run
     folder). Corpora of other `licences` are left out, as are those that `only` does not name (empty:
-    all). Training takes `minutes`; each of its `workers` has one thread. Thresholds are chosen on
-    `dev_documents` of each set of `known`; for `cautious` see `calibrate.choose`.
+    all). Training takes `minutes`; each of its `workers` has one thread. What is made of it is the mean of
+    the last weights and those of `earlier` checkpoints, path to share; the last have the rest. Thresholds
+    are chosen on `dev_documents` of each set of `known`; for `cautious` see `calibrate.choose`.
     """
 
     base: str = ""
@@ -48,6 +49,7 @@ class TrainingRecipe:
     minutes: Annotated[float, Meta(gt=0)] = 300.0
     layers: tuple[int, ...] = (0, 2, 4, 6, 8, 10)
     workers: Annotated[int, Meta(ge=1)] = 2
+    earlier: dict[str, Annotated[float, Meta(ge=0, le=1)]] = field(default_factory=dict)
     dev_documents: Annotated[int, Meta(ge=1)] = 150
     known: tuple[str, ...] = ()
     cautious: tuple[str, ...] = ()
@@ -83,10 +85,13 @@ def finish(recipe: TrainingRecipe, report: Report = print) -> Path:
     """Make a model of the last checkpoint; return its folder.
 
     Raises:
-        InputError: there is no checkpoint.
+        InputError: there is no checkpoint, or no `earlier` one.
     """
     if not (Path(recipe.run) / "checkpoint.pt").is_file():
         raise InputError(f"{recipe.run}: holds no checkpoint.pt; train first")
+    for path in recipe.earlier:
+        if not Path(path).is_file():
+            raise InputError(f"{path}: no such checkpoint; `earlier` names files of this training")
     figures = calibrate(recipe, report)
     folder = Path(recipe.run) / "model"
     export(recipe, figures, folder)
@@ -141,7 +146,7 @@ def calibrate(recipe: TrainingRecipe, report: Report) -> dict[str, Any]:
     from .scores import reader_of
 
     run = Path(recipe.run)
-    model, characters, words, seen = trained(run)
+    model, characters, words, seen = trained(run, recipe.earlier)
     known = [name for name in recipe.known if (recipe.caches / f"{name}.dev.jsonl").is_file()]
     labels = json.loads((recipe.caches / "labels.json").read_text(encoding="utf-8"))
     reader = reader_of(model, characters, words, trained=trained_labels(labels))
@@ -165,7 +170,7 @@ def export(recipe: TrainingRecipe, figures: dict[str, Any], folder: Path) -> Non
     from .reader_folder import builtin_texts, export, trained_labels
 
     run = Path(recipe.run)
-    model, characters, words, _ = trained(run)
+    model, characters, words, _ = trained(run, recipe.earlier)
     labels = json.loads((recipe.caches / "labels.json").read_text(encoding="utf-8"))
     export(
         folder,

@@ -19,7 +19,7 @@ from chinchilla.data.documents import Document
 from chinchilla.data.schema import TASKS, Schema
 from chinchilla.data.text import windows
 from chinchilla.mini.characters import Characters
-from chinchilla.mini.reader import OVERLAP, WINDOW
+from chinchilla.mini.reader import OVERLAP, window_size
 from chinchilla.mini.rules import Rules
 from chinchilla.mini.weights import read_facts
 from chinchilla.mini.words import Words
@@ -126,7 +126,8 @@ class _Run:
         return (time.monotonic() - self.began) / 60
 
     def tune(self, train: list[Json], dev: list[Json], note: Note) -> Tuned:
-        pieces = [part for document in train for part in parts(document)]
+        size = window_size([task for task in TASKS if self.schema.types(task)])
+        pieces = [part for document in train for part in parts(document, size)]
         before = self.before(dev)
         best, rules, table = -1.0, self.rules, {}
         note({"step": 0, "eval_f1": before, "minutes": round(self.minutes, 2)})
@@ -278,10 +279,10 @@ def labels_of(schema: Schema) -> dict[str, Json]:
     return labels
 
 
-def parts(document: Json) -> list[Json]:
-    """Return a document as the windows it is read in, each with what lies wholly inside."""
+def parts(document: Json, size: int) -> list[Json]:
+    """Return a document as windows of `size` characters, each with what lies wholly inside."""
     found = []
-    for start, end in windows(document["text"], WINDOW, OVERLAP, OVERLAP):
+    for start, end in windows(document["text"], size, OVERLAP, OVERLAP):
         text = document["text"][start:end]
 
         def inside(item: Json | None, low: int = start, high: int = end) -> bool:
