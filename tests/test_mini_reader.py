@@ -312,6 +312,21 @@ def test_types_never_met_are_returned_from_a_lower_score_on(
     }
 
 
+def test_triggers_of_types_never_met_are_returned_from_a_lower_score_on(
+    parts: tuple[Characters, Words, Model],
+) -> None:
+    schema = Schema("k", events=SCHEMA.events[:1])
+
+    def found(least: float, unmet: float, trained: list[str]) -> set[tuple[int, int]]:
+        rules = Rules({"trigger": least}, nested=1e9, unmet=unmet)
+        reader = reader_of(parts[2], parts[0], parts[1], rules, {"ee": trained})
+        events = read(["雀巢公司在甲收购了乙，公司裁员。"], reader, schema)[0].events
+        return {(e.trigger.start, e.trigger.end) for e in events if e.trigger}
+
+    assert found(0.5, 3.0, []) == found(-2.5, 0.0, []) > found(0.5, 0.0, [])
+    assert found(0.5, 3.0, ["裁员"]) == found(0.5, 0.0, ["裁员"])
+
+
 @pytest.mark.parametrize(
     ("met", "new", "kept"),
     [(3.0, 2.0, {0, 1}), (3.0, 0.4, {0}), (0.4, 3.0, {1}), (0.6, 3.0, {0, 1}), (3.0, 3.0, {0, 1})],

@@ -1,6 +1,6 @@
 """From the scores of one window to facts that fit together and fit the schema."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -66,7 +66,9 @@ class AskedLabels:
         for _, head, roles, _, _ in questions.events:
             alone |= {head} if head is not None else set(roles)
         self.alone = alone
-        unmet = {place for name, place in questions.entities if name not in questions.known}
+        heads = [(event.name, head) for event, head, *_ in questions.events if head is not None]
+        named = [*questions.entities, *heads]
+        unmet = {place for name, place in named if name not in questions.known}
         self.unmet = {place: rules.unmet * (place in unmet) for place in alone}
         self.least = np.array(
             [
@@ -116,19 +118,27 @@ class Decoder:
         named = {place: name for name, place in self.questions.entities}
         spans = [span for place in named for span in self.spans[place]]
         kept = _compatible(spans, named, self.questions.known, self._far(ENTITY))
-        least = self.rules.threshold(ENTITY)
-        met = [s for s in kept if named[s.place] in self.questions.known and s.score >= least]
         found: dict[tuple[int, int, int], Entity] = {}
-        for span in kept:
+        for span, raised in self._raised(kept, named, ENTITY):
             score = self.rules.probability(ENTITY, span.score)
             text, start, end = self._mention(span)
             entity = Entity(named[span.place], text, start, end, score)
-            # A type that was not met gets its lower threshold only where no other stands.
-            is_free = all(span.end <= one.start or one.end <= span.start for one in met)
-            extra = self.asked.unmet[span.place] * is_free
-            if self._is_sure(ENTITY, span.score + extra, entity):
+            if self._is_sure(ENTITY, raised, entity):
                 found.setdefault((span.place, start, end), entity)
         return tuple(found.values())
+
+    def _raised(
+        self, spans: Sequence[Span], named: Mapping[int, str], kind: int
+    ) -> Iterator[tuple[Span, float]]:
+        """Yield spans with the scores that thresholds are for.
+
+        Types that were not met score lower, which is made up for where none that was met stands.
+        """
+        known, least = self.questions.known, self.rules.threshold(kind)
+        met = [s for s in spans if named[s.place] in known and s.score >= least]
+        for span in spans:
+            is_free = all(span.end <= one.start or one.end <= span.start for one in met)
+            yield span, span.score + self.asked.unmet[span.place] * is_free
 
     def relations(self) -> tuple[Relation, ...]:
         """Return the relations whose links score enough, each pair of strings once."""
@@ -221,10 +231,10 @@ class Decoder:
         spans = [span for place in named for span in self.spans[place]]
         kept = _compatible(spans, named, self.questions.known, self._far(TRIGGER))
         found: dict[Span, Event] = {}
-        for span in kept:
+        for span, raised in self._raised(kept, named, TRIGGER):
             score = self.rules.probability(TRIGGER, span.score)
             event = Event(named[span.place], Mention(*self._mention(span), score), score=score)
-            if self._is_sure(TRIGGER, span.score, event):
+            if self._is_sure(TRIGGER, raised, event):
                 found[span] = event
         if not found:
             return []

@@ -17,8 +17,8 @@ class Rules:
     `far` less: training texts are short, and a page of news holds many names that have nothing to do
     with each other.
 
-    Entities of types that the model did not meet in training are returned from `unmet` less on: what it
-    is right about scores lower there.
+    Entities and triggers of types that the model did not meet in training are returned from `unmet` less
+    on: what it is right about scores lower there.
 
     A second filler of a role may score `spare` less than the first; one of two events of a type may
     score `shared` less than with the other.
