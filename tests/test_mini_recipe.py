@@ -128,6 +128,8 @@ def test_a_training_is_resumed_and_ends_in_a_model_with_a_card(base, tmp_path):
         finish(TrainingRecipe(run=str(data)))
     with pytest.raises(InputError, match="no such checkpoint"):
         finish(TrainingRecipe(**told, earlier={"none.pt": 0.5}))
+    with pytest.raises(InputError, match="shares of 1 in all"):
+        finish(TrainingRecipe(**told, earlier={str(earlier): 1.0}))
 
 
 def test_corpora_are_chosen_by_licence():

@@ -126,7 +126,7 @@ class _Run:
         return (time.monotonic() - self.began) / 60
 
     def tune(self, train: list[Json], dev: list[Json], note: Note) -> Tuned:
-        size = window_size([task for task in TASKS if self.schema.types(task)])
+        size = window_size(self.schema.tasks)
         pieces = [part for document in train for part in parts(document, size)]
         before = self.before(dev)
         best, rules, table = -1.0, self.rules, {}
